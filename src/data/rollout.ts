@@ -1,0 +1,32 @@
+// One sampled response to a task, with everything needed to score it, to train on it and to sample it again.
+
+export interface Rollout {
+  readonly id: string;
+  readonly taskId: string;
+  /** Position of the task in its step. */
+  readonly group: number;
+  /** Position of the rollout in its group. */
+  readonly index: number;
+  /** Digest of the parameters that sampled it, and from which response token on. */
+  readonly policy: readonly { readonly version: string; readonly from: number }[];
+  /** Names the rollout's own random stream (48 hexadecimal digits). */
+  readonly seed: string;
+  readonly promptTokens: Int32Array;
+  /** Response tokens, the end-of-turn token included when the policy stopped by itself. */
+  readonly tokens: Int32Array;
+  /** 1 where the policy chose the token, 0 where it was forced (a budget's close). Same length as `tokens`. */
+  readonly chosen: Uint8Array;
+  /** Natural log-probability of each chosen token under the distribution it was drawn from; NaN where forced. */
+  readonly logProbs: Float32Array;
+  /** Training divides its logits by the same number. */
+  readonly temperature: number;
+  readonly thinking: {
+    readonly tokens: number;
+    readonly budget?: number;
+    /** "none": thinking was never opened, or never closed. */
+    readonly closedBy: "policy" | "budget" | "none";
+  };
+  readonly finish: "stop" | "length" | "cancelled";
+  readonly thinkingText: string;
+  readonly answerText: string;
+}

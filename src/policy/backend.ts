@@ -1,0 +1,92 @@
+// The four verbs a trainer needs from a policy, and nothing else. The embedded backend is `src/train`; a remote one would
+// know the losses by name and settings.
+//
+// Dimension key:  N trained tokens of a batch, all sequences after one another.
+
+import type { Json } from "../base/json.ts";
+import type { Rollout } from "../data/rollout.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+/** A request for one response. Requests with equal `promptTokens` share the computation of the prompt. */
+export interface SampleRequest {
+  readonly id: string;
+  readonly taskId: string;
+  readonly group: number;
+  readonly index: number;
+  /** 48 hexadecimal digits; names the random stream of this rollout. The rollout depends on nothing else but prompt, settings and parameters. */
+  readonly seed: string;
+  readonly promptTokens: Int32Array;
+  /** 0 takes the most likely token. */
+  readonly temperature: number;
+  /** Keep only the k most likely tokens. For evaluation and serving; training samples from the whole distribution. */
+  readonly topK?: number;
+  /** Keep the smallest set of tokens whose probability reaches p. As `topK`, not for training. */
+  readonly topP?: number;
+  readonly maxNewTokens: number;
+  /** Tokens; at the budget the thinking is closed by forced tokens. Absent: the policy decides. */
+  readonly thinkingBudget?: number;
+}
+
+/** One sequence to learn from. */
+export interface TrainSample {
+  /** Prompt and response. */
+  readonly tokens: Int32Array;
+  /** Positions in `tokens` that are predicted and enter the loss, ascending, each at least 1. */
+  readonly targets: Int32Array;
+  /** Divides the logits, as in sampling. */
+  readonly temperature: number;
+  /** Per-target numbers that the loss asks for by name, each as long as `targets`. */
+  readonly columns: Readonly<Record<string, Float32Array>>;
+}
+
+export interface TrainBatch {
+  readonly samples: readonly TrainSample[];
+}
+
+/** What a loss is built from: model outputs and the batch's columns at the N trained tokens. */
+export interface LossInputs {
+  /** Log-probability of each target token under the parameters being trained. */
+  readonly logProb_N: Tensor;
+  /** Entropy of the distribution that each target was predicted from, in nats. */
+  readonly entropy_N: Tensor;
+  /** The batch's columns by name; they carry no gradient. */
+  readonly column: (name: string) => Tensor;
+}
+
+/**
+ * A loss that sums over tokens: any average is already in the columns as weights, so that a batch may be cut into
+ * micro-batches whose losses, gradients and metrics add up.
+ */
+export interface Loss {
+  readonly name: string;
+  readonly settings: Json;
+  build(inputs: LossInputs): { readonly loss: Tensor; readonly metrics: Readonly<Record<string, Tensor>> };
+}
+
+export type StepMetrics = Readonly<Record<string, number>>;
+
+export interface OptimSettings {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Gradients with a larger Euclidean norm are scaled down to it. */
+  readonly maxGradNorm: number;
+}
+
+export interface PolicyBackend extends AsyncDisposable {
+  /** Rollouts in order of completion. */
+  sample(requests: readonly SampleRequest[], signal?: AbortSignal): AsyncIterable<Rollout>;
+  /** Adds the gradient of `loss` over `batch` to the accumulated one. */
+  forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics>;
+  /** Updates the parameters with the accumulated gradient and clears it. */
+  optimStep(settings: OptimSettings): Promise<StepMetrics>;
+  /** Clears the accumulated gradient without an update. */
+  discardGradient(): Promise<void>;
+  /** Writes parameters, tokenizer, configuration and optimizer state as a checkpoint folder, atomically. */
+  save(path: string): Promise<void>;
+  load(path: string): Promise<void>;
+  /** Digests of what the next step depends on. */
+  digests(): Promise<{ readonly parameters: string; readonly optimizer: string }>;
+}

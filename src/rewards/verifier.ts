@@ -1,0 +1,39 @@
+// The contract between the trainer and anything that can check an answer.
+
+import type { z } from "zod";
+
+import type { Rng } from "../base/rng.ts";
+import type { Task } from "../data/task.ts";
+import type { Verdict } from "../data/verdict.ts";
+
+/** What a verifier is given beside the answer. */
+export interface VerifierContext {
+  /** Aborted at the deadline. The process is killed soon after, whether or not the verifier listens. */
+  readonly signal: AbortSignal;
+  /** Seeded by (run, verifier, task, rollout): a verifier that draws is still repeatable. */
+  readonly rng: Rng;
+}
+
+export interface VerifierInput<Reference> {
+  readonly task: Task;
+  /** `task.reference`, parsed by the verifier's own schema. */
+  readonly reference: Reference;
+  /** The response with thinking removed. */
+  readonly answer: string;
+  readonly thinking: string;
+}
+
+export interface Verifier<Reference = unknown> {
+  readonly id: string;
+  /** Raised by any change that can alter a score; stored with every reward. */
+  readonly version: number;
+  /** Which laws it must obey: only "correctness" promises nothing for noise. */
+  readonly checks: "correctness" | "form";
+  readonly reference: z.ZodType<Reference>;
+  verify(input: VerifierInput<Reference>, context: VerifierContext): Verdict | Promise<Verdict>;
+}
+
+/** Identity with inference: the type of `reference` flows into `verify`. */
+export function defineVerifier<Reference>(verifier: Verifier<Reference>): Verifier<Reference> {
+  return verifier;
+}
