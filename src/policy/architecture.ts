@@ -1,0 +1,154 @@
+// The policy's architecture as numbers: a Qwen3-MoE decoder (zero experts: dense Qwen3), and where each of its tensors lies
+// in the one flat vector of parameters. Source: the Qwen3 report (arXiv:2505.09388) and `transformers/models/qwen3_moe`.
+//
+// Matrices are stored [in, out] and fused for speed (query, key and value side by side, gate and up side by side). Hugging
+// Face stores [out, in], one tensor each; `checkpoint.ts` converts.
+//
+// Dimension key:  V vocabulary, D width, L layers, H query heads, N key/value heads, K head width, E experts, F feed-forward width.
+
+import { type Rng, rngFor } from "../base/rng.ts";
+
+export interface PolicyConfig {
+  readonly vocabSize: number;
+  readonly width: number;
+  readonly numLayers: number;
+  readonly numHeads: number;
+  /** Key and value heads; each serves `numHeads / numKvHeads` query heads. */
+  readonly numKvHeads: number;
+  readonly headWidth: number;
+  /** 0: every layer has one dense feed-forward block of `denseWidth`. */
+  readonly numExperts: number;
+  readonly expertsPerToken: number;
+  readonly expertWidth: number;
+  /** Not used when there are experts. */
+  readonly denseWidth: number;
+  /** Whether the weights of a token's chosen experts are scaled to add up to 1. */
+  readonly normTopkProb: boolean;
+  readonly ropeTheta: number;
+  readonly rmsNormEpsilon: number;
+  /** Whether the output head is the transposed embedding. */
+  readonly tieEmbeddings: boolean;
+  readonly maxPositions: number;
+  readonly routerAuxLossWeight: number;
+  readonly routerZLossWeight: number;
+}
+
+export interface ParameterEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** First float in the flat vector; a multiple of `alignmentFloats`. */
+  readonly offset: number;
+  readonly kind: "norm" | "matrix" | "embedding";
+  /** Number of inputs that add up in one output; an embedding row is read alone, so 1. */
+  readonly fanIn: number;
+}
+
+export interface ParameterLayout {
+  readonly entries: readonly ParameterEntry[];
+  /** Floats in the flat vector, padding included. Padding is zero and stays zero. */
+  readonly total: number;
+}
+
+/** Tensors start at 64-byte boundaries, so that kernels read whole vector registers. */
+const alignmentFloats = 16;
+
+/** Where every tensor lies. Layers are contiguous, in order, between the embedding and the final norm. */
+export function parameterLayout(config: PolicyConfig): ParameterLayout {
+  const { vocabSize: V, width: D, numLayers, tieEmbeddings } = config;
+  const specs: EntrySpec[] = [
+    { name: "embed", shape: [V, D], kind: "embedding", fanIn: 1 },
+    ...Array.from({ length: numLayers }, (_, layer) =>
+      layerEntries(config).map((entry) => ({ ...entry, name: `layers.${layer}.${entry.name}` })),
+    ).flat(),
+    norm("finalNorm", D),
+    ...(tieEmbeddings ? [] : [matrix("head", [D, V])]),
+  ];
+  const entries: ParameterEntry[] = [];
+  let total = 0;
+  for (const spec of specs) {
+    entries.push({ ...spec, offset: total });
+    total += Math.ceil(numElements(spec.shape) / alignmentFloats) * alignmentFloats;
+  }
+  return { entries, total };
+}
+
+/** Number of elements of a tensor of this shape. */
+export function numElements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** The part of `flat` that holds `entry`, without a copy. */
+export function parameterView(flat: Float32Array<ArrayBuffer>, entry: ParameterEntry): Float32Array<ArrayBuffer> {
+  return flat.subarray(entry.offset, entry.offset + numElements(entry.shape));
+}
+
+/** Trainable numbers, padding excluded. */
+export function numParameters(config: PolicyConfig): number {
+  return parameterLayout(config).entries.reduce((sum, { shape }) => sum + numElements(shape), 0);
+}
+
+/**
+ * Normal initialisation that keeps activations and gradients in scale with depth. Norm weights are 1.
+ *
+ *     std(W) = 1 / sqrt(fanIn)                           input of rms 1, output of rms 1 (LeCun et al. 1998, eq. 16)
+ *     std(attentionOut), std(down) = s / sqrt(fanIn 2L)   2L branches together add variance of order s^2 (GPT-2, section 2.3)
+ *     std(embed) = s                                     the stream starts where the branches leave it
+ *
+ * s = 1: a stream that starts small has gradients that grow towards the embedding ("Spike No More", arXiv:2312.16903,
+ * section 3). With tied embeddings s = 1 / sqrt(D), so that logits start with rms 1; pre-norm does not see the factor.
+ *
+ * Each tensor has a stream of its own, named by `seed` and its name: its values depend on neither the order of the layout nor the other tensors.
+ */
+export function initialParameters(config: PolicyConfig, seed: readonly (string | number)[]): Float32Array<ArrayBuffer> {
+  const { entries, total } = parameterLayout(config);
+  const flat = new Float32Array(total);
+  for (const entry of entries) {
+    const view = parameterView(flat, entry);
+    if (entry.kind === "norm") view.fill(1);
+    else fillNormal(view, { std: initialStd(config, entry), rng: rngFor(...seed, "initial-parameters", entry.name) });
+  }
+  return flat;
+}
+
+type EntrySpec = Omit<ParameterEntry, "offset">;
+
+/** One layer's tensors; names without the layer's prefix. */
+function layerEntries({ width: D, numHeads: H, numKvHeads: N, headWidth: K, ...rest }: PolicyConfig): EntrySpec[] {
+  const { numExperts: E, expertWidth, denseWidth } = rest;
+  return [
+    norm("attentionNorm", D),
+    matrix("qkv", [D, (H + 2 * N) * K]),
+    norm("qNorm", K),
+    norm("kNorm", K),
+    matrix("attentionOut", [H * K, D]),
+    norm("ffnNorm", D),
+    ...(E === 0
+      ? [matrix("gateUp", [D, 2 * denseWidth]), matrix("down", [denseWidth, D])]
+      : [matrix("router", [D, E]), matrix("gateUp", [E, D, 2 * expertWidth]), matrix("down", [E, expertWidth, D])]),
+  ];
+}
+
+function norm(name: string, width: number): EntrySpec {
+  return { name, shape: [width], kind: "norm", fanIn: 1 };
+}
+
+function matrix(name: string, shape: readonly number[]): EntrySpec {
+  return { name, shape, kind: "matrix", fanIn: shape.at(-2)! };
+}
+
+function initialStd({ width, numLayers, tieEmbeddings }: PolicyConfig, { name, kind, fanIn }: ParameterEntry): number {
+  const streamScale = tieEmbeddings ? 1 / Math.sqrt(width) : 1;
+  if (kind === "embedding") return streamScale;
+  const writesToStream = name.endsWith(".attentionOut") || name.endsWith(".down");
+  return writesToStream ? streamScale / Math.sqrt(fanIn * 2 * numLayers) : 1 / Math.sqrt(fanIn);
+}
+
+/** Box-Muller on pairs, both values used: one 32-bit draw a number, enough for single precision (tails end at 6.7 std). */
+function fillNormal(out: Float32Array, { std, rng }: { std: number; rng: Rng }): void {
+  for (let i = 0; i < out.length; i += 2) {
+    const radius = std * Math.sqrt(-2 * Math.log((rng.uint32() + 0.5) / 2 ** 32));
+    const angle = (2 * Math.PI * rng.uint32()) / 2 ** 32;
+    out[i] = radius * Math.cos(angle);
+    if (i + 1 < out.length) out[i + 1] = radius * Math.sin(angle);
+  }
+}
