@@ -53,6 +53,15 @@ export interface LossInputs {
   readonly column: (name: string) => Tensor;
 }
 
+/** Scalars. The names of `metrics` and `maxima` are those under which `forwardBackward` reports them. */
+export interface BuiltLoss {
+  readonly loss: Tensor;
+  /** Added up over micro-batches. */
+  readonly metrics: Readonly<Record<string, Tensor>>;
+  /** Over micro-batches the largest counts. */
+  readonly maxima?: Readonly<Record<string, Tensor>>;
+}
+
 /**
  * A loss that sums over tokens: any average is already in the columns as weights, so that a batch may be cut into
  * micro-batches whose losses, gradients and metrics add up.
@@ -60,7 +69,7 @@ export interface LossInputs {
 export interface Loss {
   readonly name: string;
   readonly settings: Json;
-  build(inputs: LossInputs): { readonly loss: Tensor; readonly metrics: Readonly<Record<string, Tensor>> };
+  build(inputs: LossInputs): BuiltLoss;
 }
 
 export type StepMetrics = Readonly<Record<string, number>>;
@@ -78,7 +87,10 @@ export interface OptimSettings {
 export interface PolicyBackend extends AsyncDisposable {
   /** Rollouts in order of completion. */
   sample(requests: readonly SampleRequest[], signal?: AbortSignal): AsyncIterable<Rollout>;
-  /** Adds the gradient of `loss` over `batch` to the accumulated one. */
+  /**
+   * Adds the gradient of `loss` over `batch` to the accumulated one. Reports `loss`, `gradNorm` (Euclidean norm of the accumulated
+   * gradient before clipping, not finite when any element is not) and the loss's own metrics.
+   */
   forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics>;
   /** Updates the parameters with the accumulated gradient and clears it. */
   optimStep(settings: OptimSettings): Promise<StepMetrics>;

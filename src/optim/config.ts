@@ -1,0 +1,39 @@
+// What a training stage may vary about its optimizer. Spread into the stages' own schemas, since every stage states its own rate.
+
+import { z } from "zod";
+
+/** How the learning rate goes from its peak, reached at the end of warm-up, to the last step. */
+export const LearningRateDecay = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("constant").describe("Stay at the peak.") }),
+  z.strictObject({
+    kind: z.literal("linear").describe("A straight line from the peak."),
+    to: z.number().min(0).max(1).default(0).meta({ description: "Rate at the last step.", unit: "share of the peak" }),
+  }),
+  z.strictObject({
+    kind: z.literal("cosine").describe("Half a cosine from the peak."),
+    to: z.number().min(0).max(1).default(0.1).meta({ description: "Rate at the last step.", unit: "share of the peak" }),
+  }),
+]);
+export type LearningRateDecay = z.infer<typeof LearningRateDecay>;
+
+/** Constants of AdamW (arXiv:1711.05101). The second decay is 0.95, as for language models: 0.999 forgets too slowly for short runs. */
+export const AdamConfig = z.strictObject({
+  beta1: z.number().min(0).lt(1).default(0.9).describe("Decay of the gradient's running mean."),
+  beta2: z.number().min(0).lt(1).default(0.95).describe("Decay of the squared gradient's running mean."),
+  epsilon: z.number().positive().default(1e-8).describe("Added to the denominator."),
+  weightDecay: z.number().nonnegative().default(0).describe("Decoupled decay of the weights, times the learning rate."),
+});
+export type AdamConfig = z.infer<typeof AdamConfig>;
+
+/** The optimizer's keys of one training stage. */
+export const optimizerKeys = {
+  learningRate: z.number().positive().max(1).describe("Peak learning rate."),
+  warmupSteps: z
+    .int()
+    .nonnegative()
+    .default(10)
+    .meta({ description: "The rate rises in a straight line over so many steps.", unit: "steps" }),
+  decay: LearningRateDecay.default({ kind: "constant" }).describe("What the rate does after warm-up."),
+  maxGradNorm: z.number().positive().default(1).describe("Gradients with a larger Euclidean norm are scaled down to it."),
+  adam: AdamConfig.prefault({}).describe("AdamW's constants."),
+};
