@@ -56,7 +56,8 @@ export function rngFromSeed(seed: string): Rng {
     return (high * 67108864 + low + 0.5) / 9007199254740992;
   };
   const int = (below: number): number => {
-    if (!Number.isInteger(below) || below < 1 || below > 2 ** 32) throw new RangeError(`rng.int: below must be an integer in 1..2^32, got ${below}`);
+    if (!Number.isInteger(below) || below < 1 || below > 2 ** 32)
+      throw new RangeError(`rng.int: below must be an integer in 1..2^32, got ${below}`);
     // Rejection keeps the draw exactly uniform.
     const limit = 2 ** 32 - (2 ** 32 % below);
     let draw = uint32();
@@ -88,14 +89,22 @@ export function philox4x32(
   out: Uint32Array,
   { counter, key }: { counter: readonly [number, number, number, number]; key: readonly [number, number] },
 ): void {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
+  // Scalars and plain assignments: this loop is the cost of every random number.
+  let c0 = counter[0];
+  let c1 = counter[1];
+  let c2 = counter[2];
+  let c3 = counter[3];
+  let k0 = key[0];
+  let k1 = key[1];
   for (let round = 0; round < 10; round++) {
     const high0 = mulHigh(0xd2511f53, c0);
-    const low0 = Math.imul(0xd2511f53, c0) >>> 0;
+    const low0 = Math.imul(0xd2511f53, c0);
     const high1 = mulHigh(0xcd9e8d57, c2);
-    const low1 = Math.imul(0xcd9e8d57, c2) >>> 0;
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    const low1 = Math.imul(0xcd9e8d57, c2);
+    c0 = (high1 ^ c1 ^ k0) >>> 0;
+    c1 = low1 >>> 0;
+    c2 = (high0 ^ c3 ^ k1) >>> 0;
+    c3 = low0 >>> 0;
     k0 = (k0 + 0x9e3779b9) >>> 0;
     k1 = (k1 + 0xbb67ae85) >>> 0;
   }
@@ -105,13 +114,13 @@ export function philox4x32(
   out[3] = c3;
 }
 
-/** Upper 32 bits of the 64-bit product of two unsigned 32-bit numbers, in 16-bit halves (exact in doubles). */
+/** Upper 32 bits of the 64-bit product of two unsigned 32-bit numbers, in 16-bit halves; every partial sum is below 2^32. */
 function mulHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const carry = aLow * bHigh + (middle % 65536);
-  return (aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(carry / 65536)) >>> 0;
+  const carry = aLow * bHigh + (middle & 0xffff);
+  return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) >>> 0;
 }
