@@ -1,5 +1,6 @@
 // What is asked, and what a verifier needs to check the answer.
 
+import { digestJson } from "../base/digest.ts";
 import type { Json } from "../base/json.ts";
 
 /** One turn of a chat. */
@@ -28,4 +29,15 @@ export interface Demonstration {
   /** What stands between `<think>` and `</think>`. Empty: no thinking. */
   readonly thinking: string;
   readonly answer: string;
+}
+
+/** Names a task by its content, so that the same question always has the same id: 64 bits of a digest, in hexadecimal. */
+export function taskId({ family, messages }: Pick<Task, "family" | "messages">): string {
+  return digestJson({ family, messages: messages.map(({ role, content }) => ({ role, content })) }).slice(0, 16);
+}
+
+/** A task that asks one question in one user message, named by its content. */
+export function questionTask({ question, ...rest }: Pick<Task, "family" | "verifier" | "reference"> & { readonly question: string }): Task {
+  const messages = [{ role: "user", content: question }] as const;
+  return { id: taskId({ family: rest.family, messages }), messages, ...rest };
 }

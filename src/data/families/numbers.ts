@@ -1,0 +1,38 @@
+// Drawing whole numbers for questions, and plausible wrong ones for slips.
+
+import type { Rng } from "../../base/rng.ts";
+
+/** What a drawn number may be: its digits without leading zeros, and its size. */
+export interface NumberRange {
+  readonly minDigits: number;
+  readonly maxDigits: number;
+  readonly atMost?: number;
+}
+
+/** The smallest positive number with `digits` digits. */
+export function smallestWith(digits: number): number {
+  return 10 ** (digits - 1);
+}
+
+/** The largest number with `digits` digits. */
+export function largestWith(digits: number): number {
+  return 10 ** digits - 1;
+}
+
+/** A positive number: the count of digits uniform among the possible ones, then uniform among the numbers with that many digits. */
+export function drawNumber(rng: Rng, { minDigits, maxDigits, atMost = largestWith(maxDigits) }: NumberRange): number {
+  const mostDigits = Math.min(maxDigits, String(atMost).length);
+  const digits = drawBetween(rng, { min: minDigits, max: mostDigits });
+  return drawBetween(rng, { min: smallestWith(digits), max: Math.min(largestWith(digits), atMost) });
+}
+
+/** Uniform integer in min..max. */
+export function drawBetween(rng: Rng, { min, max }: { readonly min: number; readonly max: number }): number {
+  return min + rng.int(max - min + 1);
+}
+
+/** A number close to `value`, off by 1, 2 or a carry of 10, and within min..max; `value` itself if there is none. */
+export function nearMiss(rng: Rng, { value, min, max }: { readonly value: number; readonly min: number; readonly max: number }): number {
+  const possible = [-10, -2, -1, 1, 2, 10].map((offset) => value + offset).filter((wrong) => wrong >= min && wrong <= max);
+  return possible.length === 0 ? value : rng.pick(possible);
+}
