@@ -25,13 +25,14 @@ export interface DecayRange {
   readonly decays: boolean;
 }
 
-/** Gradients are read as `gradientScale * gradient`, so that clipping costs no pass of its own. */
+/** One update. Gradients are read as `gradientScale * gradient`, so that clipping costs no pass of its own. */
 export interface AdamWUpdate {
   readonly parameters: Float32Array;
   readonly gradient: Float32Array;
   readonly gradientScale: number;
   /** Must cover the vector from 0 to its end without gap or overlap. */
   readonly ranges: readonly DecayRange[];
+  readonly settings: AdamWSettings;
 }
 
 export const adamW = { init: initAdamW, update: updateAdamW };
@@ -50,7 +51,7 @@ function initAdamW(numParameters: number): AdamWState {
  * Algorithm 2 of Loshchilov and Hutter (arXiv:1711.05101), with the schedule multiplier in `lr` and decay scaled by it, as
  * implementations do.
  */
-function updateAdamW(state: AdamWState, { parameters, gradient, gradientScale, ranges }: AdamWUpdate, settings: AdamWSettings): AdamWState {
+function updateAdamW(state: AdamWState, { parameters, gradient, gradientScale, ranges, settings }: AdamWUpdate): AdamWState {
   checkLengths(state, { parameters, gradient, ranges });
   const t = state.numUpdates + 1;
   // Both bias corrections are moved out of the loop:

@@ -1,29 +1,27 @@
-// Learning rate as a pure function of the step: linear warm-up, then constant or a decay to a floor. Nothing is remembered, so a
-// resumed run is at the right rate by construction.
+// Learning rate as a pure function of the step: linear warm-up, then what the decay says. Nothing is remembered, so a resumed
+// run is at the right rate by construction.
 
-/** `floor` is a share of the peak, reached at `totalSteps`, one past the last step, so that no step is taken at less. */
-export type Decay =
-  | { readonly kind: "constant" }
-  | { readonly kind: "cosine"; readonly floor: number }
-  | { readonly kind: "linear"; readonly floor: number };
+import type { LearningRateDecay } from "./config.ts";
 
 export interface Schedule {
-  readonly peak: number;
+  /** The peak. */
+  readonly learningRate: number;
   /** Step t < warmupSteps has rate peak (t + 1) / warmupSteps: the first step already moves. */
   readonly warmupSteps: number;
-  readonly totalSteps: number;
-  readonly decay: Decay;
+  /** The floor of a decay is the rate of the last one. */
+  readonly steps: number;
+  readonly decay: LearningRateDecay;
 }
 
 /** Learning rate of `step`, counted from 0. */
-export function learningRateAt(step: number, { peak, warmupSteps, totalSteps, decay }: Schedule): number {
-  if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
-  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
-  return peak * shareLeft(progress, decay);
+export function learningRateAt(step: number, { learningRate, warmupSteps, steps, decay }: Schedule): number {
+  if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
+  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, steps - 1 - warmupSteps));
+  return learningRate * shareLeft(progress, decay);
 }
 
 /** Share of the peak after `progress` (0 to 1) of the decay. Cosine: SGDR eq. 5 (arXiv:1608.03983) without restarts. */
-function shareLeft(progress: number, decay: Decay): number {
+function shareLeft(progress: number, decay: LearningRateDecay): number {
   switch (decay.kind) {
     case "constant":
       return 1;

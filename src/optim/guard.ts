@@ -1,0 +1,77 @@
+// Decides, before each update, whether its gradient can be trusted: a pure state machine from what was observed to what is done.
+// The state is plain JSON and part of every checkpoint, so that a resumed run decides as the undisturbed one would have.
+
+/** Numbers of one update, known before it is applied. */
+export interface UpdateObservation {
+  readonly loss: number;
+  /** Euclidean norm of the gradient before clipping. */
+  readonly gradNorm: number;
+}
+
+export interface GuardSettings {
+  /** A gradient norm more than so many times the recent median is a spike. */
+  readonly maxGradNormRatio: number;
+  /** Applied updates that the median is taken over. Spikes are looked for once there are half as many. */
+  readonly historySteps: number;
+  /** So many untrusted updates in a row send the run back to its last checkpoint. */
+  readonly maxSkippedInARow: number;
+  /** What the learning rate is multiplied with on going back. */
+  readonly rollbackRateFactor: number;
+  /** Times a run may go back before it is given up. */
+  readonly maxRollbacks: number;
+}
+
+export interface GuardState {
+  /** Norms of the last applied updates, oldest first. */
+  readonly gradNorms: readonly number[];
+  readonly skippedInARow: number;
+  readonly rollbacks: number;
+  /** Multiplies the scheduled learning rate. */
+  readonly learningRateScale: number;
+}
+
+export const initialGuard: GuardState = { gradNorms: [], skippedInARow: 0, rollbacks: 0, learningRateScale: 1 };
+
+/** `reason` is what a person reads in the run's record. */
+export type GuardDecision =
+  | { readonly action: "apply"; readonly state: GuardState }
+  | { readonly action: "skip" | "rollback" | "abort"; readonly state: GuardState; readonly reason: string };
+
+/** What to do with an update, and the state that the next decision starts from. */
+export function guardUpdate(
+  state: GuardState,
+  { loss, gradNorm, settings }: UpdateObservation & { readonly settings: GuardSettings },
+): GuardDecision {
+  const reason = distrust(state.gradNorms, { loss, gradNorm, settings });
+  if (reason === undefined) {
+    const gradNorms = [...state.gradNorms, gradNorm].slice(-settings.historySteps);
+    return { action: "apply", state: { ...state, gradNorms, skippedInARow: 0 } };
+  }
+  const skippedInARow = state.skippedInARow + 1;
+  if (skippedInARow < settings.maxSkippedInARow) return { action: "skip", state: { ...state, skippedInARow }, reason };
+  if (state.rollbacks === settings.maxRollbacks) return { action: "abort", state: { ...state, skippedInARow }, reason };
+  return { action: "rollback", state: wentBack(state, settings), reason };
+}
+
+/** The history is forgotten: it belongs to steps that will be taken again. */
+function wentBack({ rollbacks, learningRateScale }: GuardState, { rollbackRateFactor }: GuardSettings): GuardState {
+  return { gradNorms: [], skippedInARow: 0, rollbacks: rollbacks + 1, learningRateScale: learningRateScale * rollbackRateFactor };
+}
+
+function distrust(
+  history: readonly number[],
+  { loss, gradNorm, settings }: UpdateObservation & { settings: GuardSettings },
+): string | undefined {
+  if (!Number.isFinite(loss)) return `loss is ${loss}`;
+  if (!Number.isFinite(gradNorm)) return `gradient norm is ${gradNorm}`;
+  if (history.length < settings.historySteps / 2) return undefined;
+  const usual = median(history);
+  if (gradNorm <= settings.maxGradNormRatio * usual) return undefined;
+  return `gradient norm ${gradNorm.toPrecision(4)} is more than ${settings.maxGradNormRatio} times ${usual.toPrecision(4)}, the median of the last ${history.length} updates`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

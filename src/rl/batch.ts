@@ -1,0 +1,48 @@
+// From rollouts with advantages to tokens ready to train on. Only tokens that the policy chose are trained: forced ones, the
+// prompt and unscorable rollouts carry no credit.
+
+import type { Rollout } from "../data/rollout.ts";
+import type { TrainBatch, TrainSample } from "../policy/backend.ts";
+
+export interface CreditedRollout {
+  readonly rollout: Rollout;
+  readonly advantage: number;
+}
+
+/**
+ * One batch whose weights average over all its trained tokens (the token mean of DAPO, arXiv:2503.14476, eq. 8): a long response
+ * counts by its length. Columns: `advantage`, `oldLogProb` (as sampling recorded it) and `weight` (1 / trained tokens).
+ */
+export function policyBatch(credited: readonly CreditedRollout[]): TrainBatch {
+  const chosen = credited.map(({ rollout }) => chosenPositions(rollout));
+  const numTokens = chosen.reduce((sum, positions) => sum + positions.length, 0);
+  const samples = credited.map((credit, i) => policySample(credit, { chosen: chosen[i]!, weight: 1 / numTokens }));
+  return { samples: samples.filter((sample) => sample.targets.length > 0) };
+}
+
+/** Tokens that enter the loss. */
+export function numTrainedTokens(batch: TrainBatch): number {
+  return batch.samples.reduce((sum, sample) => sum + sample.targets.length, 0);
+}
+
+function policySample({ rollout, advantage }: CreditedRollout, { chosen, weight }: { chosen: Int32Array; weight: number }): TrainSample {
+  const numPrompt = rollout.promptTokens.length;
+  const tokens = new Int32Array(numPrompt + rollout.tokens.length);
+  tokens.set(rollout.promptTokens);
+  tokens.set(rollout.tokens, numPrompt);
+  return {
+    tokens,
+    targets: chosen.map((position) => numPrompt + position),
+    temperature: rollout.temperature,
+    columns: {
+      advantage: new Float32Array(chosen.length).fill(advantage),
+      oldLogProb: Float32Array.from(chosen, (position) => rollout.logProbs[position]!),
+      weight: new Float32Array(chosen.length).fill(weight),
+    },
+  };
+}
+
+/** Positions in the response. */
+function chosenPositions({ chosen }: Rollout): Int32Array {
+  return Int32Array.from(chosen.keys().filter((position) => chosen[position] === 1));
+}

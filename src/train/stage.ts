@@ -1,0 +1,92 @@
+// What supervised and policy-gradient stages have in common: an update that is only applied when its gradient can be trusted, and
+// the record that a stage keeps with the run. Written against the `PolicyBackend` contract: any backend will do.
+
+import { TrainingError } from "../base/errors.ts";
+import type { AdamConfig } from "../optim/config.ts";
+import { type GuardSettings, type GuardState, guardUpdate } from "../optim/guard.ts";
+import { learningRateAt, type Schedule } from "../optim/schedule.ts";
+import type { Loss, OptimSettings, PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
+
+/** What a stage says about one finished step. */
+export interface StepRecord {
+  /** Counted from 0 within the stage. */
+  readonly step: number;
+  readonly metrics: StepMetrics;
+  /** Digests of everything that the step took in and left behind, by name: the links of the run's hash chain. */
+  readonly digests: Readonly<Record<string, string>>;
+  readonly guard: GuardState;
+  /** What a person should know of: skipped updates and why. */
+  readonly notes: readonly string[];
+}
+
+/** Where a stage starts or goes on: the step to take next and the guard as it was. */
+export interface StagePoint {
+  readonly nextStep: number;
+  readonly guard: GuardState;
+}
+
+/** A stage's record with its run. `runs` keeps it on disk; the loops know only this. */
+export interface StageRecord<Step extends StepRecord> {
+  /** Step 0 and a fresh guard for a new run; for one that goes on, those of the checkpoint that the policy was loaded from. */
+  readonly start: StagePoint;
+  recordStep(step: Step): Promise<void>;
+  /** Whether the recipe wants a checkpoint here. The first, the last and an interrupted step are saved anyway. */
+  checkpointDue(nextStep: number): boolean;
+  checkpoint(point: StagePoint, save: (folder: string) => Promise<void>): Promise<void>;
+  /** Drops what was recorded after the last checkpoint, keeps `guard` as that checkpoint's guard, and says where the checkpoint is. */
+  goBack(cause: {
+    readonly step: number;
+    readonly reason: string;
+    readonly guard: GuardState;
+  }): Promise<{ readonly nextStep: number; readonly folder: string }>;
+}
+
+/** The optimizer's part of a stage's configuration. */
+export interface OptimizerConfig extends Schedule {
+  readonly maxGradNorm: number;
+  readonly adam: AdamConfig;
+}
+
+export interface GuardedUpdate {
+  readonly batch: TrainBatch;
+  readonly loss: Loss;
+  readonly optimizer: OptimSettings;
+  readonly guard: GuardState;
+  readonly stability: GuardSettings;
+}
+
+/** `metrics` are those of the backend. After "untrusted" the stage has to go back to its last checkpoint. */
+export type UpdateOutcome =
+  | { readonly kind: "applied"; readonly guard: GuardState; readonly metrics: StepMetrics }
+  | { readonly kind: "skipped" | "untrusted"; readonly guard: GuardState; readonly reason: string };
+
+/** Computes the gradient of `loss` over `batch` and applies it, or leaves the policy as it was when the guard objects. */
+export async function guardedUpdate(
+  policy: PolicyBackend,
+  { batch, loss, optimizer, guard, stability }: GuardedUpdate,
+): Promise<UpdateOutcome> {
+  const metrics = await policy.forwardBackward(batch, loss);
+  const decision = guardUpdate(guard, { loss: metrics["loss"]!, gradNorm: metrics["gradNorm"]!, settings: stability });
+  if (decision.action === "apply") {
+    const applied = await policy.optimStep(optimizer);
+    return { kind: "applied", guard: decision.state, metrics: { ...metrics, ...applied } };
+  }
+  await policy.discardGradient();
+  switch (decision.action) {
+    case "skip":
+      return { kind: "skipped", guard: decision.state, reason: decision.reason };
+    case "rollback":
+      return { kind: "untrusted", guard: decision.state, reason: decision.reason };
+    case "abort":
+      throw new TrainingError(
+        `training: a run may go back at most ${stability.maxRollbacks} times, got another ${stability.maxSkippedInARow} untrusted updates in a row (${decision.reason}); lower the learning rate`,
+      );
+    default:
+      return decision satisfies never;
+  }
+}
+
+/** Settings of one update: the scheduled rate, lowered as often as the run went back. */
+export function optimSettings(config: OptimizerConfig, { step, guard }: { step: number; guard: GuardState }): OptimSettings {
+  return { ...config.adam, learningRate: learningRateAt(step, config) * guard.learningRateScale, maxGradNorm: config.maxGradNorm };
+}
