@@ -7,11 +7,11 @@ export const LearningRateDecay = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("constant").describe("Stay at the peak.") }),
   z.strictObject({
     kind: z.literal("linear").describe("A straight line from the peak."),
-    to: z.number().min(0).max(1).default(0).meta({ description: "Rate at the last step.", unit: "share of the peak" }),
+    floor: z.number().min(0).max(1).default(0).meta({ description: "Rate at the last step.", unit: "share of the peak" }),
   }),
   z.strictObject({
     kind: z.literal("cosine").describe("Half a cosine from the peak."),
-    to: z.number().min(0).max(1).default(0.1).meta({ description: "Rate at the last step.", unit: "share of the peak" }),
+    floor: z.number().min(0).max(1).default(0.1).meta({ description: "Rate at the last step.", unit: "share of the peak" }),
   }),
 ]);
 export type LearningRateDecay = z.infer<typeof LearningRateDecay>;
@@ -25,6 +25,24 @@ export const AdamConfig = z.strictObject({
 });
 export type AdamConfig = z.infer<typeof AdamConfig>;
 
+/** When an update is not applied, and when the run goes back to its last good checkpoint. */
+export const StabilityConfig = z.strictObject({
+  maxGradNormRatio: z
+    .number()
+    .gt(1)
+    .default(5)
+    .meta({ description: "A step whose gradient norm exceeds so many times the recent median is skipped.", unit: "times the median" }),
+  historySteps: z.int().min(3).default(20).meta({ description: "How many past gradient norms the median is taken of.", unit: "steps" }),
+  maxSkippedInARow: z
+    .int()
+    .positive()
+    .default(3)
+    .meta({ description: "After so many the run goes back to its last good checkpoint.", unit: "steps" }),
+  rollbackRateFactor: z.number().positive().lt(1).default(0.5).describe("The learning rate is multiplied by it when the run goes back."),
+  maxRollbacks: z.int().nonnegative().default(3).describe("The run ends with an error instead of going back once more."),
+});
+export type StabilityConfig = z.infer<typeof StabilityConfig>;
+
 /** The optimizer's keys of one training stage. */
 export const optimizerKeys = {
   learningRate: z.number().positive().max(1).describe("Peak learning rate."),
@@ -36,4 +54,13 @@ export const optimizerKeys = {
   decay: LearningRateDecay.default({ kind: "constant" }).describe("What the rate does after warm-up."),
   maxGradNorm: z.number().positive().default(1).describe("Gradients with a larger Euclidean norm are scaled down to it."),
   adam: AdamConfig.prefault({}).describe("AdamW's constants."),
+  stability: StabilityConfig.prefault({}).describe("When an update is skipped and when the run goes back."),
 };
+
+/** The rule across a stage's keys: warm-up ends within the stage. */
+export function checkWarmup(stage: { readonly warmupSteps: number; readonly steps: number }, context: z.RefinementCtx): void {
+  const { warmupSteps, steps } = stage;
+  if (warmupSteps <= steps) return;
+  const message = `must not exceed steps, or the learning rate never reaches its peak, got ${warmupSteps} and ${steps}`;
+  context.addIssue({ code: "custom", path: ["warmupSteps"], message });
+}

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 
-import { optimizerKeys } from "../optim/config.ts";
+import { checkWarmup, optimizerKeys } from "../optim/config.ts";
 
 const ClipRange = z.strictObject({
   below: z.number().positive().lt(1).describe("The probability ratio is clipped at 1 - below."),
@@ -16,23 +16,13 @@ const Grpo = z.strictObject({
     .min(2, "must be at least 2: the group's mean is the baseline, so one rollout teaches nothing")
     .default(8)
     .meta({ description: "Rollouts of each task; their mean reward is the baseline.", unit: "rollouts" }),
+  normalisation: z
+    .enum(["group", "batch", "none"])
+    .default("batch")
+    .describe(
+      "What centred rewards are divided by: the group's standard deviation, that of the whole step (arXiv:2501.03262), or nothing (arXiv:2503.20783).",
+    ),
   clip: ClipRange.default({ below: 0.2, above: 0.28 }).describe("Trust region; more room above than below (arXiv:2503.14476)."),
-});
-
-const Stability = z.strictObject({
-  maxGradNormRatio: z
-    .number()
-    .gt(1)
-    .default(5)
-    .meta({ description: "A step whose gradient norm exceeds so many times the recent median is skipped.", unit: "times the median" }),
-  historySteps: z.int().min(3).default(20).meta({ description: "How many past gradient norms the median is taken of.", unit: "steps" }),
-  maxSkippedInARow: z
-    .int()
-    .positive()
-    .default(3)
-    .meta({ description: "After so many the run goes back to its last good checkpoint.", unit: "steps" }),
-  rollbackRateFactor: z.number().positive().lt(1).default(0.5).describe("The learning rate is multiplied by it when the run goes back."),
-  maxRollbacks: z.int().nonnegative().default(3).describe("The run ends with an error instead of going back once more."),
 });
 
 export const RlConfig = z
@@ -58,17 +48,18 @@ export const RlConfig = z
       .default(0.05)
       .meta({ description: "The run stops when a larger share of a step's rollouts could not be scored.", unit: "share of rollouts" }),
     ...optimizerKeys,
-    stability: Stability.prefault({}).describe("When a step is skipped and when the run goes back."),
   })
-  .refine((c) => c.minibatchTasks === undefined || c.tasksPerStep % c.minibatchTasks === 0, {
-    path: ["minibatchTasks"],
-    error: "must divide tasksPerStep, or the last minibatch of every step is short",
-    params: { values: ["minibatchTasks", "tasksPerStep"] },
+  .superRefine((stage, context) => {
+    checkWarmup(stage, context);
+    const { minibatchTasks, tasksPerStep } = stage;
+    if (minibatchTasks !== undefined && tasksPerStep % minibatchTasks !== 0) {
+      context.addIssue({
+        code: "custom",
+        path: ["minibatchTasks"],
+        message: `must divide tasksPerStep, or the last minibatch of every step is short, got ${minibatchTasks} and ${tasksPerStep}`,
+      });
+    }
   })
-  .refine((c) => c.warmupSteps <= c.steps, {
-    path: ["warmupSteps"],
-    error: "must not exceed steps, or the learning rate never reaches its peak",
-    params: { values: ["warmupSteps", "steps"] },
-  });
+  .transform((stage) => ({ ...stage, minibatchTasks: stage.minibatchTasks ?? stage.tasksPerStep }));
 
 export type RlConfig = z.infer<typeof RlConfig>;

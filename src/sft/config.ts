@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 
-import { optimizerKeys } from "../optim/config.ts";
+import { checkWarmup, optimizerKeys } from "../optim/config.ts";
 
 export const SftConfig = z
   .strictObject({
@@ -10,10 +10,6 @@ export const SftConfig = z
     batch: z.int().positive().default(32).meta({ description: "Demonstrations in one update.", unit: "demonstrations" }),
     ...optimizerKeys,
   })
-  .refine((c) => c.warmupSteps <= c.steps, {
-    path: ["warmupSteps"],
-    error: "must not exceed steps, or the learning rate never reaches its peak",
-    params: { values: ["warmupSteps", "steps"] },
-  });
+  .superRefine(checkWarmup);
 
 export type SftConfig = z.infer<typeof SftConfig>;

@@ -1,0 +1,83 @@
+// A recipe: the description of a run that a user writes, composed of each folder's own schema. Paths in it are relative to its file.
+
+import { z } from "zod";
+
+import { alphabet } from "../data/alphabet.ts";
+import { EvalConfig } from "../eval/config.ts";
+import { ModelConfig } from "../policy/config.ts";
+import { RlConfig } from "../rl/config.ts";
+import { SftConfig } from "../sft/config.ts";
+
+const Tokenizer = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("character").describe("One token for each character of an alphabet."),
+    alphabet: z.string().min(1).default(alphabet).describe("Every character that a task or a response may hold."),
+  }),
+  z.strictObject({ kind: z.literal("byte").describe("One token for each byte of UTF-8, for arbitrary text.") }),
+  z.strictObject({
+    kind: z.literal("file").describe("A Hugging Face tokenizer."),
+    path: z.string().min(1).describe("A tokenizer.json file; it must know the chat tokens."),
+  }),
+]);
+
+const Model = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("new").describe("Start from random parameters."),
+    architecture: ModelConfig.prefault({}).describe("The transformer's shape."),
+    tokenizer: Tokenizer.default({ kind: "character" }).describe("What turns text into tokens; it decides the size of the vocabulary."),
+  }),
+  z.strictObject({
+    kind: z.literal("checkpoint").describe("Start from a checkpoint, with its own architecture and tokenizer."),
+    path: z.string().min(1).describe("A checkpoint folder in Hugging Face layout."),
+  }),
+]);
+
+const Checkpoints = z.strictObject({
+  everySteps: z
+    .int()
+    .positive()
+    .default(20)
+    .meta({ description: "A checkpoint after every so many steps, and after the last.", unit: "steps" }),
+  keepLast: z.int().min(1).default(2).meta({ description: "The newest so many are kept.", unit: "checkpoints" }),
+  keepBest: z.boolean().default(true).describe("Keep the one with the best measured accuracy."),
+  keepEverySteps: z
+    .int()
+    .positive()
+    .exactOptional()
+    .meta({ description: "Keep those of every so many steps for good. Absent: none.", unit: "steps" }),
+});
+export type CheckpointsConfig = z.infer<typeof Checkpoints>;
+
+export const Recipe = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]*$/, "must be lower-case letters, digits and dashes, since folders are named after it")
+      .describe("Runs are called by it and a number: quickstart-1, quickstart-2."),
+    seed: z.int().nonnegative().default(0).describe("Every random draw of the run comes from it."),
+    model: Model.prefault({ kind: "new" }).describe("Where the policy comes from."),
+    sft: SftConfig.exactOptional().describe("Supervised training on demonstrations. Absent: none."),
+    rl: RlConfig.exactOptional().describe("Reinforcement learning from verdicts. Absent: none."),
+    eval: EvalConfig.prefault({}).describe("Measurements on held-out tasks."),
+    checkpoints: Checkpoints.prefault({}).describe("When the run is saved and what is kept."),
+  })
+  .superRefine(({ sft, rl, model }, context) => {
+    const fail = (path: readonly string[], message: string) => context.addIssue({ code: "custom", path: [...path], message });
+    if (sft === undefined && rl === undefined) fail(["rl"], "or sft must be there, since a run without both does nothing");
+    if (rl !== undefined && model.kind === "new" && rl.maxNewTokens >= model.architecture.maxPositions) {
+      fail(
+        ["rl", "maxNewTokens"],
+        `must be less than model.architecture.maxPositions, which prompt and response share, got ${rl.maxNewTokens} and ${model.architecture.maxPositions}`,
+      );
+    }
+  });
+
+/** A recipe as it is used: defaults filled in. */
+export type Recipe = z.infer<typeof Recipe>;
+/** A recipe as it is written. */
+export type RecipeInput = z.input<typeof Recipe>;
+
+/** Identity with types: gives a recipe's author completion and checks in the editor. */
+export function defineRecipe(recipe: RecipeInput): RecipeInput {
+  return recipe;
+}

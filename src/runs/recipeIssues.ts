@@ -1,0 +1,141 @@
+// What zod found wrong with a recipe, as messages of the form `recipe.ts: rl.minibatchTasks must divide tasksPerStep, got 5 and 32`.
+// Pure: from issues, schema and input to text.
+
+import type { z } from "zod";
+
+import { childNode, keyNames, listKeys, type SchemaNode, unionMembers } from "./schemaKeys.ts";
+
+type Issue = z.core.$ZodIssue;
+type RawIssue = z.core.$ZodRawIssue;
+
+/** The rule an issue is about, as the words between a key and `got ...`. A schema's own words come before these. */
+export function ruleText(issue: RawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined ? "is required" : `must be ${article(issue.expected)}`;
+    case "too_small":
+      return `must ${bound(issue.origin, { inclusive: issue.inclusive ?? true, limit: Number(issue.minimum), side: "least" })}`;
+    case "too_big":
+      return `must ${bound(issue.origin, { inclusive: issue.inclusive ?? true, limit: Number(issue.maximum), side: "most" })}`;
+    case "not_multiple_of":
+      return `must be a multiple of ${issue.divisor}`;
+    case "invalid_format":
+      return issue.pattern === undefined ? `must be of the form ${issue.format}` : `must match ${issue.pattern}`;
+    case "invalid_value":
+      return `must be ${oneOf(issue.values)}`;
+    case "invalid_union":
+      return Array.isArray(issue["options"]) ? `must be ${oneOf(issue["options"])}` : "fits none of the allowed forms";
+    default:
+      return "breaks a rule";
+  }
+}
+
+/** One message for each thing that is wrong; `file` is what the user knows the recipe by. */
+export function issueMessages(issues: readonly Issue[], at: { file: string; tree: SchemaNode; input: unknown }): string[] {
+  return issues.flatMap((issue) => messagesOf(issue, at));
+}
+
+function messagesOf(issue: Issue, at: { file: string; tree: SchemaNode; input: unknown }): string[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => `${at.file}: ${unknownKey({ path: [...issue.path.map(String), key], tree: at.tree, input: at.input })}`);
+  }
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    const closest = issue.errors.toSorted((a, b) => deviation(a) - deviation(b))[0]!;
+    return issueMessages(
+      closest.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })),
+      at,
+    );
+  }
+  const path = issue.path.map(String);
+  const value = valueAt(at.input, path);
+  // Rules across fields say themselves which values they met.
+  const got = issue.message.includes(", got ") || value === undefined ? "" : `, got ${showValue(value)}`;
+  return [`${at.file}: ${path.length === 0 ? "the recipe" : path.join(".")} ${issue.message}${got}`];
+}
+
+/** `unknown key "rl.stpes"; did you mean "rl.steps"`: a neighbour that is spelt alike, or the key of this name elsewhere. */
+export function unknownKey({ path, tree, input }: { path: readonly string[]; tree: SchemaNode; input: unknown }): string {
+  const parent = path.slice(0, -1);
+  const wrong = path.at(-1)!;
+  const neighbours = keyNames(nodeAt(tree, { path: parent, input }) ?? {}, valueAt(input, parent));
+  const prefix = parent.length === 0 ? "" : `${parent.join(".")}.`;
+  const said = `unknown key "${prefix}${wrong}"`;
+
+  const spelt = nearest(wrong, neighbours);
+  if (spelt !== undefined) return `${said}; did you mean "${prefix}${spelt}"`;
+  const elsewhere = listKeys(tree).find((key) => key.path.split(".").at(-1) === wrong);
+  if (elsewhere !== undefined) return `${said}; did you mean "${elsewhere.path}"`;
+  return `${said}; known here: ${neighbours.join(", ")}`;
+}
+
+/** The word closest to `wrong`, if it is close enough to be what was meant. */
+export function nearest(wrong: string, words: readonly string[]): string | undefined {
+  const limit = Math.max(1, Math.floor(wrong.length / 2.5));
+  const ranked = words.map((word) => ({ word, distance: editDistance(wrong.toLowerCase(), word.toLowerCase()) }));
+  return ranked.filter(({ distance }) => distance <= limit).toSorted((a, b) => a.distance - b.distance)[0]?.word;
+}
+
+/**
+ * Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string alignment).
+ *
+ *     d(i, j) = min( d(i-1, j) + 1, d(i, j-1) + 1, d(i-1, j-1) + [a_i != b_j], d(i-2, j-2) + 1 if swapped )
+ */
+export function editDistance(a: string, b: string): number {
+  const rows = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)));
+  for (let i = 1; i <= a.length; i++) {
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? rows[i - 2]![j - 2]! + 1 : Number.POSITIVE_INFINITY;
+      rows[i]![j] = Math.min(rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, substitute, swap);
+    }
+  }
+  return rows[a.length]![b.length]!;
+}
+
+/** The schema of the value at `path`, following the union members that `input` belongs to. */
+export function nodeAt(tree: SchemaNode, { path, input }: { path: readonly string[]; input: unknown }): SchemaNode | undefined {
+  let node: SchemaNode | undefined = tree;
+  for (const [depth, key] of path.entries()) {
+    if (node === undefined) return undefined;
+    node = childNode(node, { key, value: valueAt(input, path.slice(0, depth)) });
+  }
+  return node;
+}
+
+export function valueAt(input: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined), input);
+}
+
+/** How far a union member's issues are from a fit: a wrong kind of value is no fit at all. */
+function deviation(issues: readonly Issue[]): number {
+  return issues.reduce((sum, { path, code }) => sum + (path.length === 0 && code === "invalid_type" ? 100 : 1), 0);
+}
+
+function showValue(value: unknown): string {
+  if (typeof value === "function") return "a function";
+  const text = JSON.stringify(value) ?? String(value);
+  const shown = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return Number.isNaN(value) ? "NaN" : shown;
+}
+
+function article(expected: string): string {
+  const word = { int: "integer", array: "list", record: "object" }[expected] ?? expected;
+  return `${/^[aeiou]/.test(word) ? "an" : "a"} ${word}`;
+}
+
+function oneOf(values: readonly unknown[]): string {
+  return values.length === 1 ? showValue(values[0]) : `one of ${values.map(showValue).join(", ")}`;
+}
+
+function bound(origin: string, { inclusive, limit, side }: { inclusive: boolean; limit: number; side: "least" | "most" }): string {
+  if (origin === "string") return `have at ${side} ${limit} characters`;
+  if (origin === "array" || origin === "set") return `have at ${side} ${limit} entries`;
+  if (inclusive) return `be at ${side} ${limit}`;
+  return side === "least" ? `be greater than ${limit}` : `be less than ${limit}`;
+}
+
+/** Whether the node holds other keys, so that a path may go on below it. */
+export function hasKeys(node: SchemaNode): boolean {
+  return unionMembers(node).some((member) => member.properties !== undefined || member.additionalProperties !== undefined);
+}
