@@ -1,0 +1,246 @@
+// How a policy is spelled in a Hugging Face checkpoint: the keys of config.json and the names, shapes and places of its tensors.
+// Reads and writes Qwen3MoeForCausalLM and Qwen3ForCausalLM; whatever this policy cannot compute is refused by name.
+//
+// Source: `configuration_qwen3_moe.py`, `configuration_qwen3.py` and `modeling_qwen3_moe.py` of huggingface/transformers.
+
+import { z } from "zod";
+
+import { CheckpointError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
+import { type PolicyConfig, parameterLayout } from "./architecture.ts";
+import { brokenRules } from "./config.ts";
+
+const count = z.int().positive();
+const absent = z.null().optional();
+
+/** Keys that are read, and keys that must have the one value this policy computes. Others say nothing about the architecture. */
+const ModelJson = z.object({
+  model_type: z.enum(["qwen3_moe", "qwen3"]),
+  vocab_size: count,
+  hidden_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  num_key_value_heads: count,
+  head_dim: count.nullish(),
+  intermediate_size: count.optional(),
+  moe_intermediate_size: count.optional(),
+  num_experts: count.optional(),
+  num_local_experts: count.optional(),
+  num_experts_per_tok: count.optional(),
+  norm_topk_prob: z.boolean().default(false),
+  rope_theta: z.number().min(1).optional(),
+  rope_parameters: z.object({ rope_theta: z.number().min(1), rope_type: z.literal("default").default("default") }).nullish(),
+  rms_norm_eps: z.number().positive().default(1e-6),
+  tie_word_embeddings: z.boolean().default(false),
+  max_position_embeddings: count.default(32768),
+  router_aux_loss_coef: z.number().nonnegative().default(0.001),
+  router_z_loss_coef: z.number().nonnegative().default(0),
+  // One supported value each.
+  hidden_act: z.literal("silu").default("silu"),
+  attention_bias: z.literal(false).default(false),
+  attention_dropout: z.literal(0).default(0),
+  rope_scaling: absent,
+  quantization_config: absent,
+  use_sliding_window: z.literal(false).default(false),
+  layer_types: z.array(z.literal("full_attention")).nullish(),
+  decoder_sparse_step: z.literal(1).default(1),
+  mlp_only_layers: z.array(z.int()).max(0).nullish(),
+  partial_rotary_factor: z.literal(1).default(1),
+});
+
+/** Parses the text of a config.json; `file` is only named in errors. */
+export function readModelJson(text: string, file: string): PolicyConfig {
+  const json = ModelJson.safeParse(parseJson(text, file));
+  if (!json.success) {
+    const { path, message } = json.error.issues[0]!;
+    const at = path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)?.[key], JSON.parse(text));
+    throw new CheckpointError(
+      `"${file}": key "${path.map(String).join(".")}" is missing or unsupported: ${message}, got ${JSON.stringify(at) ?? "nothing"}; this policy reads Qwen3MoeForCausalLM and Qwen3ForCausalLM`,
+    );
+  }
+  const config = toPolicyConfig(json.data, file);
+  const rule = brokenRules(config)[0];
+  if (rule !== undefined) throw new CheckpointError(`"${file}": ${rule.path} ${rule.message} (as read from the Hugging Face keys)`);
+  return config;
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CheckpointError(`"${file}": must be JSON, ${(cause as Error).message}`, cause);
+  }
+}
+
+function toPolicyConfig(json: z.infer<typeof ModelJson>, file: string): PolicyConfig {
+  const required = (key: "intermediate_size" | "moe_intermediate_size" | "num_experts_per_tok", value = json[key]): number => {
+    if (value === undefined) throw new CheckpointError(`"${file}": key "${key}" is missing, needed by model_type "${json.model_type}"`);
+    return value;
+  };
+  const isMoe = json.model_type === "qwen3_moe";
+  const numExperts = isMoe ? (json.num_experts ?? json.num_local_experts) : 0;
+  if (numExperts === undefined) throw new CheckpointError(`"${file}": key "num_experts" is missing, needed by model_type "qwen3_moe"`);
+  return {
+    vocabSize: json.vocab_size,
+    width: json.hidden_size,
+    numLayers: json.num_hidden_layers,
+    numHeads: json.num_attention_heads,
+    numKvHeads: json.num_key_value_heads,
+    headWidth: json.head_dim ?? json.hidden_size / json.num_attention_heads,
+    numExperts,
+    expertsPerToken: isMoe ? required("num_experts_per_tok") : 0,
+    expertWidth: isMoe ? required("moe_intermediate_size") : 0,
+    denseWidth: isMoe ? (json.intermediate_size ?? 0) : required("intermediate_size"),
+    normTopkProb: json.norm_topk_prob,
+    ropeTheta: json.rope_parameters?.rope_theta ?? json.rope_theta ?? 10_000,
+    rmsNormEpsilon: json.rms_norm_eps,
+    tieEmbeddings: json.tie_word_embeddings,
+    maxPositions: json.max_position_embeddings,
+    routerAuxLossWeight: json.router_aux_loss_coef,
+    routerZLossWeight: json.router_z_loss_coef,
+  };
+}
+
+/** The text of config.json. `rope_theta` is written in both spellings, for readers of before and after Transformers 5. */
+export function writeModelJson(config: PolicyConfig, { eosTokenId }: { eosTokenId: number }): string {
+  const isMoe = config.numExperts > 0;
+  const experts = {
+    decoder_sparse_step: 1,
+    mlp_only_layers: [],
+    moe_intermediate_size: config.expertWidth,
+    norm_topk_prob: config.normTopkProb,
+    num_experts: config.numExperts,
+    num_experts_per_tok: config.expertsPerToken,
+    output_router_logits: false,
+    router_aux_loss_coef: config.routerAuxLossWeight,
+    router_z_loss_coef: config.routerZLossWeight,
+  };
+  const json: Json = {
+    architectures: [isMoe ? "Qwen3MoeForCausalLM" : "Qwen3ForCausalLM"],
+    attention_bias: false,
+    attention_dropout: 0,
+    dtype: "float32",
+    eos_token_id: eosTokenId,
+    head_dim: config.headWidth,
+    hidden_act: "silu",
+    hidden_size: config.width,
+    // A mixture has no dense block, but its readers want a width; an unused one keeps what the recipe said.
+    intermediate_size: Math.max(1, config.denseWidth),
+    max_position_embeddings: config.maxPositions,
+    model_type: isMoe ? "qwen3_moe" : "qwen3",
+    num_attention_heads: config.numHeads,
+    num_hidden_layers: config.numLayers,
+    num_key_value_heads: config.numKvHeads,
+    rms_norm_eps: config.rmsNormEpsilon,
+    rope_parameters: { rope_theta: config.ropeTheta, rope_type: "default" },
+    rope_theta: config.ropeTheta,
+    sliding_window: null,
+    tie_word_embeddings: config.tieEmbeddings,
+    torch_dtype: "float32",
+    use_cache: true,
+    use_sliding_window: false,
+    vocab_size: config.vocabSize,
+    ...(isMoe ? experts : {}),
+  };
+  return `${JSON.stringify(json, null, 2)}\n`;
+}
+
+/** One Hugging Face tensor as a rectangle of the flat vector: element (row, column) lies at `offset + row * stride + column`. */
+export interface TensorSlice {
+  readonly name: string;
+  /** The shape in the file: [columns, rows] where the file is transposed, else [rows, columns], or [columns] for a norm. */
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly stride: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly transposed: boolean;
+}
+
+/** Every tensor of the checkpoint, in the file's order. */
+export function tensorSlices(config: PolicyConfig): readonly TensorSlice[] {
+  return parameterLayout(config).entries.flatMap(({ name, shape, offset }) => {
+    const [, layer, part] = /^(?:layers\.(\d+)\.)?(.+)$/.exec(name)!;
+    const prefix = layer === undefined ? "" : `model.layers.${layer}.`;
+    return partsOf(part!, { config, shape }).map((slice) => ({ ...slice, name: prefix + slice.name, offset: offset + slice.offset }));
+  });
+}
+
+/** The tensors that one entry of the layout is fused from; names and offsets are relative to it. */
+function partsOf(part: string, { config, shape }: { config: PolicyConfig; shape: readonly number[] }): readonly TensorSlice[] {
+  const { width: D, numHeads: H, numKvHeads: N, headWidth: K, numExperts: E } = config;
+  const F = E > 0 ? config.expertWidth : config.denseWidth;
+  const projection = { rows: D, stride: (H + 2 * N) * K };
+  const perExpert = (expertParts: (prefix: string, offset: number) => readonly TensorSlice[], floats: number): readonly TensorSlice[] =>
+    E === 0 ? expertParts("mlp.", 0) : Array.from({ length: E }, (_, e) => expertParts(`mlp.experts.${e}.`, e * floats)).flat();
+  switch (part) {
+    case "embed":
+      return [{ name: "model.embed_tokens.weight", shape, offset: 0, stride: D, rows: shape[0]!, columns: D, transposed: false }];
+    case "qkv":
+      return [
+        matrix("self_attn.q_proj.weight", { ...projection, offset: 0, columns: H * K }),
+        matrix("self_attn.k_proj.weight", { ...projection, offset: H * K, columns: N * K }),
+        matrix("self_attn.v_proj.weight", { ...projection, offset: (H + N) * K, columns: N * K }),
+      ];
+    case "attentionOut":
+      return [matrix("self_attn.o_proj.weight", { offset: 0, stride: D, rows: H * K, columns: D })];
+    case "router":
+      return [matrix("mlp.gate.weight", { offset: 0, stride: E, rows: D, columns: E })];
+    case "gateUp":
+      return perExpert(
+        (prefix, offset) => [
+          matrix(`${prefix}gate_proj.weight`, { offset, stride: 2 * F, rows: D, columns: F }),
+          matrix(`${prefix}up_proj.weight`, { offset: offset + F, stride: 2 * F, rows: D, columns: F }),
+        ],
+        D * 2 * F,
+      );
+    case "down":
+      return perExpert((prefix, offset) => [matrix(`${prefix}down_proj.weight`, { offset, stride: D, rows: F, columns: D })], F * D);
+    case "head":
+      return [matrix("lm_head.weight", { offset: 0, stride: shape[1]!, rows: D, columns: shape[1]! })];
+    default:
+      return [{ name: normNames[part]!, shape, offset: 0, stride: shape[0]!, rows: 1, columns: shape[0]!, transposed: false }];
+  }
+}
+
+const normNames: Readonly<Record<string, string>> = {
+  attentionNorm: "input_layernorm.weight",
+  qNorm: "self_attn.q_norm.weight",
+  kNorm: "self_attn.k_norm.weight",
+  ffnNorm: "post_attention_layernorm.weight",
+  finalNorm: "model.norm.weight",
+};
+
+function matrix(name: string, place: Pick<TensorSlice, "offset" | "stride" | "rows" | "columns">): TensorSlice {
+  return { name, shape: [place.columns, place.rows], ...place, transposed: true };
+}
+
+/** The tensor as the file holds it. Copies bits, not numbers, so that a NaN keeps its payload. */
+export function gatherSlice(flat: Float32Array<ArrayBuffer>, slice: TensorSlice): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(slice.rows * slice.columns);
+  const [from, to] = [bitsOf(flat), bitsOf(values)];
+  forEachElement(slice, (inFlat, inFile) => {
+    to[inFile] = from[inFlat]!;
+  });
+  return values;
+}
+
+/** Puts a tensor of the file in its place. */
+export function scatterSlice(flat: Float32Array<ArrayBuffer>, slice: TensorSlice, values: Float32Array<ArrayBuffer>): void {
+  const [from, to] = [bitsOf(values), bitsOf(flat)];
+  forEachElement(slice, (inFlat, inFile) => {
+    to[inFlat] = from[inFile]!;
+  });
+}
+
+function bitsOf(values: Float32Array<ArrayBuffer>): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length);
+}
+
+function forEachElement({ offset, stride, rows, columns, transposed }: TensorSlice, visit: (inFlat: number, inFile: number) => void): void {
+  const rowStep = transposed ? 1 : columns;
+  const columnStep = transposed ? rows : 1;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) visit(offset + row * stride + column, row * rowStep + column * columnStep);
+  }
+}
