@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { StorageError } from "./errors.ts";
 
 /** Writes `chunks` to `path` through a temporary name: written, synced, renamed, folder synced. On failure nothing is left behind. */
-export function writeFileAtomic(path: string, chunks: readonly (string | Uint8Array)[]): void {
+export function writeFileAtomic(path: string, chunks: Iterable<string | Uint8Array>): void {
   const temporary = `${path}.tmp-${process.pid}`;
   try {
     mkdirSync(dirname(path), { recursive: true });

@@ -1,0 +1,88 @@
+// The chat format: how messages become tokens, and a response becomes thinking and answer. After Qwen3, but without line feeds around
+// the thinking, since a policy that writes one character a token pays for each of them:
+//
+//     <|im_start|>user\n12+3=<|im_end|>\n<|im_start|>assistant\n<think>...</think>15<|im_end|>
+//     `------------------------- prompt ----------------------´`--------- response ----------´
+//
+// Control tokens are placed by id, contents are encoded as plain text: what a task spells out cannot end a turn.
+
+import type { Demonstration, Message, Task } from "../data/task.ts";
+import { controlTokens, type Tokenizer } from "./tokenizer.ts";
+
+/** The same format for readers of tokenizer_config.json. As in Qwen3, `enable_thinking=False` gives an empty block of thinking. */
+export const chatTemplate = [
+  `{%- for message in messages %}`,
+  `{{- '${controlTokens.turnStart}' + message.role + '\\n' + message.content + '${controlTokens.endOfTurn}\\n' }}`,
+  `{%- endfor %}`,
+  `{%- if add_generation_prompt %}`,
+  `{{- '${controlTokens.turnStart}assistant\\n' }}`,
+  `{%- if enable_thinking is defined and enable_thinking is false %}`,
+  `{{- '${controlTokens.thinkOpen}${controlTokens.thinkClose}' }}`,
+  `{%- endif %}`,
+  `{%- endif %}`,
+].join("");
+
+/** Tokens up to where the assistant speaks. A thinking budget of 0 closes the thinking before it starts, so the response is the answer. */
+export function encodePrompt({ messages, thinkingBudget }: Pick<Task, "messages" | "thinkingBudget">, tokenizer: Tokenizer): Int32Array {
+  const header = [tokenizer.turnStartId, ...encodeTurn({ role: "assistant", content: "" }, tokenizer)];
+  const turns = messages.flatMap((message) => [
+    tokenizer.turnStartId,
+    ...encodeTurn(message, tokenizer),
+    tokenizer.endOfTurnId,
+    ...tokenizer.encode("\n"),
+  ]);
+  const closed = thinkingBudget === 0 ? [tokenizer.thinkOpenId, tokenizer.thinkCloseId] : [];
+  return Int32Array.from([...turns, ...header, ...closed]);
+}
+
+/** Prompt and response of a demonstration. `targets` are the positions of the response's tokens, the end of the turn included. */
+export function encodeDemonstration(
+  { task, thinking, answer }: Demonstration,
+  tokenizer: Tokenizer,
+): { tokens: Int32Array; targets: Int32Array } {
+  const prompt = encodePrompt(task, tokenizer);
+  const block = task.thinkingBudget === 0 ? [] : [tokenizer.thinkOpenId, ...tokenizer.encode(thinking), tokenizer.thinkCloseId];
+  const response = [...block, ...tokenizer.encode(answer), tokenizer.endOfTurnId];
+  return {
+    tokens: Int32Array.from([...prompt, ...response]),
+    targets: Int32Array.from(response, (_, i) => prompt.length + i),
+  };
+}
+
+export interface ResponseParts {
+  /** What stands in the block of thinking; all of the response when the block was never closed. */
+  readonly thinkingText: string;
+  /** What the verifier sees: everything after the thinking. Empty when the thinking was never closed. */
+  readonly answerText: string;
+  /** Tokens inside the block, its two control tokens not counted. */
+  readonly thinkingTokens: number;
+  /** Whether a block of thinking was opened and closed. */
+  readonly closed: boolean;
+}
+
+/**
+ * Takes a response apart. Thinking is a block that opens with the first token; control tokens anywhere else belong to the text around
+ * them, spelled out, so that nothing can be hidden from a verifier between an answer and a second block.
+ */
+export function splitResponse(tokens: ArrayLike<number>, tokenizer: Tokenizer): ResponseParts {
+  const { thinkOpenId, thinkCloseId, endOfTurnId, decode } = tokenizer;
+  const all = Array.from(tokens);
+  const end = all.indexOf(endOfTurnId);
+  const response = end === -1 ? all : all.slice(0, end);
+  if (response[0] !== thinkOpenId) return { thinkingText: "", answerText: decode(response), thinkingTokens: 0, closed: false };
+  const close = response.indexOf(thinkCloseId);
+  const closed = close !== -1;
+  const thinking = response.slice(1, closed ? close : undefined);
+  return {
+    thinkingText: decode(thinking),
+    answerText: closed ? decode(response.slice(close + 1)) : "",
+    thinkingTokens: thinking.length,
+    closed,
+  };
+}
+
+/** A turn between its control tokens. The content follows the header in one piece, as it does in the text that the template gives. */
+function encodeTurn({ role, content }: Message, tokenizer: Tokenizer): number[] {
+  const roleId = tokenizer.addedTokenId(role);
+  return roleId === undefined ? [...tokenizer.encode(`${role}\n${content}`)] : [roleId, ...tokenizer.encode(`\n${content}`)];
+}

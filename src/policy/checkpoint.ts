@@ -1,0 +1,249 @@
+// Checkpoints: Hugging Face folders that other tools read, and that read other tools' models. A folder is written whole under a
+// temporary name and then takes its final name, so a reader finds the old checkpoint or the new one, never half of one.
+//
+// A folder cannot be renamed over another: the old one steps aside to `<folder>.previous`, where `loadCheckpoint` looks too.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+
+import { z } from "zod";
+
+import { CheckpointError, StorageError } from "../base/errors.ts";
+import { syncFolder, writeFileAtomic } from "../base/files.ts";
+import type { Json } from "../base/json.ts";
+import { type PolicyConfig, parameterLayout } from "./architecture.ts";
+import { chatTemplate } from "./chat.ts";
+import { gatherSlice, readModelJson, scatterSlice, type TensorSlice, tensorSlices, writeModelJson } from "./huggingFace.ts";
+import { openSafetensors, type SafetensorsFile, safetensorsChunks } from "./safetensors.ts";
+import { controlTokens, loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+
+export interface CheckpointContent {
+  readonly config: PolicyConfig;
+  /** Laid out as `parameterLayout(config)`. */
+  readonly parameters: Float32Array<ArrayBuffer>;
+  /** The text of tokenizer.json. */
+  readonly tokenizerJson: string;
+  /** Added to generation_config.json. */
+  readonly generationConfig?: { readonly [key: string]: Json };
+  /** Further files of the folder by name, such as optimizer state; each written from its pieces. */
+  readonly extra?: Readonly<Record<string, Iterable<string | Uint8Array>>>;
+}
+
+export interface Checkpoint extends Required<Omit<CheckpointContent, "extra">> {
+  /** Where it was found, for whoever wants its extra files. */
+  readonly folder: string;
+  readonly tokenizer: Tokenizer;
+}
+
+/** Writes a checkpoint and puts it in the place of `folder`. One writer at a time for a folder; readers may come at any moment. */
+export function saveCheckpoint(folder: string, content: CheckpointContent): void {
+  const target = resolve(folder);
+  const temporary = `${target}.tmp-${process.pid}`;
+  const files = checkpointFiles(content);
+  try {
+    mkdirSync(dirname(target), { recursive: true });
+    removeLeftovers(target);
+    mkdirSync(temporary);
+    for (const [name, chunks] of Object.entries(files)) writeFileAtomic(join(temporary, name), chunks);
+    replaceFolder(target, temporary);
+  } catch (cause) {
+    rmSync(temporary, { recursive: true, force: true });
+    if (cause instanceof StorageError) throw cause;
+    throw new StorageError(
+      `writing checkpoint "${folder}" failed: ${(cause as Error).message}; the previous one, if any, is untouched`,
+      cause,
+    );
+  }
+}
+
+/** Reads a checkpoint folder, in one file or in shards, and checks that every tensor is there, has its shape, and that no other is. */
+export function loadCheckpoint(folder: string): Checkpoint {
+  const found = [folder, previousOf(resolve(folder))].find((candidate) => existsSync(candidate));
+  if (found === undefined) throw new CheckpointError(`checkpoint "${folder}": no such folder; give the folder that holds config.json`);
+  const before = folderIdentity(found);
+  try {
+    const checkpoint = readCheckpoint(found);
+    if (folderIdentity(found) === before) return checkpoint;
+  } catch (error) {
+    if (folderIdentity(found) === before) throw error;
+  }
+  // A writer put another folder in its place while this one was being read.
+  return loadCheckpoint(folder);
+}
+
+/** Changes when another folder takes the name, whatever inode it happens to get. */
+function folderIdentity(folder: string): string {
+  const stat = statSync(folder, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? "" : `${stat.ino} ${stat.mtimeNs}`;
+}
+
+function readCheckpoint(folder: string): Checkpoint {
+  const config = readModelJson(readText(folder, "config.json"), join(folder, "config.json"));
+  const tokenizerJson = readText(folder, "tokenizer.json");
+  const tokenizer = loadTokenizer(tokenizerJson, join(folder, "tokenizer.json"));
+  checkVocabulary(config, tokenizer);
+  const hasGeneration = existsSync(join(folder, "generation_config.json"));
+  const generationConfig = hasGeneration ? readJson(folder, "generation_config.json", JsonObject) : {};
+  return { folder, config, parameters: readParameters(folder, config), tokenizerJson, tokenizer, generationConfig };
+}
+
+const JsonObject = z.record(z.string(), z.json());
+const ShardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string().regex(/^[^/\\]+\.safetensors$/)) });
+
+function checkpointFiles({
+  config,
+  parameters,
+  tokenizerJson,
+  generationConfig,
+  extra,
+}: CheckpointContent): Record<string, Iterable<string | Uint8Array>> {
+  const { total } = parameterLayout(config);
+  if (parameters.length !== total) throw new RangeError(`saveCheckpoint: the layout takes ${total} floats, got ${parameters.length}`);
+  const tokenizer = loadTokenizer(tokenizerJson);
+  checkVocabulary(config, tokenizer);
+  const eosTokenId = tokenizer.endOfTurnId;
+  const generation = { do_sample: true, eos_token_id: eosTokenId, pad_token_id: eosTokenId, temperature: 1, ...generationConfig };
+  const tensors = tensorSlices(config).map((slice) => ({ ...slice, values: () => gatherSlice(parameters, slice) }));
+  return {
+    ...extra,
+    "config.json": [writeModelJson(config, { eosTokenId })],
+    "generation_config.json": [jsonText(generation)],
+    "model.safetensors": safetensorsChunks(tensors),
+    "tokenizer.json": [tokenizerJson],
+    "tokenizer_config.json": [jsonText(tokenizerConfig(config))],
+  };
+}
+
+function tokenizerConfig({ maxPositions }: PolicyConfig): Json {
+  return {
+    add_bos_token: false,
+    add_prefix_space: false,
+    chat_template: chatTemplate,
+    clean_up_tokenization_spaces: false,
+    eos_token: controlTokens.endOfTurn,
+    model_max_length: maxPositions,
+    pad_token: controlTokens.endOfTurn,
+    tokenizer_class: "PreTrainedTokenizerFast",
+  };
+}
+
+function checkVocabulary({ vocabSize }: PolicyConfig, tokenizer: Tokenizer): void {
+  if (tokenizer.vocabSize <= vocabSize) return;
+  throw new CheckpointError(
+    `tokenizer.json: its ${tokenizer.vocabSize} tokens must fit the model's vocabulary, got vocab_size ${vocabSize} in config.json`,
+  );
+}
+
+/** What writers of this folder that crashed have left; a folder that is missing beside its `.previous` gets it back. */
+function removeLeftovers(target: string): void {
+  const prefix = `${basename(target)}.tmp-`;
+  for (const name of readdirSync(dirname(target))) {
+    if (name.startsWith(prefix) && !isOtherRunning(Number(name.slice(prefix.length)))) {
+      rmSync(join(dirname(target), name), { recursive: true, force: true });
+    }
+  }
+  const previous = previousOf(target);
+  if (!existsSync(previous)) return;
+  if (existsSync(target)) rmSync(previous, { recursive: true, force: true });
+  else renameSync(previous, target);
+}
+
+function isOtherRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function replaceFolder(target: string, temporary: string): void {
+  syncFolder(temporary);
+  const previous = previousOf(target);
+  if (existsSync(target)) renameSync(target, previous);
+  renameSync(temporary, target);
+  syncFolder(dirname(target));
+  rmSync(previous, { recursive: true, force: true });
+}
+
+function previousOf(target: string): string {
+  return `${target}.previous`;
+}
+
+function readParameters(folder: string, config: PolicyConfig): Float32Array<ArrayBuffer> {
+  const slices = tensorSlices(config);
+  const parameters = new Float32Array(parameterLayout(config).total);
+  const expected = new Set(slices.map(({ name }) => name));
+  const missing = new Set(expected);
+  for (const path of weightFiles(folder)) {
+    using file = openSafetensors(path);
+    for (const name of file.tensors.keys()) checkExpected({ name, path, expected, config });
+    for (const slice of slices) {
+      if (!file.tensors.has(slice.name)) continue;
+      checkShape(file, slice);
+      if (!missing.delete(slice.name))
+        throw new CheckpointError(`"${path}": tensor "${slice.name}" also stands in another shard; remove one`);
+      scatterSlice(parameters, slice, file.read(slice.name));
+    }
+  }
+  const [first] = missing;
+  if (first === undefined) return parameters;
+  const { shape } = slices.find(({ name }) => name === first)!;
+  throw new CheckpointError(
+    `checkpoint "${folder}": ${missing.size} of ${expected.size} tensors are missing, the first is "${first}" of shape [${shape}]; was config.json changed, or a shard left out?`,
+  );
+}
+
+function weightFiles(folder: string): readonly string[] {
+  if (existsSync(join(folder, "model.safetensors"))) return [join(folder, "model.safetensors")];
+  const index = "model.safetensors.index.json";
+  if (!existsSync(join(folder, index)))
+    throw new CheckpointError(`checkpoint "${folder}": needs model.safetensors or ${index}, got neither`);
+  return [...new Set(Object.values(readJson(folder, index, ShardIndex).weight_map))].sort().map((name) => join(folder, name));
+}
+
+interface NamedTensor {
+  readonly name: string;
+  readonly path: string;
+  readonly expected: ReadonlySet<string>;
+  readonly config: PolicyConfig;
+}
+
+function checkExpected({ name, path, expected, config }: NamedTensor): void {
+  // Files of tied models often hold the head too; it is the embedding once more.
+  if (expected.has(name) || (config.tieEmbeddings && name === "lm_head.weight")) return;
+  throw new CheckpointError(
+    `"${path}": tensor "${name}" has no place in the model that config.json describes; is it the config.json of this file?`,
+  );
+}
+
+function checkShape(file: SafetensorsFile, { name, shape }: TensorSlice): void {
+  const actual = file.tensors.get(name)!.shape;
+  if (`${actual}` === `${shape}`) return;
+  throw new CheckpointError(
+    `"${file.path}": tensor "${name}" must have the shape that config.json gives, expected [${shape}], got [${actual}]`,
+  );
+}
+
+function readText(folder: string, name: string): string {
+  try {
+    return readFileSync(join(folder, name), "utf8");
+  } catch (cause) {
+    throw new CheckpointError(`checkpoint "${folder}": reading ${name} failed: ${(cause as Error).message}`, cause);
+  }
+}
+
+function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): T {
+  const text = readText(folder, name);
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
+    throw new CheckpointError(`"${join(folder, name)}": ${reason}`, cause);
+  }
+}
+
+function jsonText(value: Json): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
