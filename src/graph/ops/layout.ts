@@ -1,0 +1,271 @@
+// Ops that move elements without changing them: reshape, transpose, split, concat, and gathers.
+
+import { type Dim, formatShape, mulDims, normalAxis, type Shape, sizeOf } from "../shape.ts";
+import { apply, apply1, type OpDef, type Tensor } from "../tensor.ts";
+import { sum, unsqueeze } from "./broadcast.ts";
+import { mul } from "./elementwise.ts";
+
+const reshapeOp: OpDef<{ readonly shape: Shape }> = {
+  name: "reshape",
+  infer: ([x], { shape }, fail) => {
+    if (sizeOf(x!.shape) !== sizeOf(shape)) fail(`${formatShape(shape)} has ${sizeOf(shape)} elements, not ${sizeOf(x!.shape)}`);
+    return [{ shape, dtype: x!.dtype }];
+  },
+  onnx: ({ emit, int64, shapeOf, attributes, inputNames, outputNames }) => {
+    // One symbolic dimension can be left to the engine as -1; more are computed from the inputs' shapes.
+    const symbolic = attributes.shape.filter((dim) => typeof dim === "string").length;
+    const target = symbolic <= 1 ? int64(attributes.shape.map((dim) => (typeof dim === "string" ? -1 : dim))) : shapeOf(attributes.shape);
+    emit("Reshape", { inputs: [inputNames[0]!, target], outputs: outputNames });
+  },
+  vjp: ({ inputs, grads }) => [reshape(grads[0]!, inputs[0]!.shape)],
+};
+
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  return apply1(reshapeOp, [x], { shape });
+}
+
+const transposeOp: OpDef<{ readonly order: readonly number[] }> = {
+  name: "transpose",
+  infer: ([x], { order }, fail) => {
+    const sorted = [...order].sort((a, b) => a - b);
+    if (sorted.length !== x!.shape.length || sorted.some((axis, i) => axis !== i)) fail(`[${order}] must name each axis once`);
+    return [{ shape: order.map((axis) => x!.shape[axis]!), dtype: x!.dtype }];
+  },
+  onnx: ({ emit, attributes, inputNames, outputNames }) => {
+    emit("Transpose", { inputs: inputNames, outputs: outputNames, attributes: { perm: { ints: attributes.order } } });
+  },
+  vjp: ({ grads, attributes }) => [
+    transpose(
+      grads[0]!,
+      attributes.order.map((_, i) => attributes.order.indexOf(i)),
+    ),
+  ],
+};
+
+/** Axis i of the result is axis `order[i]` of `x`. */
+export function transpose(x: Tensor, order: readonly number[]): Tensor {
+  return apply1(transposeOp, [x], { order });
+}
+
+interface SplitAttributes {
+  readonly axis: number;
+  /** Sizes of the parts; symbols are read at run time from the second input, an int64 vector. */
+  readonly sizes: readonly Dim[];
+}
+
+const splitOp: OpDef<SplitAttributes> = {
+  name: "split",
+  infer: ([x, counts], { axis, sizes }, fail) => {
+    if (normalAxis(axis, x!.shape.length) !== axis) fail(`axis ${axis} is out of range`);
+    if (counts === undefined) {
+      const total = sizes.reduce<number>((a, b) => a + Number(b), 0);
+      if (total !== x!.shape[axis]) fail(`parts of ${sizes.join(" + ")} do not fill axis ${axis}`);
+    } else if (counts.shape[0] !== sizes.length) fail(`there are ${sizes.length} parts`);
+    return sizes.map((size) => ({ shape: x!.shape.with(axis, size), dtype: x!.dtype }));
+  },
+  onnx: ({ emit, int64, attributes, inputNames, outputNames }) => {
+    const sizes = inputNames[1] ?? int64(attributes.sizes as readonly number[]);
+    emit("Split", { inputs: [inputNames[0]!, sizes], outputs: outputNames, attributes: { axis: { int: attributes.axis } } });
+  },
+  vjp: ({ inputs, grads, attributes }) => {
+    const [x, counts] = inputs;
+    const joined = counts === undefined ? concat(grads, attributes.axis) : concatRows(grads, { counts, rows: x!.shape[0]! });
+    return counts === undefined ? [joined] : [joined, undefined];
+  },
+};
+
+/** Consecutive parts of `x` along `axis`, of fixed sizes that add up to it. */
+export function split(x: Tensor, { axis, sizes }: { axis: number; sizes: readonly number[] }): readonly Tensor[] {
+  return apply(splitOp, [x], { axis: normalAxis(axis, x.shape.length) ?? axis, sizes });
+}
+
+/**
+ * Consecutive parts of the rows of `x`, `counts[i]` rows in part i; `symbols` name the parts' numbers of rows.
+ * The counts must add up to the rows of `x`.
+ */
+export function splitRows(x: Tensor, { counts, symbols }: { counts: Tensor; symbols: readonly string[] }): readonly Tensor[] {
+  return apply(splitOp, [x, counts], { axis: 0, sizes: symbols });
+}
+
+interface ConcatAttributes {
+  readonly axis: number;
+  /** Size of the result along the axis where the parts' sizes are symbols; their counts are then the last input. */
+  readonly rows?: Dim;
+}
+
+const concatOp: OpDef<ConcatAttributes> = {
+  name: "concat",
+  infer: (inputs, { axis, rows }, fail) => {
+    const parts = rows === undefined ? inputs : inputs.slice(0, -1);
+    const [first] = parts as [Tensor];
+    if (normalAxis(axis, first.shape.length) !== axis) fail(`axis ${axis} is out of range`);
+    for (const part of parts) {
+      const differs = part.shape.length !== first.shape.length || part.shape.some((dim, i) => i !== axis && dim !== first.shape[i]);
+      if (differs) fail(`parts must agree on every axis but ${axis}`);
+    }
+    if (rows !== undefined) return [{ shape: first.shape.with(axis, rows), dtype: first.dtype }];
+    const sizes = parts.map((part) => part.shape[axis]!);
+    if (sizes.some((size) => typeof size !== "number")) fail(`sizes along axis ${axis} must be numbers; use concatRows`);
+    return [{ shape: first.shape.with(axis, (sizes as number[]).reduce((a, b) => a + b, 0)), dtype: first.dtype }];
+  },
+  onnx: ({ emit, attributes, inputNames, outputNames }) => {
+    const inputs = attributes.rows === undefined ? inputNames : inputNames.slice(0, -1);
+    emit("Concat", { inputs, outputs: outputNames, attributes: { axis: { int: attributes.axis } } });
+  },
+  vjp: ({ inputs, grads, attributes }) => {
+    if (attributes.rows === undefined) return split(grads[0]!, { axis: attributes.axis, sizes: inputs.map((part) => part.shape[attributes.axis] as number) });
+    const counts = inputs.at(-1)!;
+    return [...splitRows(grads[0]!, { counts, symbols: inputs.slice(0, -1).map((part) => String(part.shape[0])) }), undefined];
+  },
+};
+
+/** Joins parts of known size along `axis`. */
+export function concat(parts: readonly Tensor[], axis: number): Tensor {
+  return apply1(concatOp, parts, { axis: normalAxis(axis, parts[0]!.shape.length) ?? axis });
+}
+
+/** Joins parts along their rows: the inverse of `splitRows`. `rows` is the size of the result. */
+export function concatRows(parts: readonly Tensor[], { counts, rows }: { counts: Tensor; rows: Dim }): Tensor {
+  return apply1(concatOp, [...parts, counts], { axis: 0, rows });
+}
+
+const gatherOp: OpDef<{ readonly adjoint: "inverse" | "oneHot" }> = {
+  name: "gatherRows",
+  infer: ([x, index], _attributes, fail) => {
+    if (!isIndex(index!)) fail("indices must be integers");
+    return [{ shape: [...index!.shape, ...x!.shape.slice(1)], dtype: x!.dtype }];
+  },
+  onnx: ({ emit, inputNames, outputNames }) => {
+    emit("Gather", { inputs: [inputNames[0]!, inputNames[1]!], outputs: outputNames, attributes: { axis: { int: 0 } } });
+  },
+  vjp: ({ inputs, grads, attributes }) => {
+    const [x, index, inverse] = inputs;
+    const rows = reshape(grads[0]!, [sizeOf(index!.shape), ...x!.shape.slice(1)]);
+    if (attributes.adjoint === "oneHot") return [scatterAddRows(rows, { index: reshape(index!, [sizeOf(index!.shape)]), like: x! }), undefined];
+    const copies = gatherRows(rows, inverse!);
+    return [inverse!.shape.length === 1 ? copies : sum(copies, { axes: [1] }), undefined, undefined];
+  },
+};
+
+/**
+ * Rows of `x` at `index` (integers, any shape). The gradient adds up the rows that came from the same place.
+ *
+ * Where the caller knows the way back, `inverse` gives, for each row of `x`, the positions (flat, in `index`) it was copied to, as
+ * [rows] or [rows, copies]; the gradient is then a gather too. Positions that `inverse` leaves out must have a zero gradient.
+ */
+export function gatherRows(x: Tensor, index: Tensor, inverse?: Tensor): Tensor {
+  if (inverse === undefined) return apply1(gatherOp, [x, index], { adjoint: "oneHot" });
+  return apply1(gatherOp, [x, index, inverse], { adjoint: "inverse" });
+}
+
+const scatterAddOp: OpDef<Record<string, never>> = {
+  name: "scatterAddRows",
+  infer: ([rows, index, like], _attributes, fail) => {
+    if (index!.shape.length !== 1 || index!.shape[0] !== rows!.shape[0]) fail("there must be one index for each row");
+    return [{ shape: like!.shape, dtype: "float32" }];
+  },
+  onnx: ({ emit, int64, float32, inputNames, outputNames }) => {
+    const [shape] = emit("Shape", { inputs: [inputNames[2]!] });
+    const [zeros] = emit("Expand", { inputs: [float32([0]), shape!] });
+    const [wide] = emit("Cast", { inputs: [inputNames[1]!], attributes: { to: { int: 7 } } });
+    const [column] = emit("Unsqueeze", { inputs: [wide!, int64([1])] });
+    emit("ScatterND", { inputs: [zeros!, column!, inputNames[0]!], outputs: outputNames, attributes: { reduction: { string: "add" } } });
+  },
+  vjp: ({ inputs, grads }) => [gatherRows(grads[0]!, inputs[1]!), undefined, undefined],
+};
+
+/** Zeros of the shape of `like`, with row i of `rows` added at row `index[i]`. */
+export function scatterAddRows(rows: Tensor, { index, like }: { index: Tensor; like: Tensor }): Tensor {
+  return apply1(scatterAddOp, [rows, index, like], {});
+}
+
+const oneHotOp: OpDef<{ readonly depth: number }> = {
+  name: "oneHot",
+  infer: ([index], { depth }) => [{ shape: [...index!.shape, depth], dtype: "float32" }],
+  onnx: ({ emit, int64, float32, attributes, inputNames, outputNames }) => {
+    const inputs = [inputNames[0]!, int64([attributes.depth], []), float32([0, 1], [2])];
+    emit("OneHot", { inputs, outputs: outputNames, attributes: { axis: { int: -1 } } });
+  },
+};
+
+/** 1 at `index` (integers) along a new last axis of size `depth`, 0 elsewhere. Carries no gradient. */
+export function oneHot(index: Tensor, depth: number): Tensor {
+  return apply1(oneHotOp, [index], { depth });
+}
+
+const pickOp: OpDef<Record<string, never>> = {
+  name: "pick",
+  infer: ([x, index], _attributes, fail) => {
+    const lead = x!.shape.slice(0, -1);
+    const matches = index!.shape.length === x!.shape.length && lead.every((dim, i) => dim === index!.shape[i]);
+    if (!isIndex(index!) || !matches) fail("indices must be integers and agree on every axis but the last");
+    return [{ shape: index!.shape, dtype: "float32" }];
+  },
+  onnx: ({ emit, inputNames, outputNames }) => {
+    emit("GatherElements", { inputs: inputNames, outputs: outputNames, attributes: { axis: { int: -1 } } });
+  },
+  vjp: ({ inputs, grads }) => {
+    const [x, index] = inputs as [Tensor, Tensor];
+    const depth = x.shape.at(-1) as number;
+    // [..., k] picks: one-hot [..., k, depth] times grad [..., k, 1], added up over the picks
+    const rank = index.shape.length;
+    return [sum(mul(oneHot(index, depth), unsqueeze(grads[0]!, [rank])), { axes: [rank - 1] }), undefined];
+  },
+};
+
+/** Elements of the last axis of `x` at `index`, which has the same leading axes; the last axis must have a fixed size. */
+export function pick(x: Tensor, index: Tensor): Tensor {
+  return apply1(pickOp, [x, index], {});
+}
+
+const gatherPartsOp: OpDef<Record<string, never>> = {
+  name: "gatherParts",
+  infer: ([x, inverse, ...indices], _attributes, fail) => {
+    if (!indices.every(isIndex) || inverse!.shape.length !== 1 || inverse!.shape[0] !== x!.shape[0]) {
+      fail("indices must be integers and the inverse must have one entry for each row");
+    }
+    return indices.map((index) => ({ shape: [...index.shape, ...x!.shape.slice(1)], dtype: x!.dtype }));
+  },
+  onnx: ({ emit, inputNames, outputNames }) => {
+    const [x, , ...indices] = inputNames;
+    indices.forEach((index, i) => {
+      emit("Gather", { inputs: [x!, index], outputs: [outputNames[i]!], attributes: { axis: { int: 0 } } });
+    });
+  },
+  vjp: ({ inputs, grads }) => {
+    const [x, inverse, ...indices] = inputs;
+    const tail = x!.shape.slice(1);
+    const rows = grads.map((grad, i) => reshape(grad, [sizeOf(indices[i]!.shape), ...tail]));
+    return [gatherRows(joinRows(rows), inverse!), undefined, ...indices.map(() => undefined)];
+  },
+};
+
+/**
+ * Several gathers from disjoint rows of `x` that together cover all of them. `inverse` gives for each row of `x` its position in
+ * the results laid after one another; positions that it leaves out (padding) must have a zero gradient.
+ */
+export function gatherParts(x: Tensor, { indices, inverse }: { indices: readonly Tensor[]; inverse: Tensor }): readonly Tensor[] {
+  return apply(gatherPartsOp, [x, inverse, ...indices], {});
+}
+
+const joinRowsOp: OpDef<Record<string, never>> = {
+  name: "joinRows",
+  infer: (parts) => [{ shape: [`rows${parts[0]!.node.id}`, ...parts[0]!.shape.slice(1)], dtype: parts[0]!.dtype }],
+  onnx: ({ emit, inputNames, outputNames }) => {
+    emit("Concat", { inputs: inputNames, outputs: outputNames, attributes: { axis: { int: 0 } } });
+  },
+};
+
+/** Parts along the rows where only their order matters, since the result is gathered from. Carries no gradient. */
+function joinRows(parts: readonly Tensor[]): Tensor {
+  return apply1(joinRowsOp, parts, {});
+}
+
+function isIndex(tensor: Tensor): boolean {
+  return tensor.dtype === "int64" || tensor.dtype === "int32";
+}
+
+/** `x` with leading axes joined into one. */
+export function flattenRows(x: Tensor): Tensor {
+  return reshape(x, [mulDims(...x.shape.slice(0, -1)), x.shape.at(-1)!]);
+}

@@ -1,0 +1,129 @@
+// Symbolic tensors: a tensor is the output of an op applied to other tensors. Nothing is computed here; a graph is whatever
+// can be reached from the tensors one asks for. Shapes are checked once, when an op is applied.
+
+import { GraphError } from "../base/errors.ts";
+import { formatShape, type Shape } from "./shape.ts";
+
+export type DType = "float32" | "int64" | "int32" | "bool";
+
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+export interface Tensor extends TensorType {
+  readonly node: Node;
+  /** Which of the node's outputs this is. */
+  readonly output: number;
+}
+
+export interface Node {
+  /** In order of creation: inputs always have smaller ids. */
+  readonly id: number;
+  // Attributes are erased here; each op reads back the type it was applied with.
+  // biome-ignore lint/suspicious/noExplicitAny: the pair (op, attributes) is only ever built by `apply`
+  readonly op: OpDef<any>;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: unknown;
+  readonly outputs: readonly Tensor[];
+  /** Where in the model it was built, e.g. "layers.3.ffn.up". */
+  readonly place: string;
+}
+
+/** An op: its shape rule, its ONNX form and its derivative, side by side. `A` are its attributes. */
+export interface OpDef<A> {
+  readonly name: string;
+  /** Types of the outputs. `fail` throws with the op's name, the input shapes and the place. */
+  infer(inputs: readonly Tensor[], attributes: A, fail: (rule: string) => never): readonly TensorType[];
+  /** Emits ONNX nodes that compute `outputs`. */
+  onnx(context: OnnxContext<A>): void;
+  /**
+   * Vector-Jacobian product: the gradient for each input, undefined where none flows. Absent when the op has no
+   * derivative anywhere (comparisons, indices).
+   */
+  vjp?(context: VjpContext<A>): readonly (Tensor | undefined)[];
+}
+
+export interface VjpContext<A> {
+  readonly inputs: readonly Tensor[];
+  readonly outs: readonly Tensor[];
+  /** Gradients of the outputs; zeros where an output is not used. */
+  readonly grads: readonly Tensor[];
+  readonly attributes: A;
+}
+
+/** What an op may use to write itself as ONNX nodes. Names are value names in the ONNX graph. */
+export interface OnnxContext<A> {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly attributes: A;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /** Adds a node; its outputs are named `outputs`, or fresh names are made. Returns the output names. */
+  emit(opType: string, spec: OnnxNodeSpec): readonly string[];
+  int64(values: readonly number[], shape?: readonly number[]): string;
+  float32(values: readonly number[], shape?: readonly number[]): string;
+  /** An int64 vector that holds `shape` at run time. */
+  shapeOf(shape: Shape): string;
+}
+
+export interface OnnxNodeSpec {
+  readonly inputs: readonly string[];
+  readonly outputs?: readonly string[];
+  readonly numOutputs?: number;
+  readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
+  /** Operator set; the standard one when absent. */
+  readonly domain?: "com.microsoft";
+}
+
+export type OnnxAttribute =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly ints: readonly number[] }
+  | { readonly string: string };
+
+let nextId = 0;
+const places: string[] = [];
+
+/** Builds with `name` added to the place that errors and printed graphs show. */
+export function scope<T>(name: string, build: () => T): T {
+  places.push(name);
+  try {
+    return build();
+  } finally {
+    places.pop();
+  }
+}
+
+/** Applies an op; the shape rule runs now. */
+export function apply<A>(op: OpDef<A>, inputs: readonly Tensor[], attributes: A): readonly Tensor[] {
+  const place = places.join(".");
+  const fail = (rule: string): never => {
+    const shapes = inputs.map((input) => formatShape(input.shape)).join(" x ");
+    throw new GraphError(`${op.name}: ${rule}, got ${shapes}${place === "" ? "" : ` at "${place}"`}`);
+  };
+  const types = op.infer(inputs, attributes, fail);
+  const outputs: Tensor[] = [];
+  const node: Node = { id: nextId++, op, inputs, attributes, outputs, place };
+  types.forEach((type, output) => {
+    outputs.push({ ...type, node, output });
+  });
+  return outputs;
+}
+
+/** Applies an op with a single output. */
+export function apply1<A>(op: OpDef<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+  return apply(op, inputs, attributes)[0]!;
+}
+
+/** Every node that `outputs` depend on, inputs before users. */
+export function nodesOf(outputs: readonly Tensor[]): Node[] {
+  const found = new Map<number, Node>();
+  const waiting = outputs.map((tensor) => tensor.node);
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (found.has(node.id)) continue;
+    found.set(node.id, node);
+    for (const input of node.inputs) waiting.push(input.node);
+  }
+  return [...found.values()].sort((a, b) => a.id - b.id);
+}
