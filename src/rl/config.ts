@@ -16,11 +16,11 @@ const Grpo = z.strictObject({
     .min(2, "must be at least 2: the group's mean is the baseline, so one rollout teaches nothing")
     .default(8)
     .meta({ description: "Rollouts of each task; their mean reward is the baseline.", unit: "rollouts" }),
-  normalisation: z
+  normaliseBy: z
     .enum(["group", "batch", "none"])
-    .default("batch")
+    .default("group")
     .describe(
-      "What centred rewards are divided by: the group's standard deviation, that of the whole step (arXiv:2501.03262), or nothing (arXiv:2503.20783).",
+      "What rewards minus their group's mean are divided by: the group's standard deviation, that of the whole step (arXiv:2510.13786), or nothing (arXiv:2503.20783).",
     ),
   clip: ClipRange.default({ below: 0.2, above: 0.28 }).describe("Trust region; more room above than below (arXiv:2503.14476)."),
 });

@@ -24,7 +24,7 @@ const Model = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("new").describe("Start from random parameters."),
     architecture: ModelConfig.prefault({}).describe("The transformer's shape."),
-    tokenizer: Tokenizer.default({ kind: "character" }).describe("What turns text into tokens; it decides the size of the vocabulary."),
+    tokenizer: Tokenizer.prefault({ kind: "character" }).describe("What turns text into tokens; it decides the size of the vocabulary."),
   }),
   z.strictObject({
     kind: z.literal("checkpoint").describe("Start from a checkpoint, with its own architecture and tokenizer."),

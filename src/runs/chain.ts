@@ -1,0 +1,53 @@
+// The hash chain of a run: "resumed exactly" and "repeated exactly" are one comparison of two hashes. Pure.
+//
+//     H_0 = sha256(fingerprint, [parent's hash])
+//     H_t = sha256(H_{t-1}, config, stage, step, digests of batch, rewards, parameters, optimizer, random state)
+
+import { digestJson } from "../base/digest.ts";
+import type { Json } from "../base/json.ts";
+
+/** What decides a run's bits beside its own steps. */
+export interface Fingerprint {
+  /** Digest of the recipe without what cannot alter a step. */
+  readonly recipe: string;
+  /** Package version and digest of the sources. */
+  readonly code: string;
+  readonly node: string;
+  readonly onnxRuntime: string;
+  /** Architecture and vector extensions: kernels are chosen by them. */
+  readonly cpu: string;
+}
+
+/** One step's contribution. Digests go by name, so that a difference can be told by name. */
+export interface ChainLink {
+  readonly config: string;
+  readonly stage: string;
+  readonly step: number;
+  readonly digests: Readonly<Record<string, string>>;
+}
+
+/** The chain's start value; a fork starts from its parent's hash too. */
+export function startHash(fingerprint: Fingerprint, parentHash: string | null = null): string {
+  return digestJson({ version: 1, fingerprint: { ...fingerprint }, parentHash });
+}
+
+export function nextHash(previous: string, { config, stage, step, digests }: ChainLink): string {
+  return digestJson({ previous, config, stage, step, digests });
+}
+
+/** Digest of the parts of a resolved recipe that can alter a step: not its name, nor how it is measured and saved. */
+export function recipeDigest(recipe: { readonly [key: string]: Json }): string {
+  const { name: _name, eval: _eval, checkpoints: _checkpoints, ...deciding } = recipe;
+  return digestJson(deciding);
+}
+
+/** What differs between two fingerprints, one line each: `node: 24.21.0 recorded, 24.22.0 here`. */
+export function fingerprintDifferences(recorded: Fingerprint, here: Fingerprint): string[] {
+  const names = Object.keys(here) as (keyof Fingerprint)[];
+  return names.filter((name) => recorded[name] !== here[name]).map((name) => `${name}: ${recorded[name]} recorded, ${here[name]} here`);
+}
+
+/** Names of the digests that two records of one step do not share. */
+export function digestDifferences(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): string[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name]);
+}

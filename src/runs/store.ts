@@ -1,0 +1,214 @@
+// What runs write and others read: one class that owns the database connection of one runs folder. A step is recorded whole, with its
+// rollouts and verdicts, or not at all. Readers in other processes see each step the moment it is committed.
+
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+
+import type { Clock } from "../base/clock.ts";
+import { RunError } from "../base/errors.ts";
+import type { Task } from "../data/task.ts";
+import type { Verdict } from "../data/verdict.ts";
+import type { Fingerprint } from "./chain.ts";
+import { inTransaction, openDatabase } from "./database.ts";
+import { nearest } from "./recipeIssues.ts";
+import {
+  type EvaluationRow,
+  type EventRow,
+  evaluationFromRow,
+  eventFromRow,
+  type FoundRollout,
+  metricsJson,
+  type NewStep,
+  optionalNumber,
+  type RolloutFilter,
+  type Row,
+  type RunRow,
+  type RunState,
+  rolloutColumns,
+  rolloutFromRow,
+  rolloutValues,
+  runFromRow,
+  type StepRow,
+  type StoredRollout,
+  stepFromRow,
+} from "./rows.ts";
+
+export class RunStore implements Disposable {
+  readonly folder: string;
+  readonly #database: DatabaseSync;
+  readonly #clock: Clock;
+
+  /** `folder` is the runs folder, which holds the database and one folder for each run. */
+  constructor(folder: string, clock: Clock) {
+    this.folder = folder;
+    this.#database = openDatabase(join(folder, "whetstone.sqlite"));
+    this.#clock = clock;
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+
+  createRun(run: Omit<RunRow, "createdMs" | "updatedMs" | "state">): void {
+    const now = this.#clock.nowMs();
+    const { parent } = run;
+    const columns =
+      "id, name, created_ms, updated_ms, state, recipe, recipe_file, fingerprint, start_hash, parent_run, parent_stage, parent_step";
+    this.#write(() =>
+      this.#database
+        .prepare(`INSERT INTO runs (${columns}) VALUES (?, ?, ?, ?, 'created', ?, ?, ?, ?, ?, ?, ?)`)
+        .run(
+          ...[run.id, run.name, now, now, JSON.stringify(run.recipe), run.recipeFile, JSON.stringify(run.fingerprint), run.startHash],
+          ...[parent?.run ?? null, parent?.stage ?? null, parent?.step ?? null],
+        ),
+    );
+  }
+
+  setState(runId: string, state: RunState): void {
+    this.#write(() =>
+      this.#database.prepare("UPDATE runs SET state = ?, updated_ms = ? WHERE id = ?").run(state, this.#clock.nowMs(), runId),
+    );
+  }
+
+  setFingerprint(runId: string, fingerprint: Fingerprint): void {
+    this.#write(() => this.#database.prepare("UPDATE runs SET fingerprint = ? WHERE id = ?").run(JSON.stringify(fingerprint), runId));
+  }
+
+  recordStep(runId: string, step: NewStep): void {
+    const now = this.#clock.nowMs();
+    this.#write(() => {
+      const { lastInsertRowid } = this.#database
+        .prepare(
+          "INSERT INTO steps (run_id, stage, step, previous_hash, hash, digests, metrics, finished_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .run(
+          ...[runId, step.stage, step.step, step.previousHash, step.hash],
+          ...[JSON.stringify(step.digests), metricsJson(step.metrics), now],
+        );
+      const groups = Map.groupBy(step.rollouts, ({ rollout }) => rollout.group);
+      for (const [position, members] of groups) this.#insertGroup(lastInsertRowid, { position, members, versions: step.verifierVersions });
+      this.#database.prepare("UPDATE runs SET updated_ms = ? WHERE id = ?").run(now, runId);
+    });
+  }
+
+  /** Marks the steps from `step` on as taken back; they stay readable as what happened, but are no part of the run any more. */
+  supersede(runId: string, { stage, step }: { stage: string; step: number }): void {
+    const update = "UPDATE steps SET superseded = 1 WHERE run_id = ? AND stage = ? AND step >= ? AND superseded = 0";
+    this.#write(() => this.#database.prepare(update).run(runId, stage, step));
+  }
+
+  addEvent(runId: string, { stage, step, kind, detail }: Partial<EventRow> & { kind: string; detail: string }): void {
+    const insert = "INSERT INTO events (run_id, stage, step, kind, detail, at_ms) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#write(() => this.#database.prepare(insert).run(runId, stage ?? null, step ?? null, kind, detail, this.#clock.nowMs()));
+  }
+
+  putEvaluation(runId: string, { stage, step, name, result }: EvaluationRow): void {
+    const insert = "INSERT OR REPLACE INTO evaluations (run_id, stage, step, name, result) VALUES (?, ?, ?, ?, ?)";
+    this.#write(() => this.#database.prepare(insert).run(runId, stage, step, name, JSON.stringify(result)));
+  }
+
+  /** Newest first. */
+  runs(): RunRow[] {
+    return this.#database.prepare("SELECT * FROM runs ORDER BY created_ms DESC, id DESC").all().map(runFromRow);
+  }
+
+  run(id: string): RunRow {
+    const row = this.#database.prepare("SELECT * FROM runs WHERE id = ?").get(id);
+    if (row === undefined) throw this.#unknownRun(id);
+    return runFromRow(row);
+  }
+
+  /** In the order they were taken, without those taken back. */
+  steps(runId: string, stage?: string): StepRow[] {
+    const select = "SELECT * FROM steps WHERE run_id = ? AND superseded = 0 AND stage = ifnull(?, stage) ORDER BY id";
+    return this.#database
+      .prepare(select)
+      .all(runId, stage ?? null)
+      .map(stepFromRow);
+  }
+
+  step(runId: string, { stage, step }: { stage: string; step: number }): StepRow | undefined {
+    const row = this.#database
+      .prepare("SELECT * FROM steps WHERE run_id = ? AND stage = ? AND step = ? AND superseded = 0")
+      .get(runId, stage, step);
+    return row === undefined ? undefined : stepFromRow(row);
+  }
+
+  events(runId: string): EventRow[] {
+    return this.#database.prepare("SELECT * FROM events WHERE run_id = ? ORDER BY id").all(runId).map(eventFromRow);
+  }
+
+  evaluations(runId: string): EvaluationRow[] {
+    return this.#database.prepare("SELECT * FROM evaluations WHERE run_id = ? ORDER BY rowid").all(runId).map(evaluationFromRow);
+  }
+
+  /** In the order they were recorded: by step, group and member. */
+  rollouts(runId: string, filter: RolloutFilter = {}): FoundRollout[] {
+    const conditions: readonly (readonly [string, string | number | undefined])[] = [
+      ["steps.stage = ?", filter.stage],
+      ["steps.step = ?", filter.step],
+      ["groups.family = ?", filter.family],
+      ["rollouts.reward >= ?", filter.minReward],
+      ["rollouts.reward <= ?", filter.maxReward],
+      ["(rollouts.reward IS NULL) = ?", filter.unscorable === undefined ? undefined : Number(filter.unscorable)],
+    ];
+    const used = conditions.filter((condition): condition is readonly [string, string | number] => condition[1] !== undefined);
+    const rows = this.#database
+      .prepare(`${selectRollouts} ${used.map(([sql]) => `AND ${sql}`).join(" ")} ORDER BY rollouts.id LIMIT ?`)
+      .all(runId, ...used.map(([, value]) => value), filter.limit ?? -1);
+    return rows.map((row) => this.#foundRollout(row));
+  }
+
+  #insertGroup(
+    stepId: number | bigint,
+    { position, members, versions }: { position: number; members: readonly StoredRollout[]; versions: Readonly<Record<string, number>> },
+  ): void {
+    const { task } = members[0]!;
+    const group = this.#database
+      .prepare("INSERT INTO groups (step_id, position, task_id, family, task) VALUES (?, ?, ?, ?, ?)")
+      .run(stepId, position, task.id, task.family, JSON.stringify(task)).lastInsertRowid;
+    const insert = this.#database.prepare(insertRollout);
+    const insertVerdict = this.#database.prepare("INSERT INTO verdicts (rollout, verifier, version, verdict) VALUES (?, ?, ?, ?)");
+    for (const { rollout, verdicts, reward, advantage } of members) {
+      const id = insert.run(group, ...rolloutValues(rollout), reward ?? null, advantage ?? null).lastInsertRowid;
+      for (const [verifier, verdict] of Object.entries(verdicts)) {
+        insertVerdict.run(id, verifier, versions[verifier]!, JSON.stringify(verdict));
+      }
+    }
+  }
+
+  #foundRollout(row: Row): FoundRollout {
+    const said = this.#database
+      .prepare("SELECT verifier, version, verdict FROM verdicts WHERE rollout = ? ORDER BY verifier")
+      .all(row["id"] as number);
+    return {
+      stage: row["stage"] as string,
+      step: row["step"] as number,
+      task: JSON.parse(row["task"] as string) as Task,
+      rollout: rolloutFromRow(row),
+      verdicts: Object.fromEntries(said.map(({ verifier, verdict }) => [verifier as string, JSON.parse(verdict as string) as Verdict])),
+      verifierVersions: Object.fromEntries(said.map(({ verifier, version }) => [verifier as string, version as number])),
+      reward: optionalNumber(row["reward"]),
+      advantage: optionalNumber(row["advantage"]),
+    };
+  }
+
+  #unknownRun(id: string): RunError {
+    const known = this.runs().map((run) => run.id);
+    const meant = nearest(id, known);
+    const cure = meant === undefined ? "whetstone runs ls lists them" : `did you mean "${meant}"`;
+    return new RunError(`run "${id}": not in "${this.folder}", got ${known.length} other runs; ${cure}`);
+  }
+
+  #write(work: () => void): void {
+    inTransaction(this.#database, work);
+  }
+}
+
+const insertRollout = `INSERT INTO rollouts (group_id, ${rolloutColumns.join(", ")}, reward, advantage)
+  VALUES (${Array.from({ length: rolloutColumns.length + 3 }, () => "?").join(", ")})`;
+
+const selectRollouts = `
+  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step
+  FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
+  WHERE steps.run_id = ? AND steps.superseded = 0`;
