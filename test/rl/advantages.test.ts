@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import fc from "fast-check";
+
+import { type GroupCredit, groupAdvantages, minScored } from "../../src/rl/advantages.ts";
+
+/** Advantages of a group that must be trained on. */
+function trained(credit: GroupCredit | undefined): readonly (number | undefined)[] {
+  assert.ok(credit?.kind === "trained", `got ${credit?.kind}`);
+  return credit.advantages;
+}
+
+function assertClose(got: readonly (number | undefined)[], expected: readonly (number | undefined)[]): void {
+  assert.equal(got.length, expected.length);
+  got.forEach((value, i) => {
+    const wanted = expected[i];
+    if (value === undefined || wanted === undefined) assert.equal(value, wanted);
+    else assert.ok(Math.abs(value - wanted) < 1e-12, `got ${got}, expected ${expected}`);
+  });
+}
+
+describe("groupAdvantages", () => {
+  test("matches the hand-worked group of four", () => {
+    // rewards 1 0 0 1: mean 1/2, squares 4/4 = 1, std = sqrt(1/3)
+    const unit = 0.5 / (Math.sqrt(1 / 3) + 1e-4);
+    assertClose(trained(groupAdvantages([[1, 0, 0, 1]], "group")[0]), [unit, -unit, -unit, unit]);
+  });
+
+  test("matches the hand-worked group with an unscorable member", () => {
+    // scored 1 0 0.5: mean 1/2, squares 1/2, std = sqrt(1/4); the failed checker is nobody's zero
+    const unit = 0.5 / (0.5 + 1e-4);
+    assertClose(trained(groupAdvantages([[1, undefined, 0, 0.5]], "group")[0]), [unit, undefined, -unit, 0]);
+  });
+
+  test("divides by the spread of the whole step when asked to", () => {
+    // centred: 0.5 -0.5 and 0.1 -0.1; squares 0.25 * 2 + 0.01 * 2 = 0.52 over 4 - 1
+    const divisor = Math.sqrt(0.52 / 3) + 1e-4;
+    const [wide, narrow] = groupAdvantages(
+      [
+        [1, 0],
+        [0.6, 0.4],
+      ],
+      "batch",
+    );
+    assertClose(trained(wide), [0.5 / divisor, -0.5 / divisor]);
+    assertClose(trained(narrow), [0.1 / divisor, -0.1 / divisor]);
+  });
+
+  test("divides by nothing when asked to", () => {
+    assertClose(trained(groupAdvantages([[1, 0, undefined, 0]], "none")[0]), [2 / 3, -1 / 3, undefined, -1 / 3]);
+  });
+
+  test("leaves out groups whose scored members earned the same", () => {
+    const credits = groupAdvantages(
+      [
+        [1, 1, 1],
+        [0, 0, undefined],
+        [0.1 + 0.2, 0.3, 0.3],
+      ],
+      "group",
+    );
+    assert.deepEqual(
+      credits.map(({ kind }) => kind),
+      ["flat", "flat", "trained"],
+    );
+  });
+
+  test("drops groups with too few scored members, even flat ones", () => {
+    const credits = groupAdvantages(
+      [
+        [1, 0, undefined, undefined],
+        [1, undefined, undefined, undefined],
+        [undefined, undefined],
+        [1, 0, undefined, undefined, undefined],
+      ],
+      "group",
+    );
+    assert.deepEqual(
+      credits.map(({ kind }) => kind),
+      ["trained", "dropped", "dropped", "dropped"],
+    );
+  });
+
+  test("does not let flat and dropped groups into the spread of the step", () => {
+    const alone = groupAdvantages([[1, 0, 0.25]], "batch")[0];
+    const among = groupAdvantages(
+      [
+        [1, 1, 1],
+        [1, 0, 0.25],
+        [1, undefined, undefined],
+      ],
+      "batch",
+    )[1];
+    assert.deepEqual(among, alone);
+  });
+});
+
+describe("minScored", () => {
+  test("is half the group, rounded up, and never less than two", () => {
+    assert.deepEqual([1, 2, 3, 4, 5, 8, 9].map(minScored), [2, 2, 2, 2, 3, 4, 5]);
+  });
+});
+
+describe("laws of groupAdvantages", () => {
+  const normalisation = fc.constantFrom("group" as const, "batch" as const, "none" as const);
+  const reward = fc.double({ min: 0, max: 1, noNaN: true });
+  const group = fc.array(fc.option(reward, { nil: undefined, freq: 4 }), { minLength: 2, maxLength: 12 });
+
+  test("survivors get exactly the advantages of a group made of survivors alone", () => {
+    fc.assert(
+      fc.property(fc.array(group, { minLength: 1, maxLength: 4 }), normalisation, (groups, by) => {
+        const credits = groupAdvantages(groups, by);
+        const kept = groups.filter((_, i) => credits[i]!.kind !== "dropped");
+        const survivors = groupAdvantages(
+          kept.map((members) => members.filter((r) => r !== undefined)),
+          by,
+        );
+        const shrunk = credits
+          .filter(({ kind }) => kind !== "dropped")
+          .map((credit) =>
+            credit.kind === "trained" ? { ...credit, advantages: credit.advantages.filter((a) => a !== undefined) } : credit,
+          );
+        assert.deepEqual(shrunk, survivors);
+      }),
+    );
+  });
+
+  test("advantages of a group add up to nothing and keep the order of the rewards", () => {
+    fc.assert(
+      fc.property(group, normalisation, (rewards, by) => {
+        const [credit] = groupAdvantages([rewards], by);
+        fc.pre(credit!.kind === "trained");
+        const pairs = trained(credit).flatMap((a, i) => (a === undefined ? [] : [{ a, r: rewards[i]! }]));
+        const total = pairs.reduce((sum, { a }) => sum + a, 0);
+        assert.ok(Math.abs(total) < 1e-9 * pairs.length, `sum ${total}`);
+        const sorted = pairs.toSorted((x, y) => x.r - y.r);
+        sorted.slice(1).forEach(({ a }, i) => {
+          assert.ok(a >= sorted[i]!.a);
+        });
+      }),
+    );
+  });
+
+  test("an unscorable member never has an advantage", () => {
+    fc.assert(
+      fc.property(group, normalisation, (rewards, by) => {
+        const [credit] = groupAdvantages([rewards], by);
+        fc.pre(credit!.kind === "trained");
+        assert.deepEqual(
+          trained(credit).map((a) => a === undefined),
+          rewards.map((r) => r === undefined),
+        );
+      }),
+    );
+  });
+});
