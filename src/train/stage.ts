@@ -58,7 +58,8 @@ export interface GuardedUpdate {
 /** `metrics` are those of the backend. After "untrusted" the stage has to go back to its last checkpoint. */
 export type UpdateOutcome =
   | { readonly kind: "applied"; readonly guard: GuardState; readonly metrics: StepMetrics }
-  | { readonly kind: "skipped" | "untrusted"; readonly guard: GuardState; readonly reason: string };
+  | { readonly kind: "skipped"; readonly guard: GuardState; readonly reason: string }
+  | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
 
 /** Computes the gradient of `loss` over `batch` and applies it, or leaves the policy as it was when the guard objects. */
 export async function guardedUpdate(
