@@ -1,0 +1,29 @@
+// What a recipe says about its data: generated families, or a file.
+
+import { z } from "zod";
+
+import { Columns } from "./columns.ts";
+import { MixtureEntry } from "./families.ts";
+
+const FamiliesSource = z.strictObject({
+  kind: z
+    .literal("families")
+    .describe("Tasks made by procedural families; training and evaluation draw from different sides of a fixed split"),
+  families: z.array(MixtureEntry).min(1).describe("The mixture; one family may stand in it several times, with different settings"),
+});
+
+const FileSource = z.strictObject({
+  kind: z.literal("file").describe("Tasks from a file"),
+  path: z.string().min(1).describe("File in JSON Lines (.jsonl, .ndjson) or Parquet (.parquet) format"),
+  columns: Columns.optional().describe("How the columns of a foreign file become tasks; absent: the file is in this project's own form"),
+  rows: z
+    .enum(["all", "split"])
+    .default("all")
+    .describe(
+      '"all": every row is used; "split": only the rows on the side of the split that is asked for, so that one file can serve for training and evaluation',
+    ),
+});
+
+/** Where tasks or demonstrations come from. */
+export const DataSource = z.discriminatedUnion("kind", [FamiliesSource, FileSource]);
+export type DataSource = z.output<typeof DataSource>;

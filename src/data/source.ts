@@ -1,0 +1,103 @@
+// From a recipe's data source to batches. Training sources are told which tasks are evaluated (`heldOut`): a family never draws
+// one of them, and a file that holds one is refused.
+
+import { DataError } from "../base/errors.ts";
+import { rngFor } from "../base/rng.ts";
+import type { DataSource } from "./config.ts";
+import { readDemonstrations, readTasks } from "./readers.ts";
+import { assertDisjoint, questionText, type Side, sideOf } from "./split.ts";
+import { type DemonstrationStream, demonstrationStream, evaluationSet, type TaskStream, taskStream } from "./stream.ts";
+import type { Task } from "./task.ts";
+
+interface TrainingOptions {
+  readonly seed: number;
+  /** The tasks that the run is evaluated on. */
+  readonly heldOut: readonly Task[];
+}
+
+/** Tasks to train on. */
+export async function openTasks(source: DataSource, { seed, heldOut }: TrainingOptions): Promise<TaskStream> {
+  switch (source.kind) {
+    case "families":
+      return taskStream({ families: source.families, seed, side: "train", heldOut: new Set(heldOut.map(questionText)) });
+    case "file": {
+      const tasks = onSide(await readTasks(source.path, source.columns), { source, side: "train", taskOf: (task) => task });
+      assertDisjoint(tasks, heldOut);
+      return fileStream(tasks, { path: source.path, seed });
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+/** Demonstrations to train on. */
+export async function openDemonstrations(source: DataSource, { seed, heldOut }: TrainingOptions): Promise<DemonstrationStream> {
+  switch (source.kind) {
+    case "families":
+      return demonstrationStream({ families: source.families, seed, heldOut: new Set(heldOut.map(questionText)) });
+    case "file": {
+      const read = await readDemonstrations(source.path, source.columns);
+      const demonstrations = onSide(read, { source, side: "train", taskOf: ({ task }) => task });
+      assertDisjoint(
+        demonstrations.map(({ task }) => task),
+        heldOut,
+      );
+      return fileStream(demonstrations, { path: source.path, seed });
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+/** `count` distinct tasks to evaluate on: of a file, a random choice. */
+export async function evaluationTasks(
+  source: DataSource,
+  { seed, count }: { readonly seed: number; readonly count: number },
+): Promise<Task[]> {
+  switch (source.kind) {
+    case "families":
+      return evaluationSet({ families: source.families, seed, count });
+    case "file": {
+      const tasks = onSide(await readTasks(source.path, source.columns), { source, side: "evaluation", taskOf: (task) => task });
+      if (tasks.length < count) {
+        throw new DataError(
+          `${source.path}: must hold the ${count} tasks asked for, got ${tasks.length} to evaluate on; ask for fewer or add rows`,
+        );
+      }
+      return rngFor("evaluation-file", seed).shuffle(tasks).slice(0, count);
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+type FileSource = Extract<DataSource, { kind: "file" }>;
+
+function onSide<Item>(items: Item[], { source, side, taskOf }: { source: FileSource; side: Side; taskOf: (item: Item) => Task }): Item[] {
+  if (source.rows === "all") return items;
+  const kept = items.filter((item) => sideOf(taskOf(item)) === side);
+  if (kept.length > 0) return kept;
+  throw new DataError(
+    `${source.path}: rows: "split" must leave rows on the ${side} side, got none of ${items.length}; add rows, or use two files with rows: "all"`,
+  );
+}
+
+/** Whole batches of a new random order in every epoch; what does not fill a batch at the end of an epoch is left for the next one. */
+function fileStream<Item>(
+  items: readonly Item[],
+  { path, seed }: { path: string; seed: number },
+): { batch(step: number, count: number): Item[] } {
+  return {
+    batch(step, count) {
+      const perEpoch = Math.floor(items.length / count);
+      if (perEpoch === 0) {
+        throw new DataError(
+          `${path}: must hold at least one batch, got ${items.length} rows for a batch of ${count}; add rows or lower the batch size`,
+        );
+      }
+      const order = rngFor("epoch", seed, Math.floor(step / perEpoch)).shuffle(items);
+      const first = (step % perEpoch) * count;
+      return order.slice(first, first + count);
+    },
+  };
+}

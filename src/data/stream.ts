@@ -1,0 +1,92 @@
+// Endless batches of tasks and demonstrations drawn from families. A batch is a pure function of (seed, step): resuming a run needs
+// no cursor, and nothing depends on which batches were drawn before.
+
+import { DataError } from "../base/errors.ts";
+import { rngFor } from "../base/rng.ts";
+import { drawDemonstration, type MixtureEntry } from "./families.ts";
+import { questionText, type Side, sideOf } from "./split.ts";
+import type { Demonstration, Task } from "./task.ts";
+
+export interface TaskStream {
+  /** Distinct tasks; a smaller batch of the same step is a prefix of a larger one where the source is endless. */
+  batch(step: number, count: number): Task[];
+}
+
+export interface DemonstrationStream {
+  /** May hold one task more than once: the same question may be worked in several ways. */
+  batch(step: number, count: number): Demonstration[];
+}
+
+interface Mixture {
+  readonly families: readonly MixtureEntry[];
+  readonly seed: number;
+  /** Question texts that are never drawn, whatever their side: an evaluation set that does not come from the split. */
+  readonly heldOut?: ReadonlySet<string>;
+}
+
+const nothing: ReadonlySet<string> = new Set();
+
+/** Tasks of one side of the split. */
+export function taskStream({ families, seed, side, heldOut = nothing }: Mixture & { readonly side: Side }): TaskStream {
+  return {
+    batch: (step, count) => drawDistinct({ families, side, heldOut, count, purpose: ["tasks", seed, side, step] }),
+  };
+}
+
+/** Demonstrations of training tasks; no seed, step or setting makes one of an evaluation task. */
+export function demonstrationStream({ families, seed, heldOut = nothing }: Mixture): DemonstrationStream {
+  return {
+    batch: (step, count) =>
+      Array.from({ length: count }, (_, index) =>
+        drawNew({ families, side: "train", heldOut, purpose: ["demonstrations", seed, step, index] }, nothing),
+      ),
+  };
+}
+
+/** `count` distinct tasks of the evaluation side. */
+export function evaluationSet({ families, seed, heldOut = nothing, count }: Mixture & { readonly count: number }): Task[] {
+  return drawDistinct({ families, side: "evaluation", heldOut, count, purpose: ["evaluation-set", seed] });
+}
+
+interface Draw {
+  readonly families: readonly MixtureEntry[];
+  readonly side: Side;
+  readonly heldOut: ReadonlySet<string>;
+  /** Names the random streams of the draw. */
+  readonly purpose: readonly (string | number)[];
+}
+
+function drawDistinct({ count, ...draw }: Draw & { readonly count: number }): Task[] {
+  const tasks = new Map<string, Task>();
+  while (tasks.size < count) {
+    const { task } = drawNew({ ...draw, purpose: [...draw.purpose, tasks.size] }, tasks);
+    tasks.set(task.id, task);
+  }
+  return [...tasks.values()];
+}
+
+/** At most so many draws without a new task: a space of 1000 equally likely tasks is then drawn whole but once in e^20 times. */
+const maxDraws = 20_000;
+
+/** A task of the right side whose id is not in `taken`. The family is drawn once, so that a small family keeps its weight or is reported. */
+function drawNew({ families, side, heldOut, purpose }: Draw, taken: { has(id: string): boolean }): Demonstration {
+  const entry = weightedPick(families, rngFor("family", ...purpose).uniform());
+  for (let attempt = 0; attempt < maxDraws; attempt++) {
+    const demonstration = drawDemonstration(rngFor("task", ...purpose, attempt), entry);
+    const { task } = demonstration;
+    if (!taken.has(task.id) && sideOf(task) === side && !heldOut.has(questionText(task))) return demonstration;
+  }
+  throw new DataError(
+    `family "${entry.family}": needs more distinct tasks on the ${side} side of the split, got no new one in ${maxDraws} draws with settings ` +
+      `${JSON.stringify(entry.settings)}; widen its settings, lower its weight or ask for fewer tasks`,
+  );
+}
+
+function weightedPick(families: readonly MixtureEntry[], uniform: number): MixtureEntry {
+  let left = uniform * families.reduce((sum, { weight }) => sum + weight, 0);
+  for (const entry of families) {
+    left -= entry.weight;
+    if (left < 0) return entry;
+  }
+  return families.at(-1)!; // rounding, when the draw is next to 1
+}
