@@ -8,6 +8,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { z } from "zod";
 
 import { CheckpointError } from "../base/errors.ts";
+import { numElements } from "./architecture.ts";
 
 /** A tensor to be written. `values` is called once, when its turn comes, so that nothing is held longer than needed. */
 export interface TensorSource {
@@ -212,10 +213,6 @@ function readInto(path: string, { file, position }: { file: number; position: nu
     if (count === 0) throw truncated(path, `it ended at byte ${position + done} while being read`);
     done += count;
   }
-}
-
-function numElements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function truncated(path: string, what: string): CheckpointError {
