@@ -1,6 +1,8 @@
 // Decides, before each update, whether its gradient can be trusted: a pure state machine from what was observed to what is done.
 // The state is plain JSON and part of every checkpoint, so that a resumed run decides as the undisturbed one would have.
 
+import type { StabilityConfig } from "./config.ts";
+
 /** Numbers of one update, known before it is applied. */
 export interface UpdateObservation {
   readonly loss: number;
@@ -8,19 +10,7 @@ export interface UpdateObservation {
   readonly gradNorm: number;
 }
 
-export interface GuardSettings {
-  /** A gradient norm more than so many times the recent median is a spike. */
-  readonly maxGradNormRatio: number;
-  /** Applied updates that the median is taken over. Spikes are looked for once there are half as many. */
-  readonly historySteps: number;
-  /** So many untrusted updates in a row send the run back to its last checkpoint. */
-  readonly maxSkippedInARow: number;
-  /** What the learning rate is multiplied with on going back. */
-  readonly rollbackRateFactor: number;
-  /** Times a run may go back before it is given up. */
-  readonly maxRollbacks: number;
-}
-
+/** Spikes are looked for once the history is half as long as it may get. */
 export interface GuardState {
   /** Norms of the last applied updates, oldest first. */
   readonly gradNorms: readonly number[];
@@ -40,7 +30,7 @@ export type GuardDecision =
 /** What to do with an update, and the state that the next decision starts from. */
 export function guardUpdate(
   state: GuardState,
-  { loss, gradNorm, settings }: UpdateObservation & { readonly settings: GuardSettings },
+  { loss, gradNorm, settings }: UpdateObservation & { readonly settings: StabilityConfig },
 ): GuardDecision {
   const reason = distrust(state.gradNorms, { loss, gradNorm, settings });
   if (reason === undefined) {
@@ -54,13 +44,13 @@ export function guardUpdate(
 }
 
 /** The history is forgotten: it belongs to steps that will be taken again. */
-function wentBack({ rollbacks, learningRateScale }: GuardState, { rollbackRateFactor }: GuardSettings): GuardState {
+function wentBack({ rollbacks, learningRateScale }: GuardState, { rollbackRateFactor }: StabilityConfig): GuardState {
   return { gradNorms: [], skippedInARow: 0, rollbacks: rollbacks + 1, learningRateScale: learningRateScale * rollbackRateFactor };
 }
 
 function distrust(
   history: readonly number[],
-  { loss, gradNorm, settings }: UpdateObservation & { settings: GuardSettings },
+  { loss, gradNorm, settings }: UpdateObservation & { settings: StabilityConfig },
 ): string | undefined {
   if (!Number.isFinite(loss)) return `loss is ${loss}`;
   if (!Number.isFinite(gradNorm)) return `gradient norm is ${gradNorm}`;

@@ -2,8 +2,8 @@
 // the record that a stage keeps with the run. Written against the `PolicyBackend` contract: any backend will do.
 
 import { TrainingError } from "../base/errors.ts";
-import type { AdamConfig } from "../optim/config.ts";
-import { type GuardSettings, type GuardState, guardUpdate } from "../optim/guard.ts";
+import type { AdamConfig, StabilityConfig } from "../optim/config.ts";
+import { type GuardState, guardUpdate } from "../optim/guard.ts";
 import { learningRateAt, type Schedule } from "../optim/schedule.ts";
 import type { Loss, OptimSettings, PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
 
@@ -52,7 +52,7 @@ export interface GuardedUpdate {
   readonly loss: Loss;
   readonly optimizer: OptimSettings;
   readonly guard: GuardState;
-  readonly stability: GuardSettings;
+  readonly stability: StabilityConfig;
 }
 
 /** `metrics` are those of the backend. After "untrusted" the stage has to go back to its last checkpoint. */
@@ -90,4 +90,10 @@ export async function guardedUpdate(
 /** Settings of one update: the scheduled rate, lowered as often as the run went back. */
 export function optimSettings(config: OptimizerConfig, { step, guard }: { step: number; guard: GuardState }): OptimSettings {
   return { ...config.adam, learningRate: learningRateAt(step, config) * guard.learningRateScale, maxGradNorm: config.maxGradNorm };
+}
+
+/** Seconds and tokens per second of one phase of a step. No rate where no time passed, as with a clock that stands still. */
+export function phaseSpeed(phase: string, { numTokens, elapsedMs }: { numTokens: number; elapsedMs: number }): StepMetrics {
+  const seconds = elapsedMs / 1000;
+  return { [`seconds/${phase}`]: seconds, ...(seconds > 0 ? { [`tokensPerSecond/${phase}`]: numTokens / seconds } : {}) };
 }

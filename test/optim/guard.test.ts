@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { type GuardSettings, type GuardState, guardUpdate, initialGuard } from "../../src/optim/guard.ts";
+import type { StabilityConfig } from "../../src/optim/config.ts";
+import { type GuardState, guardUpdate, initialGuard } from "../../src/optim/guard.ts";
 
-const settings: GuardSettings = { maxGradNormRatio: 5, historySteps: 6, maxSkippedInARow: 3, rollbackRateFactor: 0.5, maxRollbacks: 2 };
+const settings: StabilityConfig = { maxGradNormRatio: 5, historySteps: 6, maxSkippedInARow: 3, rollbackRateFactor: 0.5, maxRollbacks: 2 };
 const observe = (state: GuardState, gradNorm: number, loss = 0) => guardUpdate(state, { loss, gradNorm, settings });
 const after = (gradNorms: readonly number[], from = initialGuard): GuardState =>
   gradNorms.reduce((state, gradNorm) => observe(state, gradNorm).state, from);

@@ -1,0 +1,100 @@
+// One policy-gradient stage, as the list of its phases: tasks, sample, score, advantages, loss and update, record, checkpoint.
+// Everything it works with is an argument. Every random draw is keyed by (seed, purpose, step, task, index), so a stage that was
+// killed and goes on from its last checkpoint takes the same steps again, to the same bits.
+
+import type { Clock } from "../base/clock.ts";
+import { TrainingError } from "../base/errors.ts";
+import type { Task } from "../data/task.ts";
+import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
+import { phaseSpeed } from "../train/stage.ts";
+import { groupAdvantages } from "./advantages.ts";
+import type { RlConfig } from "./config.ts";
+import { rolloutMetrics } from "./metrics.ts";
+import { type RlRecord, rolloutDigests } from "./record.ts";
+import { type SampledStep, type ScoredRollout, type ScoreRollout, sampleAndScore, sampleRequests } from "./rollout.ts";
+import { creditGroups, learnFrom } from "./update.ts";
+
+export interface RlDeps {
+  readonly seed: number;
+  readonly policy: PolicyBackend;
+  /** The tasks of a step; a pure function of it. */
+  readonly tasks: (step: number, count: number) => readonly Task[];
+  readonly promptTokens: (task: Task) => Int32Array;
+  readonly score: ScoreRollout;
+  /** Held-out measurements after a step; empty where none are due. */
+  readonly evaluate: (nextStep: number, signal: AbortSignal) => Promise<StepMetrics>;
+  readonly record: RlRecord;
+  readonly clock: Clock;
+  /** When aborted, the step is finished and saved, and the stage ends. `signal` ends it at once. */
+  readonly stop: AbortSignal;
+}
+
+/** Trains until `config.steps` or `stop`; resolves to the step to go on with. */
+export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortSignal): Promise<number> {
+  const { policy, record, clock, stop } = deps;
+  const save = (folder: string): Promise<void> => policy.save(folder);
+  let { nextStep: step, guard } = record.start;
+  if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
+  while (step < config.steps && !stop.aborted) {
+    const tasks = deps.tasks(step, config.tasksPerStep);
+    const sampled = await sampleStep(tasks, { config, deps, step }, signal);
+    assertScorable(sampled.groups.flat(), config.maxUnscorableShare);
+    const credits = groupAdvantages(rewardsOf(sampled), config.algorithm.normaliseBy);
+    const groups = creditGroups(sampled.groups, credits);
+    const learned = await learnFrom(groups, { policy, config, clock, step, guard });
+    guard = learned.guard;
+    if (learned.kind === "untrusted") {
+      const checkpoint = await record.goBack({ step, reason: learned.reason, guard });
+      await policy.load(checkpoint.folder);
+      step = checkpoint.nextStep;
+      continue;
+    }
+    const measured = await deps.evaluate(step + 1, signal);
+    await record.recordStep({
+      step,
+      metrics: { ...rolloutMetrics(sampled.groups, credits), ...samplingSpeed(sampled), ...learned.metrics, ...measured },
+      digests: { ...rolloutDigests(sampled.groups.flat()), ...(await policy.digests()) },
+      guard,
+      notes: learned.notes,
+      rollouts: groups.flat(),
+    });
+    step++;
+    if (record.checkpointDue(step) || step === config.steps || stop.aborted) await record.checkpoint({ nextStep: step, guard }, save);
+  }
+  return step;
+}
+
+/** Samples and scores a step's groups; what an earlier attempt at the step recorded is not scored again. */
+function sampleStep(
+  tasks: readonly Task[],
+  { config, deps, step }: { config: RlConfig; deps: RlDeps; step: number },
+  signal: AbortSignal,
+): Promise<SampledStep> {
+  const { seed, policy, promptTokens, record, clock } = deps;
+  const { temperature, maxNewTokens } = config;
+  const { groupSize } = config.algorithm;
+  const requests = sampleRequests(tasks, { seed, step, groupSize, temperature, maxNewTokens, promptTokens });
+  const score: ScoreRollout = (asked, abort) => record.recordedScore(step, asked.rollout) ?? deps.score(asked, abort);
+  return sampleAndScore(requests, { tasks, policy, score, clock }, signal);
+}
+
+function rewardsOf({ groups }: SampledStep): (number | undefined)[][] {
+  return groups.map((members) => members.map(({ reward }) => reward));
+}
+
+function samplingSpeed({ groups, samplingMs, scoringMs }: SampledStep): StepMetrics {
+  const numTokens = groups.flat().reduce((sum, { rollout }) => sum + rollout.tokens.length, 0);
+  return { ...phaseSpeed("sampling", { numTokens, elapsedMs: samplingMs }), "seconds/scoring": scoringMs / 1000 };
+}
+
+/** A checker that fails often says something about the checker, not about the policy. */
+function assertScorable(scored: readonly ScoredRollout[], maxShare: number): void {
+  const unscorable = scored.filter(({ reward }) => reward === undefined);
+  if (unscorable.length <= maxShare * scored.length) return;
+  const example = unscorable.flatMap(({ verdicts }) => Object.entries(verdicts)).find(([, verdict]) => verdict.kind === "unscorable");
+  const why =
+    example?.[1].kind === "unscorable" ? `, the first by verifier "${example[0]}": ${example[1].failure}, ${example[1].reason}` : "";
+  throw new TrainingError(
+    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${scored.length}${why}; repair the verifier and resume`,
+  );
+}

@@ -1,0 +1,88 @@
+// Numbers of one step for people to watch, from what was sampled and what the updates reported. Everything is computed here, once.
+
+import type { FailureKind } from "../data/verdict.ts";
+import type { StepMetrics } from "../policy/backend.ts";
+import type { GroupCredit } from "./advantages.ts";
+import type { ScoredRollout } from "./rollout.ts";
+
+/** Reward, accuracy, lengths and failures of the sampled rollouts; means are over those that could be scored. */
+export function rolloutMetrics(groups: readonly (readonly ScoredRollout[])[], credits: readonly GroupCredit[]): StepMetrics {
+  const all = groups.flat();
+  const families = Map.groupBy(all, ({ task }) => task.family);
+  return {
+    ...scoreMetrics(all),
+    ...Object.assign({}, ...[...families].map(([family, members]) => suffixed(scoreMetrics(members), family))),
+    unscorable: shareOf(all, ({ reward }) => reward === undefined),
+    ...failureShares(all),
+    responseTokens: mean(all.map(({ rollout }) => rollout.tokens.length)),
+    thinkingTokens: mean(all.map(({ rollout }) => rollout.thinking.tokens)),
+    closedByBudget: shareOf(all, ({ rollout }) => rollout.thinking.closedBy === "budget"),
+    truncated: shareOf(all, ({ rollout }) => rollout.finish === "length"),
+    flatGroups: shareOf(credits, ({ kind }) => kind === "flat"),
+    droppedGroups: shareOf(credits, ({ kind }) => kind === "dropped"),
+  };
+}
+
+/** What one update of a step was made of and said. */
+export interface UpdateReport {
+  readonly numTokens: number;
+  readonly metrics: StepMetrics;
+}
+
+/**
+ * One number for each name over the updates of a step, weighted by trained tokens. `mismatch` and `mismatchMax` are those of the
+ * first update alone: before it, the policy is the one that sampled, and any difference is a fault.
+ */
+export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
+  const first = reports[0];
+  if (first === undefined) return {};
+  const numTokens = reports.reduce((sum, report) => sum + report.numTokens, 0);
+  const averaged = Object.keys(first.metrics).map((name) => [
+    name,
+    reports.reduce((sum, report) => sum + report.metrics[name]! * (report.numTokens / numTokens), 0),
+  ]);
+  const { mismatch, mismatchMax } = first.metrics;
+  return {
+    ...Object.fromEntries(averaged),
+    ...(mismatch === undefined ? {} : { mismatch }),
+    ...(mismatchMax === undefined ? {} : { mismatchMax }),
+  };
+}
+
+/** Absent where nothing could be scored: there is no mean of nothing. */
+function scoreMetrics(members: readonly ScoredRollout[]): StepMetrics {
+  const scored = members.filter(({ reward }) => reward !== undefined);
+  if (scored.length === 0) return {};
+  return { reward: mean(scored.map(({ reward }) => reward!)), accuracy: shareOf(scored, isCorrect) };
+}
+
+/** Correct: the task's own verifier gave the full score. */
+function isCorrect({ task, verdicts }: ScoredRollout): boolean {
+  const verdict = verdicts[task.verifier];
+  return verdict?.kind === "scored" && verdict.score === 1;
+}
+
+/** Share of rollouts by what kept them from being scored. */
+function failureShares(all: readonly ScoredRollout[]): StepMetrics {
+  const failures = all.filter(({ reward }) => reward === undefined).map(firstFailure);
+  return Object.fromEntries(
+    [...new Set(failures)].map((kind) => [`unscorable/${kind}`, failures.filter((k) => k === kind).length / all.length]),
+  );
+}
+
+function firstFailure({ verdicts }: ScoredRollout): FailureKind | "unknown" {
+  const verdict = Object.values(verdicts).find(({ kind }) => kind === "unscorable");
+  return verdict?.kind === "unscorable" ? verdict.failure : "unknown";
+}
+
+function suffixed(metrics: StepMetrics, suffix: string): StepMetrics {
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`${name}/${suffix}`, value]));
+}
+
+function shareOf<T>(items: readonly T[], holds: (item: T) => boolean): number {
+  return items.filter(holds).length / items.length;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

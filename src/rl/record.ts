@@ -1,0 +1,33 @@
+// What a policy-gradient stage keeps with its run beyond any stage's record: the rollouts with their verdicts, which a step that is
+// taken again reuses, since a deadline that was missed under load would not be missed again.
+
+import { digestBytes, digestJson } from "../base/digest.ts";
+import type { Rollout } from "../data/rollout.ts";
+import type { StageRecord, StepRecord } from "../train/stage.ts";
+import type { RolloutScore, ScoredRollout } from "./rollout.ts";
+
+/** A scored rollout and what was made of it; `advantage` is absent where it was not trained on. */
+export interface RecordedRollout extends ScoredRollout {
+  readonly advantage?: number;
+}
+
+export interface RlStepRecord extends StepRecord {
+  /** Ordered by group and member. */
+  readonly rollouts: readonly RecordedRollout[];
+}
+
+export interface RlRecord extends StageRecord<RlStepRecord> {
+  /** The score that an earlier attempt at this step recorded for a rollout of the same id and the same tokens, if there was one. */
+  recordedScore(step: number, rollout: Rollout): RolloutScore | undefined;
+}
+
+/** Links of the hash chain that come from sampling and scoring: every token with its log-probability, and every verdict. */
+export function rolloutDigests(rollouts: readonly ScoredRollout[]): { readonly rollouts: string; readonly rewards: string } {
+  const arrays = rollouts.flatMap(({ rollout }) => [rollout.promptTokens, rollout.tokens, rollout.chosen, rollout.logProbs]);
+  // The lengths are part of the digest, or tokens could move from one rollout to the next unseen.
+  const lengths = Int32Array.from(arrays, (array) => array.length);
+  return {
+    rollouts: digestBytes(lengths, ...arrays),
+    rewards: digestJson(rollouts.map(({ rollout, verdicts, reward }) => ({ id: rollout.id, verdicts, reward: reward ?? null }))),
+  };
+}

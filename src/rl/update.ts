@@ -1,0 +1,79 @@
+// The learning half of a step: groups with their credits are cut into minibatches of whole groups, one guarded update each.
+
+import type { Clock } from "../base/clock.ts";
+import type { GuardState } from "../optim/guard.ts";
+import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
+import { guardedUpdate, optimSettings, phaseSpeed } from "../train/stage.ts";
+import type { GroupCredit } from "./advantages.ts";
+import { type CreditedRollout, numTrainedTokens, policyBatch } from "./batch.ts";
+import type { RlConfig } from "./config.ts";
+import { clippedSurrogateLoss } from "./losses.ts";
+import { type UpdateReport, updateMetrics } from "./metrics.ts";
+import type { RecordedRollout } from "./record.ts";
+import type { ScoredRollout } from "./rollout.ts";
+
+/** Groups as they are recorded: each rollout with its advantage, where it has one. */
+export type CreditedGroups = readonly (readonly RecordedRollout[])[];
+
+export type LearnedStep =
+  | { readonly kind: "learned"; readonly guard: GuardState; readonly metrics: StepMetrics; readonly notes: readonly string[] }
+  | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
+
+/** Puts each member's advantage beside it. */
+export function creditGroups(groups: readonly (readonly ScoredRollout[])[], credits: readonly GroupCredit[]): CreditedGroups {
+  return groups.map((members, group) => {
+    const credit = credits[group]!;
+    if (credit.kind !== "trained") return members;
+    return members.map((member, index) => {
+      const advantage = credit.advantages[index];
+      return advantage === undefined ? member : { ...member, advantage };
+    });
+  });
+}
+
+/** One update for each minibatch that has anything to learn from. Stops early when the guard wants the run to go back. */
+export async function learnFrom(
+  groups: CreditedGroups,
+  {
+    policy,
+    config,
+    clock,
+    step,
+    guard: before,
+  }: { policy: PolicyBackend; config: RlConfig; clock: Clock; step: number; guard: GuardState },
+): Promise<LearnedStep> {
+  const startMs = clock.elapsedMs();
+  const loss = clippedSurrogateLoss(config.algorithm.clip);
+  const reports: UpdateReport[] = [];
+  const notes: string[] = [];
+  let guard = before;
+  let numTokens = 0;
+  for (const credited of minibatches(groups, config.minibatchTasks)) {
+    const batch = policyBatch(credited);
+    const optimizer = optimSettings(config, { step, guard });
+    const outcome = await guardedUpdate(policy, { batch, loss, optimizer, guard, stability: config.stability });
+    guard = outcome.guard;
+    if (outcome.kind === "untrusted") return outcome;
+    if (outcome.kind === "applied") reports.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
+    else notes.push(`update skipped: ${outcome.reason}`);
+    numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  }
+  const metrics = {
+    ...updateMetrics(reports),
+    learningRate: optimSettings(config, { step, guard }).learningRate,
+    updates: reports.length,
+    skippedUpdates: notes.length,
+    trainedTokens: reports.reduce((sum, report) => sum + report.numTokens, 0),
+    ...phaseSpeed("training", { numTokens, elapsedMs: clock.elapsedMs() - startMs }),
+  };
+  return { kind: "learned", guard, metrics, notes };
+}
+
+/** Rollouts to train on, by `minibatchTasks` groups; minibatches without any are left out. */
+function minibatches(groups: CreditedGroups, minibatchTasks: number): CreditedRollout[][] {
+  const starts = Array.from({ length: Math.ceil(groups.length / minibatchTasks) }, (_, i) => i * minibatchTasks);
+  return starts
+    .map((from) => groups.slice(from, from + minibatchTasks).flat())
+    .map((members) => members.flatMap(({ rollout, advantage }) => (advantage === undefined ? [] : [{ rollout, advantage }])))
+    .filter((credited) => credited.some(({ rollout }) => rollout.chosen.includes(1)));
+}
