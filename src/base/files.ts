@@ -1,6 +1,6 @@
 // Writing files so that a reader sees the old content or the new, never half of one.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { StorageError } from "./errors.ts";
@@ -20,7 +20,7 @@ export function writeFileAtomic(path: string, chunks: Iterable<string | Uint8Arr
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    if (existsSync(temporary)) rmSync(temporary);
     throw new StorageError(`writing "${path}" failed: ${(cause as Error).message}; the previous content, if any, is untouched`, cause);
   }
 }
