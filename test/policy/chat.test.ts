@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import fc from "fast-check";
+
+import type { Demonstration, Message } from "../../src/data/task.ts";
+import { byteTokenizerJson, characterTokenizerJson } from "../../src/policy/alphabets.ts";
+import { chatTemplate, encodeDemonstration, encodePrompt, splitResponse } from "../../src/policy/chat.ts";
+import { controlTokens, loadTokenizer } from "../../src/policy/tokenizer.ts";
+
+const bytes = loadTokenizer(byteTokenizerJson());
+const { turnStartId, endOfTurnId, thinkOpenId, thinkCloseId } = bytes;
+
+const user = (content: string): Message => ({ role: "user", content });
+
+const demonstration = ({
+  thinking,
+  answer,
+  ...task
+}: {
+  thinking: string;
+  answer: string;
+  messages: readonly Message[];
+  thinkingBudget?: number;
+}): Demonstration => ({
+  task: { id: "1", family: "f", verifier: "v", reference: null, ...task },
+  thinking,
+  answer,
+});
+
+/** Text that looks like the format, mixed with text that does not. */
+const adversarial = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(...Object.values(controlTokens), "\n", "assistant", "user\n", ""),
+      fc.string({ unit: "binary", maxLength: 4 }),
+    ),
+    { maxLength: 5 },
+  )
+  .map((parts) => parts.join("").toWellFormed());
+
+describe("encodePrompt", () => {
+  test("is the text of the template, token by token", () => {
+    const messages: Message[] = [{ role: "system", content: "s" }, user("1+1"), { role: "assistant", content: "2" }, user("\nok")];
+    assert.equal(
+      bytes.decode(encodePrompt({ messages }, bytes)),
+      "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\n1+1<|im_end|>\n<|im_start|>assistant\n2<|im_end|>\n<|im_start|>user\n\nok<|im_end|>\n<|im_start|>assistant\n",
+    );
+  });
+
+  test("costs three tokens a header where roles are tokens, whatever the alphabet", () => {
+    const digits = loadTokenizer(characterTokenizerJson("12+="));
+    // Vocabulary: <unk> 0, line feed 1, "1" 2, "2" 3, "+" 4, "=" 5, then control tokens 6 to 9, system 10, user 11, assistant 12.
+    assert.deepEqual([...encodePrompt({ messages: [user("1+2=")] }, digits)], [6, 11, 1, 2, 4, 3, 5, 7, 1, 6, 12, 1]);
+  });
+
+  test("spells roles out where they are no tokens, in one piece with the content", () => {
+    const json = JSON.parse(bytes.json) as {
+      added_tokens: { content: string }[];
+      model: { vocab: Record<string, number>; merges: unknown[] };
+    };
+    json.added_tokens = json.added_tokens.filter(({ content }) => content !== "user");
+    // "Ċ" is how byte-level vocabularies write a line feed: two of them merge, across the border of header and content.
+    json.model.vocab["ĊĊ"] = 400;
+    json.model.merges = [["Ċ", "Ċ"]];
+    const tokenizer = loadTokenizer(JSON.stringify(json));
+    const letters = [...Buffer.from("user")];
+    assert.deepEqual([...encodePrompt({ messages: [user("\nx")] }, tokenizer)].slice(0, 7), [turnStartId, ...letters, 400, 120]);
+  });
+
+  test("closes the thinking in the prompt when its budget is 0, and only then", () => {
+    const open = encodePrompt({ messages: [user("x")], thinkingBudget: 5 }, bytes);
+    const closed = encodePrompt({ messages: [user("x")], thinkingBudget: 0 }, bytes);
+    assert.deepEqual([...closed], [...open, thinkOpenId, thinkCloseId]);
+    assert.deepEqual(encodePrompt({ messages: [user("x")] }, bytes), open);
+  });
+
+  test("never lets a message place a control token", () => {
+    fc.assert(
+      fc.property(fc.array(adversarial, { minLength: 1, maxLength: 3 }), (contents) => {
+        const tokens = [...encodePrompt({ messages: contents.map(user) }, bytes)];
+        const control = tokens.filter((id) => id >= 256 && id <= 259);
+        assert.deepEqual(control, [...contents.flatMap(() => [turnStartId, endOfTurnId]), turnStartId]);
+        // The contents are all there: decoding between the control tokens gives them back.
+        const starts = tokens.flatMap((id, i) => (id === turnStartId ? [i] : [])).slice(0, -1);
+        assert.deepEqual(
+          starts.map((start) => bytes.decode(tokens.slice(start + 3, tokens.indexOf(endOfTurnId, start)))),
+          contents,
+        );
+      }),
+      { seed: 4 },
+    );
+  });
+});
+
+describe("encodeDemonstration", () => {
+  const sum = { messages: [user("12+3=")], thinking: "2+3=5", answer: "15" };
+
+  test("continues the prompt with thinking, answer and end of turn, and learns exactly those", () => {
+    const { tokens, targets } = encodeDemonstration(demonstration(sum), bytes);
+    const prompt = encodePrompt(sum, bytes);
+    assert.deepEqual(tokens.slice(0, prompt.length), prompt);
+    assert.equal(bytes.decode(tokens.slice(prompt.length)), "<think>2+3=5</think>15<|im_end|>");
+    assert.deepEqual(
+      [...targets],
+      Array.from({ length: tokens.length - prompt.length }, (_, i) => prompt.length + i),
+    );
+  });
+
+  test("shows a closed block when there is no thinking", () => {
+    const { tokens, targets } = encodeDemonstration(demonstration({ ...sum, thinking: "" }), bytes);
+    assert.equal(bytes.decode(tokens.slice(targets[0])), "<think></think>15<|im_end|>");
+  });
+
+  test("teaches only the answer when the prompt has closed the thinking", () => {
+    const { tokens, targets } = encodeDemonstration(demonstration({ ...sum, thinkingBudget: 0 }), bytes);
+    assert.equal(bytes.decode(tokens.slice(targets[0])), "15<|im_end|>");
+    assert.equal(bytes.decode(tokens.slice(0, targets[0])).endsWith("assistant\n<think></think>"), true);
+  });
+
+  test("is taken apart again by splitResponse, whatever the text", () => {
+    fc.assert(
+      fc.property(adversarial, adversarial, (thinking, answer) => {
+        const { tokens, targets } = encodeDemonstration(demonstration({ messages: [user("x")], thinking, answer }), bytes);
+        assert.deepEqual(splitResponse(tokens.slice(targets[0]), bytes), {
+          thinkingText: thinking,
+          answerText: answer,
+          thinkingTokens: Buffer.byteLength(thinking),
+          closed: true,
+        });
+      }),
+      { seed: 5 },
+    );
+  });
+});
+
+describe("splitResponse", () => {
+  const split = (...parts: readonly (string | number)[]) =>
+    splitResponse(
+      parts.flatMap((part) => (typeof part === "number" ? [part] : [...bytes.encode(part)])),
+      bytes,
+    );
+
+  test("takes a response without a block as answer", () => {
+    assert.deepEqual(split("15", endOfTurnId), { thinkingText: "", answerText: "15", thinkingTokens: 0, closed: false });
+  });
+
+  test("has no answer while the thinking is open", () => {
+    assert.deepEqual(split(thinkOpenId, "1+"), { thinkingText: "1+", answerText: "", thinkingTokens: 2, closed: false });
+    assert.deepEqual(split(thinkOpenId, "1+", endOfTurnId), { thinkingText: "1+", answerText: "", thinkingTokens: 2, closed: false });
+  });
+
+  test("shows a second block, and a block that does not come first, as part of the answer", () => {
+    assert.equal(split(thinkOpenId, "a", thinkCloseId, "15", thinkOpenId, "b", thinkCloseId, "16").answerText, "15<think>b</think>16");
+    assert.deepEqual(split("15", thinkOpenId, "b", thinkCloseId), {
+      thinkingText: "",
+      answerText: "15<think>b</think>",
+      thinkingTokens: 0,
+      closed: false,
+    });
+    assert.equal(split(thinkCloseId, "15").answerText, "</think>15");
+  });
+
+  test("counts a second opening as thinking", () => {
+    assert.deepEqual(split(thinkOpenId, thinkOpenId, thinkCloseId, "x"), {
+      thinkingText: "<think>",
+      answerText: "x",
+      thinkingTokens: 1,
+      closed: true,
+    });
+  });
+
+  test("ends at the end of the turn", () => {
+    assert.equal(split("15", endOfTurnId, "16").answerText, "15");
+  });
+
+  test("takes an empty response", () => {
+    assert.deepEqual(split(), { thinkingText: "", answerText: "", thinkingTokens: 0, closed: false });
+  });
+});
+
+test("chatTemplate spells the format that encodePrompt produces", () => {
+  // Compared by hand with jinja2 3.1 on several turns; a change here must change encodePrompt too.
+  assert.equal(
+    chatTemplate,
+    "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{%- endfor %}" +
+      "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}" +
+      "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think></think>' }}{%- endif %}{%- endif %}",
+  );
+});
