@@ -10,6 +10,8 @@ import type { Json } from "../base/json.ts";
 export interface Fingerprint {
   /** Digest of the recipe without what cannot alter a step. */
   readonly recipe: string;
+  /** Digest of the files that the recipe names. */
+  readonly inputs: string;
   /** Package version and digest of the sources. */
   readonly code: string;
   readonly node: string;

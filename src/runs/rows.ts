@@ -56,6 +56,8 @@ export interface NewStep extends Omit<StepRow, "finishedMs"> {
   readonly rollouts: readonly StoredRollout[];
   /** By verifier id; stored with every verdict. */
   readonly verifierVersions: Readonly<Record<string, number>>;
+  /** What a person should know of; each becomes an event. */
+  readonly notes: readonly string[];
 }
 
 export interface EventRow {

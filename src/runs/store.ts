@@ -33,6 +33,14 @@ import {
   stepFromRow,
 } from "./rows.ts";
 
+/** An event as it is reported; the store adds the time. */
+export interface NewEvent {
+  readonly stage?: string;
+  readonly step?: number;
+  readonly kind: string;
+  readonly detail: string;
+}
+
 export class RunStore implements Disposable {
   readonly folder: string;
   readonly #database: DatabaseSync;
@@ -70,10 +78,6 @@ export class RunStore implements Disposable {
     );
   }
 
-  setFingerprint(runId: string, fingerprint: Fingerprint): void {
-    this.#write(() => this.#database.prepare("UPDATE runs SET fingerprint = ? WHERE id = ?").run(JSON.stringify(fingerprint), runId));
-  }
-
   recordStep(runId: string, step: NewStep): void {
     const now = this.#clock.nowMs();
     this.#write(() => {
@@ -87,19 +91,33 @@ export class RunStore implements Disposable {
         );
       const groups = Map.groupBy(step.rollouts, ({ rollout }) => rollout.group);
       for (const [position, members] of groups) this.#insertGroup(lastInsertRowid, { position, members, versions: step.verifierVersions });
+      for (const detail of step.notes) this.#insertEvent(runId, { stage: step.stage, step: step.step, kind: "note", detail });
       this.#database.prepare("UPDATE runs SET updated_ms = ? WHERE id = ?").run(now, runId);
     });
   }
 
-  /** Marks the steps from `step` on as taken back; they stay readable as what happened, but are no part of the run any more. */
-  supersede(runId: string, { stage, step }: { stage: string; step: number }): void {
-    const update = "UPDATE steps SET superseded = 1 WHERE run_id = ? AND stage = ? AND step >= ? AND superseded = 0";
-    this.#write(() => this.#database.prepare(update).run(runId, stage, step));
+  /** Takes back the steps from `nextStep` on: they stay stored as what happened, but are no part of the run any more. */
+  goBack(runId: string, { stage, step, nextStep, reason }: { stage: string; step: number; nextStep: number; reason: string }): void {
+    this.#write(() => {
+      this.#supersede(runId, { stage, step: nextStep });
+      this.#insertEvent(runId, { stage, step, kind: "went back", detail: reason });
+    });
   }
 
-  addEvent(runId: string, { stage, step, kind, detail }: Partial<EventRow> & { kind: string; detail: string }): void {
-    const insert = "INSERT INTO events (run_id, stage, step, kind, detail, at_ms) VALUES (?, ?, ?, ?, ?, ?)";
-    this.#write(() => this.#database.prepare(insert).run(runId, stage ?? null, step ?? null, kind, detail, this.#clock.nowMs()));
+  /** Takes back the steps after each cut, and lets the run go on under another fingerprint. */
+  startNewChain(
+    runId: string,
+    { fingerprint, cuts, detail }: { fingerprint: Fingerprint; cuts: readonly { stage: string; step: number }[]; detail: string },
+  ): void {
+    this.#write(() => {
+      for (const cut of cuts) this.#supersede(runId, cut);
+      this.#database.prepare("UPDATE runs SET fingerprint = ? WHERE id = ?").run(JSON.stringify(fingerprint), runId);
+      this.#insertEvent(runId, { kind: "new chain", detail });
+    });
+  }
+
+  addEvent(runId: string, event: NewEvent): void {
+    this.#write(() => this.#insertEvent(runId, event));
   }
 
   putEvaluation(runId: string, { stage, step, name, result }: EvaluationRow): void {
@@ -154,9 +172,27 @@ export class RunStore implements Disposable {
     ];
     const used = conditions.filter((condition): condition is readonly [string, string | number] => condition[1] !== undefined);
     const rows = this.#database
-      .prepare(`${selectRollouts} ${used.map(([sql]) => `AND ${sql}`).join(" ")} ORDER BY rollouts.id LIMIT ?`)
+      .prepare(`${selectRollouts} AND steps.superseded = 0 ${used.map(([sql]) => `AND ${sql}`).join(" ")} ORDER BY rollouts.id LIMIT ?`)
       .all(runId, ...used.map(([, value]) => value), filter.limit ?? -1);
     return rows.map((row) => this.#foundRollout(row));
+  }
+
+  /** The rollouts of every attempt at a step, those taken back included, oldest first. */
+  attempts(runId: string, { stage, step }: { stage: string; step: number }): FoundRollout[] {
+    const rows = this.#database
+      .prepare(`${selectRollouts} AND steps.stage = ? AND steps.step = ? ORDER BY rollouts.id`)
+      .all(runId, stage, step);
+    return rows.map((row) => this.#foundRollout(row));
+  }
+
+  #supersede(runId: string, { stage, step }: { stage: string; step: number }): void {
+    const update = "UPDATE steps SET superseded = 1 WHERE run_id = ? AND stage = ? AND step >= ? AND superseded = 0";
+    this.#database.prepare(update).run(runId, stage, step);
+  }
+
+  #insertEvent(runId: string, { stage, step, kind, detail }: NewEvent): void {
+    const insert = "INSERT INTO events (run_id, stage, step, kind, detail, at_ms) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#database.prepare(insert).run(runId, stage ?? null, step ?? null, kind, detail, this.#clock.nowMs());
   }
 
   #insertGroup(
@@ -211,4 +247,4 @@ const insertRollout = `INSERT INTO rollouts (group_id, ${rolloutColumns.join(", 
 const selectRollouts = `
   SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step
   FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
-  WHERE steps.run_id = ? AND steps.superseded = 0`;
+  WHERE steps.run_id = ?`;

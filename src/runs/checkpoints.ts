@@ -1,0 +1,147 @@
+// The checkpoints of a run: `checkpoints/rl-000050/` is the policy after 50 steps of the stage `rl`, with `trainer.json` beside the
+// model. A folder under such a name is complete: it is written under another name and renamed, and renamed again before it is deleted.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cp } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+import { z } from "zod";
+
+import { CheckpointError, StorageError, WhetstoneError } from "../base/errors.ts";
+import { syncFolder, writeFileAtomic } from "../base/files.ts";
+
+/** What the trainer needs to go on, beside the policy and its optimizer. */
+export const TrainerState = z.strictObject({
+  version: z.literal(1),
+  run: z.string(),
+  stage: z.string(),
+  /** Steps of the stage done; also the next one to take. */
+  nextStep: z.int().nonnegative(),
+  /** Of the last step before it: what the next link of the chain starts from. */
+  hash: z.string(),
+  guard: z.strictObject({
+    gradNorms: z.array(z.number()),
+    skippedInARow: z.int().nonnegative(),
+    rollbacks: z.int().nonnegative(),
+    learningRateScale: z.number(),
+  }),
+  /** Held-out accuracy, where it was measured at this point. */
+  accuracy: z.number().exactOptional(),
+});
+export type TrainerState = z.infer<typeof TrainerState>;
+
+export interface Checkpoint {
+  readonly folder: string;
+  readonly trainer: TrainerState;
+}
+
+export interface KeepRules {
+  readonly keepLast: number;
+  readonly keepBest: boolean;
+  readonly keepEverySteps?: number;
+}
+
+/** Complete checkpoints in the order of the run; `stages` is that order. */
+export function listCheckpoints(runFolder: string, stages: readonly string[]): Checkpoint[] {
+  const folder = join(runFolder, "checkpoints");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => complete.test(name))
+    .map((name) => ({ folder: join(folder, name), trainer: readTrainer(join(folder, name)) }))
+    .toSorted((a, b) => stages.indexOf(a.trainer.stage) - stages.indexOf(b.trainer.stage) || a.trainer.nextStep - b.trainer.nextStep);
+}
+
+/** Writes a checkpoint: `save` puts the policy into a folder that it makes, this adds the trainer's state. Resolves to its folder. */
+export async function writeCheckpoint(runFolder: string, trainer: TrainerState, save: (folder: string) => Promise<void>): Promise<string> {
+  const parent = join(runFolder, "checkpoints");
+  const name = checkpointName(trainer);
+  const writing = join(parent, `.writing-${name}`);
+  try {
+    mkdirSync(parent, { recursive: true });
+    rmSync(writing, { recursive: true, force: true });
+    await save(writing);
+    writeTrainer(writing, trainer);
+    if (existsSync(join(parent, name))) deleteCheckpoint(join(parent, name));
+    renameSync(writing, join(parent, name));
+    syncFolder(parent);
+    return join(parent, name);
+  } catch (cause) {
+    rmSync(writing, { recursive: true, force: true });
+    if (cause instanceof WhetstoneError) throw cause;
+    throw new StorageError(
+      `checkpoint ${name}: could not be written: ${(cause as Error).message}; earlier checkpoints are untouched. Free some space, then go on with: whetstone runs resume ${trainer.run}`,
+      cause,
+    );
+  }
+}
+
+/** A checkpoint of one run as the first of another, under its own trainer's state. */
+export function copyCheckpoint(
+  { folder }: Checkpoint,
+  { runFolder, trainer }: { runFolder: string; trainer: TrainerState },
+): Promise<string> {
+  return writeCheckpoint(runFolder, trainer, (copy) => cp(folder, copy, { recursive: true }));
+}
+
+export function writeTrainer(folder: string, trainer: TrainerState): void {
+  writeFileAtomic(join(folder, "trainer.json"), [`${JSON.stringify(trainer, null, 2)}\n`]);
+}
+
+/** Removes what an interrupted process left: checkpoints half-written or half-deleted. Needs the run's lock. */
+export function sweepCheckpoints(runFolder: string): void {
+  const folder = join(runFolder, "checkpoints");
+  if (!existsSync(folder)) return;
+  const leftovers = readdirSync(folder).filter((name) => name.startsWith(".writing-") || name.startsWith(".deleting-"));
+  for (const name of leftovers) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+/** Deletes the checkpoints that the rules let go. */
+export function pruneCheckpoints(checkpoints: readonly Checkpoint[], rules: KeepRules): void {
+  const kept = new Set(checkpointsToKeep(checkpoints, rules));
+  for (const checkpoint of checkpoints) if (!kept.has(checkpoint)) deleteCheckpoint(checkpoint.folder);
+}
+
+/**
+ * Which of a run's checkpoints, given in its order, are kept: the newest few, the most accurate (the newer of equals), every n-th, and the last
+ * of every finished stage, since the next one started from it.
+ */
+export function checkpointsToKeep(checkpoints: readonly Checkpoint[], { keepLast, keepBest, keepEverySteps }: KeepRules): Checkpoint[] {
+  const newest = new Set(checkpoints.slice(-keepLast));
+  const lastOfStage = new Map(checkpoints.map((checkpoint) => [checkpoint.trainer.stage, checkpoint]));
+  const measured = checkpoints.filter(({ trainer }) => trainer.accuracy !== undefined);
+  const best = keepBest ? measured.toSorted((a, b) => a.trainer.accuracy! - b.trainer.accuracy!).at(-1) : undefined;
+  return checkpoints.filter(
+    (checkpoint) =>
+      newest.has(checkpoint) ||
+      checkpoint === best ||
+      checkpoint === lastOfStage.get(checkpoint.trainer.stage) ||
+      (keepEverySteps !== undefined && checkpoint.trainer.nextStep % keepEverySteps === 0),
+  );
+}
+
+export function checkpointName({ stage, nextStep }: { readonly stage: string; readonly nextStep: number }): string {
+  return `${stage}-${String(nextStep).padStart(6, "0")}`;
+}
+
+const complete = /^[a-z]+-\d{6,}$/;
+
+/** Takes the complete name away first, so that a folder half-deleted is never taken for a checkpoint. */
+function deleteCheckpoint(folder: string): void {
+  const doomed = join(dirname(folder), `.deleting-${basename(folder)}`);
+  rmSync(doomed, { recursive: true, force: true });
+  renameSync(folder, doomed);
+  rmSync(doomed, { recursive: true, force: true });
+}
+
+function readTrainer(folder: string): TrainerState {
+  const path = join(folder, "trainer.json");
+  try {
+    return TrainerState.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    const said = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
+    throw new CheckpointError(
+      `${path}: must hold the trainer's state, got ${said}; delete the folder to go on from the checkpoint before it`,
+      cause,
+    );
+  }
+}

@@ -1,0 +1,122 @@
+// The three ways to come by a run to work on: make a new one, go on with one, fork one.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Clock } from "../base/clock.ts";
+import { RunError, StorageError } from "../base/errors.ts";
+import { writeFileAtomic } from "../base/files.ts";
+import type { Json } from "../base/json.ts";
+import { type Fingerprint, fingerprintDifferences, startHash } from "./chain.ts";
+import { type Checkpoint, copyCheckpoint, listCheckpoints, sweepCheckpoints, writeTrainer } from "./checkpoints.ts";
+import { lockRun } from "./lock.ts";
+import type { Recipe } from "./recipe.ts";
+import { Run, type Stage, stages } from "./run.ts";
+import type { RunStore } from "./store.ts";
+
+/** What opening a run needs to know about here and now. */
+export interface RunPlace {
+  readonly store: RunStore;
+  readonly clock: Clock;
+  readonly fingerprint: Fingerprint;
+}
+
+/** A new run, locked, named after its recipe and the first free number. */
+export function createRun({ recipe, recipeFile }: { recipe: Recipe; recipeFile: string }, { store, clock, fingerprint }: RunPlace): Run {
+  const id = makeRunFolder(store.folder, recipe.name);
+  const lock = lockRun(join(store.folder, id), { runId: id, nowMs: clock.nowMs() });
+  const hash = startHash(fingerprint);
+  writeRecipe(join(store.folder, id), recipe);
+  store.createRun({ id, name: recipe.name, recipe: asJson(recipe), recipeFile, fingerprint, startHash: hash });
+  return new Run({ id, recipe, recipeFile, fingerprint, store, lock, hash });
+}
+
+/** An existing run, locked, at its newest checkpoint. On another machine its bits would differ, so that this must be asked for. */
+export function resumeRun(
+  { id, recipe, allowDifferentMachine }: { id: string; recipe: Recipe; allowDifferentMachine: boolean },
+  { store, clock, fingerprint }: RunPlace,
+): Run {
+  const row = store.run(id);
+  const folder = join(store.folder, id);
+  const differences = fingerprintDifferences(row.fingerprint, fingerprint);
+  if (differences.length > 0 && !allowDifferentMachine) {
+    throw new RunError(
+      `run ${id}: must go on where its bits repeat, got a difference in\n${differences.map((line) => `  ${line}`).join("\n")}\nTo start a new chain from the last checkpoint: whetstone runs resume ${id} --allow-different-machine`,
+    );
+  }
+  const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
+  sweepCheckpoints(folder);
+  const latest = listCheckpoints(folder, stages).at(-1);
+  const run = { id, recipe, recipeFile: row.recipeFile, fingerprint, store, lock };
+  if (!allowDifferentMachine) return new Run({ ...run, hash: latest?.trainer.hash ?? row.startHash });
+  return new Run({ ...run, hash: startNewChain({ id, store, fingerprint, latest, startHash: row.startHash, differences }) });
+}
+
+/** A new run that starts from a checkpoint of another one, possibly with another recipe. */
+export async function forkRun(
+  { parent, checkpoint, recipe, recipeFile }: { parent: string; checkpoint: Checkpoint; recipe: Recipe; recipeFile: string },
+  { store, clock, fingerprint }: RunPlace,
+): Promise<Run> {
+  const { stage, nextStep, hash: parentHash } = checkpoint.trainer;
+  const id = makeRunFolder(store.folder, recipe.name);
+  const folder = join(store.folder, id);
+  const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
+  const hash = startHash(fingerprint, parentHash);
+  await copyCheckpoint(checkpoint, { runFolder: folder, trainer: { ...checkpoint.trainer, run: id, hash } });
+  writeRecipe(folder, recipe);
+  store.createRun({
+    id,
+    name: recipe.name,
+    recipe: asJson(recipe),
+    recipeFile,
+    fingerprint,
+    startHash: hash,
+    parent: { run: parent, stage, step: nextStep },
+  });
+  return new Run({ id, recipe, recipeFile, fingerprint, store, lock, hash });
+}
+
+/** Takes back the steps after the newest checkpoint, and lets the chain go on from it under the present fingerprint. */
+function startNewChain(at: {
+  id: string;
+  store: RunStore;
+  fingerprint: Fingerprint;
+  latest: Checkpoint | undefined;
+  startHash: string;
+  differences: readonly string[];
+}): string {
+  const { id, store, fingerprint, latest, differences } = at;
+  const hash = startHash(fingerprint, latest?.trainer.hash ?? at.startHash);
+  const said = differences.length > 0 ? differences.join("; ") : "asked for";
+  const from = latest === undefined ? 0 : stages.indexOf(latest.trainer.stage as Stage);
+  const cuts = stages.slice(from).map((stage) => ({ stage, step: stage === latest?.trainer.stage ? latest.trainer.nextStep : 0 }));
+  store.startNewChain(id, { fingerprint, cuts, detail: `new chain ${hash.slice(0, 12)}: ${said}` });
+  if (latest !== undefined) writeTrainer(latest.folder, { ...latest.trainer, hash });
+  return hash;
+}
+
+/** Makes `name-1`, or the first number after it that is free. */
+function makeRunFolder(runsFolder: string, name: string): string {
+  for (let number = 1; ; number++) {
+    const id = `${name}-${number}`;
+    try {
+      mkdirSync(join(runsFolder, id));
+      return id;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === "EEXIST") continue;
+      throw new StorageError(
+        `run ${id}: its folder could not be made: ${(cause as Error).message}; give another folder with --runs`,
+        cause,
+      );
+    }
+  }
+}
+
+function writeRecipe(folder: string, recipe: Recipe): void {
+  writeFileAtomic(join(folder, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
+}
+
+/** A parsed recipe holds nothing but JSON. */
+export function asJson(recipe: Recipe): { readonly [key: string]: Json } {
+  return JSON.parse(JSON.stringify(recipe)) as { readonly [key: string]: Json };
+}

@@ -1,0 +1,186 @@
+// One run while a process works on it: its lock, its place in the hash chain, its checkpoints. It is opened by creating, resuming or
+// forking, and hands each training stage the record that the stage keeps (`StageRecord`, `RlRecord`).
+
+import { join } from "node:path";
+
+import { TrainingError } from "../base/errors.ts";
+import type { Rollout } from "../data/rollout.ts";
+import { initialGuard } from "../optim/guard.ts";
+import type { RecordedRollout, RlRecord, RlStepRecord } from "../rl/record.ts";
+import type { RolloutScore } from "../rl/rollout.ts";
+import type { StagePoint, StepRecord } from "../train/stage.ts";
+import { digestDifferences, type Fingerprint, nextHash } from "./chain.ts";
+import { type Checkpoint, listCheckpoints, pruneCheckpoints, type TrainerState, writeCheckpoint, writeTrainer } from "./checkpoints.ts";
+import type { RunLock } from "./lock.ts";
+import type { Recipe } from "./recipe.ts";
+import type { RunState, StoredRollout } from "./rows.ts";
+import type { RunStore } from "./store.ts";
+
+/** The stages of a run, in order. A recipe may leave either out. */
+export const stages = ["sft", "rl"] as const;
+export type Stage = (typeof stages)[number];
+
+/** Name of the step metric that checkpoints are compared by. */
+export const heldOutAccuracy = "heldOut/accuracy";
+
+interface RunParts {
+  readonly id: string;
+  readonly recipe: Recipe;
+  readonly recipeFile: string;
+  readonly fingerprint: Fingerprint;
+  readonly store: RunStore;
+  readonly lock: RunLock;
+  /** Head of the hash chain. */
+  readonly hash: string;
+}
+
+export class Run implements Disposable {
+  readonly id: string;
+  readonly recipe: Recipe;
+  /** Absolute; paths in the recipe are relative to its folder. */
+  readonly recipeFile: string;
+  readonly store: RunStore;
+  readonly #fingerprint: Fingerprint;
+  readonly #lock: RunLock;
+  #hash: string;
+
+  constructor({ id, recipe, recipeFile, fingerprint, store, lock, hash }: RunParts) {
+    this.id = id;
+    this.recipe = recipe;
+    this.recipeFile = recipeFile;
+    this.store = store;
+    this.#fingerprint = fingerprint;
+    this.#lock = lock;
+    this.#hash = hash;
+  }
+
+  get folder(): string {
+    return join(this.store.folder, this.id);
+  }
+
+  /** The head of the hash chain: of the last step recorded, or where the run starts. */
+  get hash(): string {
+    return this.#hash;
+  }
+
+  /** The newest complete checkpoint, which a resumed run starts from. */
+  get latest(): Checkpoint | undefined {
+    return this.checkpoints().at(-1);
+  }
+
+  checkpoints(): Checkpoint[] {
+    return listCheckpoints(this.folder, stages);
+  }
+
+  setState(state: RunState): void {
+    this.store.setState(this.id, state);
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock[Symbol.dispose]();
+  }
+
+  /** What the stage's loop keeps. `verifierVersions` are stored with each verdict. */
+  stageRecord(
+    stage: Stage,
+    verifierVersions: Readonly<Record<string, number>> = {},
+  ): RlRecord & { recordStep(step: StepRecord): Promise<void> } {
+    return {
+      start: this.#startOf(stage),
+      recordStep: async (step) => this.#recordStep(stage, { step, verifierVersions }),
+      checkpointDue: (nextStep) => nextStep % this.recipe.checkpoints.everySteps === 0,
+      checkpoint: (point, save) => this.#checkpoint({ stage, ...point }, save),
+      goBack: async (cause) => this.#goBack(stage, cause),
+      recordedScore: this.#recordedScores(stage),
+    };
+  }
+
+  #startOf(stage: Stage): StagePoint {
+    const own = this.checkpoints().findLast(({ trainer }) => trainer.stage === stage);
+    return own === undefined ? { nextStep: 0, guard: initialGuard } : { nextStep: own.trainer.nextStep, guard: own.trainer.guard };
+  }
+
+  #recordStep(
+    stage: Stage,
+    { step: record, verifierVersions }: { step: StepRecord | RlStepRecord; verifierVersions: Readonly<Record<string, number>> },
+  ): void {
+    const { step, digests, metrics } = record;
+    const previousHash = this.#hash;
+    const hash = nextHash(previousHash, { config: this.#fingerprint.recipe, stage, step, digests });
+    const recorded = this.store.step(this.id, { stage, step });
+    if (recorded === undefined) {
+      const rollouts = "rollouts" in record ? record.rollouts.map(storedRollout) : [];
+      this.store.recordStep(this.id, {
+        stage,
+        step,
+        previousHash,
+        hash,
+        digests,
+        metrics,
+        rollouts,
+        verifierVersions,
+        notes: record.notes,
+      });
+    } else if (recorded.hash !== hash) {
+      const differing = digestDifferences(recorded.digests, digests).join(", ") || "hash of the step before";
+      throw new TrainingError(
+        `run ${this.id}: step ${step} of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: whetstone runs resume ${this.id} --allow-different-machine`,
+      );
+    }
+    this.#hash = hash;
+  }
+
+  async #checkpoint({ stage, nextStep, guard }: StagePoint & { stage: Stage }, save: (folder: string) => Promise<void>): Promise<void> {
+    const accuracy = nextStep === 0 ? undefined : this.store.step(this.id, { stage, step: nextStep - 1 })?.metrics[heldOutAccuracy];
+    const measured = accuracy === undefined ? {} : { accuracy };
+    const state: TrainerState = {
+      version: 1,
+      run: this.id,
+      stage,
+      nextStep,
+      hash: this.#hash,
+      guard: { ...guard, gradNorms: [...guard.gradNorms] },
+      ...measured,
+    };
+    await writeCheckpoint(this.folder, state, save);
+    pruneCheckpoints(this.checkpoints(), this.recipe.checkpoints);
+  }
+
+  #goBack(
+    stage: Stage,
+    { step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] },
+  ): { nextStep: number; folder: string } {
+    const last = this.checkpoints().findLast(({ trainer }) => trainer.stage === stage)!; // a stage saves its first step
+    const { nextStep, hash } = last.trainer;
+    this.store.goBack(this.id, {
+      stage,
+      step,
+      nextStep,
+      reason: `${reason}; back to step ${nextStep} with ${guard.learningRateScale} times the learning rate`,
+    });
+    writeTrainer(last.folder, { ...last.trainer, guard: { ...guard, gradNorms: [...guard.gradNorms] } });
+    this.#hash = hash;
+    return { nextStep, folder: last.folder };
+  }
+
+  /** Scores of a step's earlier attempts, read when its first rollout asks. */
+  #recordedScores(stage: Stage): (step: number, rollout: Rollout) => RolloutScore | undefined {
+    let loaded: { step: number; byId: ReadonlyMap<string, StoredRollout> } | undefined;
+    return (step, rollout) => {
+      if (loaded?.step !== step) {
+        const found = this.store.attempts(this.id, { stage, step });
+        loaded = { step, byId: new Map(found.map((stored) => [stored.rollout.id, stored])) };
+      }
+      const recorded = loaded.byId.get(rollout.id);
+      return recorded !== undefined && sameTokens(recorded.rollout.tokens, rollout.tokens) ? recorded : undefined;
+    };
+  }
+}
+
+function storedRollout({ task, rollout, verdicts, reward, advantage }: RecordedRollout): StoredRollout {
+  return { task, rollout, verdicts, reward, advantage };
+}
+
+function sameTokens(a: Int32Array, b: Int32Array): boolean {
+  return a.length === b.length && a.every((token, i) => token === b[i]);
+}
