@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { TrainingError } from "../base/errors.ts";
 import type { Task } from "../data/task.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
-import { phaseSpeed } from "../train/stage.ts";
+import { isCheckpointWanted, phaseSpeed } from "../train/stage.ts";
 import { groupAdvantages } from "./advantages.ts";
 import type { RlConfig } from "./config.ts";
 import { rolloutMetrics } from "./metrics.ts";
@@ -59,7 +59,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       rollouts: groups.flat(),
     });
     step++;
-    if (record.checkpointDue(step) || step === config.steps || stop.aborted) await record.checkpoint({ nextStep: step, guard }, save);
+    if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) await record.checkpoint({ nextStep: step, guard }, save);
   }
   return step;
 }

@@ -29,24 +29,16 @@ export interface UpdateReport {
   readonly metrics: StepMetrics;
 }
 
-/**
- * One number for each name over the updates of a step, weighted by trained tokens. `mismatch` and `mismatchMax` are those of the
- * first update alone: before it, the policy is the one that sampled, and any difference is a fault.
- */
+/** Compared with what sampling recorded: before the first update of a step the policy is the one that sampled, and any difference is a fault. */
+const ofFirstUpdate = new Set(["mismatch", "mismatchShare", "mismatchMax"]);
+
+/** One number for each name over the updates of a step, weighted by trained tokens; those that compare with sampling are of the first. */
 export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
   const first = reports[0];
   if (first === undefined) return {};
   const numTokens = reports.reduce((sum, report) => sum + report.numTokens, 0);
-  const averaged = Object.keys(first.metrics).map((name) => [
-    name,
-    reports.reduce((sum, report) => sum + report.metrics[name]! * (report.numTokens / numTokens), 0),
-  ]);
-  const { mismatch, mismatchMax } = first.metrics;
-  return {
-    ...Object.fromEntries(averaged),
-    ...(mismatch === undefined ? {} : { mismatch }),
-    ...(mismatchMax === undefined ? {} : { mismatchMax }),
-  };
+  const average = (name: string): number => reports.reduce((sum, report) => sum + report.metrics[name]! * report.numTokens, 0) / numTokens;
+  return Object.fromEntries(Object.entries(first.metrics).map(([name, value]) => [name, ofFirstUpdate.has(name) ? value : average(name)]));
 }
 
 /** Absent where nothing could be scored: there is no mean of nothing. */

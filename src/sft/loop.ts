@@ -4,7 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import { digestBytes } from "../base/digest.ts";
 import type { PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
-import { guardedUpdate, optimSettings, phaseSpeed, type StageRecord, type StepRecord } from "../train/stage.ts";
+import { guardedUpdate, isCheckpointWanted, optimSettings, phaseSpeed, type StageRecord, type StepRecord } from "../train/stage.ts";
 import type { SftConfig } from "./config.ts";
 import { crossEntropyLoss, type EncodedDemonstration, supervisedBatch } from "./loss.ts";
 
@@ -50,7 +50,7 @@ export async function trainSupervised(config: SftConfig, deps: SftDeps, signal: 
       notes: outcome.kind === "skipped" ? [`update skipped: ${outcome.reason}`] : [],
     });
     step++;
-    if (record.checkpointDue(step) || step === config.steps || stop.aborted) await record.checkpoint({ nextStep: step, guard }, save);
+    if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) await record.checkpoint({ nextStep: step, guard }, save);
   }
   return step;
 }

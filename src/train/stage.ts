@@ -30,7 +30,7 @@ export interface StageRecord<Step extends StepRecord> {
   /** Step 0 and a fresh guard for a new run; for one that goes on, those of the checkpoint that the policy was loaded from. */
   readonly start: StagePoint;
   recordStep(step: Step): Promise<void>;
-  /** Whether the recipe wants a checkpoint here. The first, the last and an interrupted step are saved anyway. */
+  /** Whether the recipe wants a checkpoint here. */
   checkpointDue(nextStep: number): boolean;
   checkpoint(point: StagePoint, save: (folder: string) => Promise<void>): Promise<void>;
   /** Drops what was recorded after the last checkpoint, keeps `guard` as that checkpoint's guard, and says where the checkpoint is. */
@@ -96,4 +96,21 @@ export function optimSettings(config: OptimizerConfig, { step, guard }: { step: 
 export function phaseSpeed(phase: string, { numTokens, elapsedMs }: { numTokens: number; elapsedMs: number }): StepMetrics {
   const seconds = elapsedMs / 1000;
   return { [`seconds/${phase}`]: seconds, ...(seconds > 0 ? { [`tokensPerSecond/${phase}`]: numTokens / seconds } : {}) };
+}
+
+/**
+ * After the last step and when stopping, always; otherwise when the recipe wants one, but not between skipped updates: what made
+ * them untrusted may be the parameters, and going back to those would not help.
+ */
+export function isCheckpointWanted(
+  nextStep: number,
+  {
+    guard,
+    record,
+    stop,
+    steps,
+  }: { guard: GuardState; record: Pick<StageRecord<never>, "checkpointDue">; stop: AbortSignal; steps: number },
+): boolean {
+  if (nextStep === steps || stop.aborted) return true;
+  return guard.skippedInARow === 0 && record.checkpointDue(nextStep);
 }

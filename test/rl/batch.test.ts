@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { numTrainedTokens, policyBatch } from "../../src/rl/batch.ts";
+import { aRollout } from "../support/rollouts.ts";
+
+const forced = aRollout({
+  promptTokens: Int32Array.of(7, 8, 9),
+  tokens: Int32Array.of(1, 2, 3, 4),
+  chosen: Uint8Array.of(1, 0, 0, 1),
+  logProbs: Float32Array.of(-0.25, Number.NaN, Number.NaN, -0.75),
+  temperature: 0.5,
+});
+const short = aRollout({ promptTokens: Int32Array.of(7), tokens: Int32Array.of(2), logProbs: Float32Array.of(-1) });
+
+describe("policyBatch", () => {
+  test("trains the chosen tokens of the response and nothing else", () => {
+    const [sample] = policyBatch([{ rollout: forced, advantage: 2 }]).samples;
+    assert.deepEqual(sample, {
+      tokens: Int32Array.of(7, 8, 9, 1, 2, 3, 4),
+      targets: Int32Array.of(3, 6),
+      temperature: 0.5,
+      columns: { advantage: Float32Array.of(2, 2), oldLogProb: Float32Array.of(-0.25, -0.75), weight: Float32Array.of(0.5, 0.5) },
+    });
+  });
+
+  test("weighs every trained token of the batch the same, whatever rollout it is in", () => {
+    const batch = policyBatch([
+      { rollout: forced, advantage: 1 },
+      { rollout: short, advantage: -1 },
+    ]);
+    const third = Math.fround(1 / 3);
+    assert.deepEqual(
+      batch.samples.map(({ columns }) => [...columns["weight"]!]),
+      [[third, third], [third]],
+    );
+    assert.equal(numTrainedTokens(batch), 3);
+  });
+
+  test("leaves out a rollout in which the policy chose nothing", () => {
+    const nothing = aRollout({ tokens: Int32Array.of(1), chosen: Uint8Array.of(0), logProbs: Float32Array.of(Number.NaN) });
+    const batch = policyBatch([
+      { rollout: nothing, advantage: 1 },
+      { rollout: short, advantage: 1 },
+    ]);
+    assert.deepEqual(
+      batch.samples.map(({ tokens }) => [...tokens]),
+      [[7, 2]],
+    );
+    assert.deepEqual(batch.samples[0]!.columns["weight"], Float32Array.of(1));
+  });
+});

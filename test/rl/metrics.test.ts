@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { rolloutMetrics, updateMetrics } from "../../src/rl/metrics.ts";
+import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
+
+const sums = aTask({ family: "sums" });
+const sorts = aTask({ family: "sorts" });
+const long = aRollout({ tokens: new Int32Array(6), thinking: { tokens: 4, closedBy: "budget" }, finish: "length" });
+
+describe("rolloutMetrics", () => {
+  const groups = [
+    [
+      aScoredRollout(scored(1), { task: sums }),
+      aScoredRollout(scored(0.5), { task: sums }),
+      aScoredRollout(unscorable("timeout"), { task: sums }),
+    ],
+    [aScoredRollout(scored(0), { task: sorts, rollout: long })],
+    [aScoredRollout(unscorable("crash"), { task: sorts })],
+  ];
+  const metrics = rolloutMetrics(groups, [{ kind: "trained", advantages: [1, -1, undefined] }, { kind: "dropped" }, { kind: "flat" }]);
+
+  test("averages reward and accuracy over what could be scored, by family too", () => {
+    assert.equal(metrics["reward"], 0.5);
+    assert.equal(metrics["accuracy"], 1 / 3);
+    assert.deepEqual([metrics["reward/sums"], metrics["accuracy/sums"]], [0.75, 0.5]);
+    assert.deepEqual([metrics["reward/sorts"], metrics["accuracy/sorts"]], [0, 0]);
+  });
+
+  test("counts unscorable rollouts by what failed", () => {
+    assert.deepEqual([metrics["unscorable"], metrics["unscorable/timeout"], metrics["unscorable/crash"]], [0.4, 0.2, 0.2]);
+  });
+
+  test("measures lengths and endings over all rollouts", () => {
+    assert.deepEqual([metrics["responseTokens"], metrics["thinkingTokens"]], [(4 * 2 + 6) / 5, 4 / 5]);
+    assert.deepEqual([metrics["closedByBudget"], metrics["truncated"]], [0.2, 0.2]);
+  });
+
+  test("counts groups that teach nothing", () => {
+    assert.deepEqual([metrics["flatGroups"], metrics["droppedGroups"]], [1 / 3, 1 / 3]);
+  });
+
+  test("has no reward where nothing could be scored", () => {
+    const nothing = rolloutMetrics([[aScoredRollout(unscorable("crash"))]], [{ kind: "dropped" }]);
+    assert.equal("reward" in nothing, false);
+    assert.equal(nothing["unscorable"], 1);
+  });
+
+  test("calls a response correct by the task's own verifier, not by the composed reward", () => {
+    const wellFormed = { ...aScoredRollout(scored(0)), reward: 1 };
+    assert.equal(rolloutMetrics([[wellFormed]], [{ kind: "flat" }])["accuracy"], 0);
+  });
+});
+
+describe("updateMetrics", () => {
+  test("weighs updates by their tokens, but takes the mismatch from the first alone", () => {
+    const metrics = updateMetrics([
+      { numTokens: 30, metrics: { loss: 1, kl: 0, mismatch: 0, mismatchShare: 0 } },
+      { numTokens: 10, metrics: { loss: 5, kl: 0.4, mismatch: 0.2, mismatchShare: 1 } },
+    ]);
+    assert.deepEqual(metrics, { loss: 2, kl: 0.1, mismatch: 0, mismatchShare: 0 });
+  });
+
+  test("says nothing where nothing was updated", () => {
+    assert.deepEqual(updateMetrics([]), {});
+  });
+});

@@ -1,0 +1,74 @@
+// A run's record kept in memory, with checkpoints in a folder: what a loop test looks at afterwards. `resumed` is the record of a
+// process that was killed and started again.
+
+import { join } from "node:path";
+
+import { digestJson } from "../../src/base/digest.ts";
+import type { Rollout } from "../../src/data/rollout.ts";
+import { initialGuard } from "../../src/optim/guard.ts";
+import type { RlRecord, RlStepRecord } from "../../src/rl/record.ts";
+import type { RolloutScore } from "../../src/rl/rollout.ts";
+import type { StagePoint, StageRecord, StepRecord } from "../../src/train/stage.ts";
+
+interface SavedPoint extends StagePoint {
+  readonly folder: string;
+}
+
+export class MemoryRecord<Step extends StepRecord = StepRecord> implements StageRecord<Step> {
+  readonly folder: string;
+  readonly everySteps: number;
+  readonly start: StagePoint;
+  readonly steps: Step[];
+  readonly points: SavedPoint[];
+  readonly wentBack: { readonly step: number; readonly reason: string }[] = [];
+
+  constructor(folder: string, { everySteps, earlier }: { everySteps: number; earlier?: MemoryRecord<Step> }) {
+    this.folder = folder;
+    this.everySteps = everySteps;
+    this.steps = [...(earlier?.steps ?? [])];
+    this.points = [...(earlier?.points ?? [])];
+    this.start = this.points.at(-1) ?? { nextStep: 0, guard: initialGuard };
+  }
+
+  async recordStep(step: Step): Promise<void> {
+    this.steps[step.step] = step;
+  }
+
+  checkpointDue(nextStep: number): boolean {
+    return nextStep % this.everySteps === 0;
+  }
+
+  async checkpoint(point: StagePoint, save: (folder: string) => Promise<void>): Promise<void> {
+    const folder = join(this.folder, `step-${point.nextStep}`);
+    await save(folder);
+    this.points.push({ ...structuredClone(point), folder });
+  }
+
+  async goBack({
+    step,
+    reason,
+    guard,
+  }: {
+    step: number;
+    reason: string;
+    guard: StagePoint["guard"];
+  }): Promise<{ nextStep: number; folder: string }> {
+    const { nextStep, folder } = this.points.at(-1)!;
+    this.points[this.points.length - 1] = { nextStep, folder, guard };
+    this.wentBack.push({ step, reason });
+    this.steps.length = nextStep;
+    return { nextStep, folder };
+  }
+
+  /** One digest of everything that was learned from and left behind. */
+  get chain(): string {
+    return digestJson(this.steps.map(({ digests }) => digests));
+  }
+}
+
+export class MemoryRlRecord extends MemoryRecord<RlStepRecord> implements RlRecord {
+  recordedScore(step: number, rollout: Rollout): RolloutScore | undefined {
+    const found = this.steps[step]?.rollouts.find(({ rollout: { id } }) => id === rollout.id);
+    return found?.rollout.tokens.join() === rollout.tokens.join() ? found : undefined;
+  }
+}
