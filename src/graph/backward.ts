@@ -1,10 +1,10 @@
 // Reverse-mode differentiation: the gradient of a scalar is another graph, built from the ops' vector-Jacobian products.
 
 import { GraphError } from "../base/errors.ts";
-import { formatShape } from "./shape.ts";
-import { type Node, nodesOf, scope, type Tensor } from "./tensor.ts";
 import { constant, zerosLike } from "./ops/broadcast.ts";
 import { add } from "./ops/elementwise.ts";
+import { formatShape } from "./shape.ts";
+import { type Node, nodesOf, scope, type Tensor } from "./tensor.ts";
 
 /** The gradient of `loss` (a scalar) with respect to each of `wrt`; zeros where the loss does not depend on it. */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor[] {

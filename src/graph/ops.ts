@@ -1,13 +1,42 @@
 // Every op that graphs are written with, in one place to import from.
 
+export { attend } from "./ops/attention.ts";
 export { constant, expandLike, input, onesLike, sum, sumLike, unsqueeze, zerosLike } from "./ops/broadcast.ts";
 export {
-  abs, add, cast, clip, div, exp, lessOrEqual, lessThan, log, maximum, minimum, mul, neg, sigmoid, silu, sqrt, stopGradient, sub, tanh,
+  abs,
+  add,
+  cast,
+  clip,
+  div,
+  exp,
+  lessOrEqual,
+  lessThan,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  sigmoid,
+  silu,
+  sqrt,
+  stopGradient,
+  sub,
+  tanh,
 } from "./ops/elementwise.ts";
 export {
-  concat, concatRows, flattenRows, gatherParts, gatherRows, oneHot, pick, reshape, scatterAddRows, split, splitRows, transpose,
+  concat,
+  concatRows,
+  flattenRows,
+  gatherParts,
+  gatherRows,
+  oneHot,
+  pick,
+  reshape,
+  scatterAddRows,
+  split,
+  splitRows,
+  transpose,
 } from "./ops/layout.ts";
 export { addAll, entropy, logSoftmax, logSumExp, mean, rmsNorm, rotary, softmax } from "./ops/normalize.ts";
 export { matmul } from "./ops/product.ts";
-export { attend } from "./ops/attention.ts";
 export { route, topK } from "./ops/routing.ts";

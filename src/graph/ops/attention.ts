@@ -13,7 +13,8 @@ const attendOp: OpDef<{ readonly scale: number }> = {
   infer: ([q, k, v, mask], _attributes, fail) => {
     const [batch, heads, queries, width] = q!.shape;
     if (q!.shape.length !== 4 || k!.shape.length !== 4) fail("queries and keys must be [batch, heads, rows, width]");
-    if (k!.shape[0] !== batch || k!.shape[1] !== heads || k!.shape[3] !== width) fail("keys must agree with the queries on batch, heads and width");
+    if (k!.shape[0] !== batch || k!.shape[1] !== heads || k!.shape[3] !== width)
+      fail("keys must agree with the queries on batch, heads and width");
     if (!sameDims(k!.shape, v!.shape)) fail("keys and values must have one shape");
     const scores = [batch!, heads!, queries!, k!.shape[2]!];
     const masked = broadcastShapes(scores, mask!.shape);

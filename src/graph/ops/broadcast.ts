@@ -1,6 +1,6 @@
 // Broadcasting and its adjoint, summing. Also the leaves of a graph: inputs and constants.
 
-import { normalAxis, type Shape, sameDims, formatShape } from "../shape.ts";
+import { formatShape, normalAxis, type Shape, sameDims } from "../shape.ts";
 import { apply1, type DType, type OpDef, type Tensor, type TensorType } from "../tensor.ts";
 
 /** A value that is fed when the graph runs. */

@@ -8,7 +8,11 @@ type None = Record<string, never>;
 type Vjp<A> = (context: { x: Tensor; out: Tensor; grad: Tensor; attributes: A }) => Tensor | undefined;
 type BinaryVjp = (context: { a: Tensor; b: Tensor; out: Tensor; grad: Tensor }) => readonly [Tensor | undefined, Tensor | undefined];
 
-function unary<A>(name: string, onnx: { opType: string; domain?: "com.microsoft"; attributes?: Record<string, OnnxAttribute> }, vjp: Vjp<A>): OpDef<A> {
+function unary<A>(
+  name: string,
+  onnx: { opType: string; domain?: "com.microsoft"; attributes?: Record<string, OnnxAttribute> },
+  vjp: Vjp<A>,
+): OpDef<A> {
   return {
     name,
     infer: ([x]) => [{ shape: x!.shape, dtype: "float32" }],
@@ -23,7 +27,9 @@ function unary<A>(name: string, onnx: { opType: string; domain?: "com.microsoft"
 function binary(name: string, opType: string, vjp: BinaryVjp): OpDef<None> {
   return {
     name,
-    infer: ([a, b], _attributes, fail) => [{ shape: broadcastShapes(a!.shape, b!.shape) ?? fail("shapes do not broadcast"), dtype: "float32" }],
+    infer: ([a, b], _attributes, fail) => [
+      { shape: broadcastShapes(a!.shape, b!.shape) ?? fail("shapes do not broadcast"), dtype: "float32" },
+    ],
     onnx: ({ emit, inputNames, outputNames }) => {
       emit(opType, { inputs: inputNames, outputs: outputNames });
     },
@@ -54,10 +60,14 @@ const tanhOp = unary<None>("tanh", { opType: "Tanh" }, ({ out, grad }) => mul(gr
 // d sigmoid(x) = s (1 - s)
 const sigmoidOp = unary<None>("sigmoid", { opType: "Sigmoid" }, ({ out, grad }) => mul(grad, mul(out, sub(constant(1), out))));
 // silu(x) = x s(x), d silu(x) = s + silu (1 - s); QuickGelu with alpha 1 is x sigmoid(x)
-const siluOp = unary<None>("silu", { opType: "QuickGelu", domain: "com.microsoft", attributes: { alpha: { float: 1 } } }, ({ x, out, grad }) => {
-  const s = sigmoid(x);
-  return mul(grad, add(s, sub(out, mul(out, s))));
-});
+const siluOp = unary<None>(
+  "silu",
+  { opType: "QuickGelu", domain: "com.microsoft", attributes: { alpha: { float: 1 } } },
+  ({ x, out, grad }) => {
+    const s = sigmoid(x);
+    return mul(grad, add(s, sub(out, mul(out, s))));
+  },
+);
 
 interface ClipAttributes {
   readonly low: number;
@@ -83,7 +93,9 @@ const clipOp: OpDef<ClipAttributes> = {
 function comparison(name: string, opType: string): OpDef<None> {
   return {
     name,
-    infer: ([a, b], _attributes, fail) => [{ shape: broadcastShapes(a!.shape, b!.shape) ?? fail("shapes do not broadcast"), dtype: "float32" }],
+    infer: ([a, b], _attributes, fail) => [
+      { shape: broadcastShapes(a!.shape, b!.shape) ?? fail("shapes do not broadcast"), dtype: "float32" },
+    ],
     onnx: ({ emit, inputNames, outputNames }) => {
       const [truth] = emit(opType, { inputs: inputNames });
       emit("Cast", { inputs: [truth!], outputs: outputNames, attributes: { to: { int: 1 } } });

@@ -106,14 +106,23 @@ const concatOp: OpDef<ConcatAttributes> = {
     if (rows !== undefined) return [{ shape: first.shape.with(axis, rows), dtype: first.dtype }];
     const sizes = parts.map((part) => part.shape[axis]!);
     if (sizes.some((size) => typeof size !== "number")) fail(`sizes along axis ${axis} must be numbers; use concatRows`);
-    return [{ shape: first.shape.with(axis, (sizes as number[]).reduce((a, b) => a + b, 0)), dtype: first.dtype }];
+    return [
+      {
+        shape: first.shape.with(
+          axis,
+          (sizes as number[]).reduce((a, b) => a + b, 0),
+        ),
+        dtype: first.dtype,
+      },
+    ];
   },
   onnx: ({ emit, attributes, inputNames, outputNames }) => {
     const inputs = attributes.rows === undefined ? inputNames : inputNames.slice(0, -1);
     emit("Concat", { inputs, outputs: outputNames, attributes: { axis: { int: attributes.axis } } });
   },
   vjp: ({ inputs, grads, attributes }) => {
-    if (attributes.rows === undefined) return split(grads[0]!, { axis: attributes.axis, sizes: inputs.map((part) => part.shape[attributes.axis] as number) });
+    if (attributes.rows === undefined)
+      return split(grads[0]!, { axis: attributes.axis, sizes: inputs.map((part) => part.shape[attributes.axis] as number) });
     const counts = inputs.at(-1)!;
     return [...splitRows(grads[0]!, { counts, symbols: inputs.slice(0, -1).map((part) => String(part.shape[0])) }), undefined];
   },
@@ -141,7 +150,8 @@ const gatherOp: OpDef<{ readonly adjoint: "inverse" | "oneHot" }> = {
   vjp: ({ inputs, grads, attributes }) => {
     const [x, index, inverse] = inputs;
     const rows = reshape(grads[0]!, [sizeOf(index!.shape), ...x!.shape.slice(1)]);
-    if (attributes.adjoint === "oneHot") return [scatterAddRows(rows, { index: reshape(index!, [sizeOf(index!.shape)]), like: x! }), undefined];
+    if (attributes.adjoint === "oneHot")
+      return [scatterAddRows(rows, { index: reshape(index!, [sizeOf(index!.shape)]), like: x! }), undefined];
     const copies = gatherRows(rows, inverse!);
     return [inverse!.shape.length === 1 ? copies : sum(copies, { axes: [1] }), undefined, undefined];
   },
@@ -183,7 +193,8 @@ const oneHotOp: OpDef<{ readonly depth: number }> = {
   name: "oneHot",
   infer: ([index], { depth }) => [{ shape: [...index!.shape, depth], dtype: "float32" }],
   onnx: ({ emit, int64, float32, attributes, inputNames, outputNames }) => {
-    const inputs = [inputNames[0]!, int64([attributes.depth], []), float32([0, 1], [2])];
+    const [index] = emit("Cast", { inputs: [inputNames[0]!], attributes: { to: { int: 7 } } });
+    const inputs = [index!, int64([attributes.depth], []), float32([0, 1], [2])];
     emit("OneHot", { inputs, outputs: outputNames, attributes: { axis: { int: -1 } } });
   },
 };

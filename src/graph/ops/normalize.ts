@@ -10,7 +10,8 @@ const rmsNormOp: OpDef<{ readonly epsilon: number }> = {
   name: "rmsNorm",
   infer: ([x, weight], _attributes, fail) => {
     const width = x!.shape.at(-1);
-    if (typeof width !== "number" || weight!.shape.length !== 1 || weight!.shape[0] !== width) fail("the weight must be a vector of the last axis's size");
+    if (typeof width !== "number" || weight!.shape.length !== 1 || weight!.shape[0] !== width)
+      fail("the weight must be a vector of the last axis's size");
     return [
       { shape: x!.shape, dtype: "float32" },
       { shape: x!.shape.with(-1, 1), dtype: "float32" },
@@ -72,8 +73,10 @@ const rotaryOp: OpDef<None> = {
   infer: ([x, cos, sin, positions], _attributes, fail) => {
     const [batch, , length, width] = x!.shape;
     if (x!.shape.length !== 4 || typeof width !== "number" || width % 2 !== 0) fail("x must be [batch, heads, positions, even width]");
-    if (cos!.shape.at(-1) !== (width as number) / 2 || sin!.shape.at(-1) !== (width as number) / 2) fail("the tables must have half the width");
-    if (positions!.shape[0] !== batch || positions!.shape[1] !== length || positions!.dtype !== "int64") fail("positions must be int64 [batch, positions]");
+    if (cos!.shape.at(-1) !== (width as number) / 2 || sin!.shape.at(-1) !== (width as number) / 2)
+      fail("the tables must have half the width");
+    if (positions!.shape[0] !== batch || positions!.shape[1] !== length || positions!.dtype !== "int64")
+      fail("positions must be int64 [batch, positions]");
     return [{ shape: x!.shape, dtype: "float32" }];
   },
   onnx: ({ emit, inputNames, outputNames }) => {

@@ -51,7 +51,8 @@ export interface Route {
 const routeOp: OpDef<{ readonly numExperts: number; readonly symbol: string }> = {
   name: "route",
   infer: ([experts], { symbol, numExperts }, fail) => {
-    if (experts!.shape.length !== 2 || experts!.dtype !== "int64" || typeof experts!.shape[1] !== "number") fail("experts must be int64 [tokens, slots]");
+    if (experts!.shape.length !== 2 || experts!.dtype !== "int64" || typeof experts!.shape[1] !== "number")
+      fail("experts must be int64 [tokens, slots]");
     return [
       { shape: [symbol], dtype: "int64" },
       { shape: [symbol], dtype: "int64" },
@@ -95,4 +96,3 @@ export function route(experts: Tensor, { numExperts, symbol }: { numExperts: num
   const [source, origin, real, rows, counts] = apply(routeOp, [experts], { numExperts, symbol });
   return { source: source!, origin: origin!, real: real!, rows: rows!, counts: counts! };
 }
-

@@ -1,0 +1,162 @@
+// The transformer, as graph-building functions: Qwen3-MoE (arXiv:2505.09388; dense Qwen3 with zero experts). Tokens of all
+// sequences lie after one another in one axis, so that nothing but attention ever sees padding; how a token finds the keys of
+// its own sequence is the caller's (`training.ts` gathers whole sequences, `decode.ts` reads a cache).
+//
+// The same functions build training and sampling graphs. Every op acts on each token's row by itself, in the same order of
+// operations for any number of rows, which is why sampled and recomputed log-probabilities agree in every bit.
+//
+// Dimension key:  N tokens, D width, H query heads, C key/value heads, K head width, E experts, F expert width, V vocabulary.
+
+import {
+  add,
+  cast,
+  concatRows,
+  constant,
+  div,
+  gatherRows,
+  logSoftmax,
+  logSumExp,
+  matmul,
+  mul,
+  reshape,
+  rmsNorm,
+  route,
+  silu,
+  softmax,
+  split,
+  splitRows,
+  sub,
+  sum,
+  topK,
+  transpose,
+} from "../graph/ops.ts";
+import { sizeOf } from "../graph/shape.ts";
+import { scope, type Tensor } from "../graph/tensor.ts";
+import type { PolicyConfig } from "./architecture.ts";
+import type { ParameterInputs } from "./parameters.ts";
+
+/** What the router did with the tokens of one layer. */
+export interface RouterReport {
+  /** int64 [E]: tokens sent to each expert, plus 2. */
+  readonly counts: Tensor;
+  /** Load-balancing loss, a scalar: 1 when the load is even. */
+  readonly balance: Tensor;
+  /** Router z-loss, a scalar. */
+  readonly zLoss: Tensor;
+}
+
+/** Residual stream at the start: one embedding row for each token (integers [N]). */
+export function embed(parameters: ParameterInputs, tokens_N: Tensor): Tensor {
+  return scope("embed", () => gatherRows(parameters.get("embed"), tokens_N));
+}
+
+/** Queries, keys and values of all heads side by side: [N, (H + 2 C) K], not yet normalised or rotated. */
+export function projectHeads(
+  parameters: ParameterInputs,
+  { x_ND, layer, config }: { x_ND: Tensor; layer: number; config: PolicyConfig },
+): Tensor {
+  return scope(`layers.${layer}.attention`, () => {
+    const normal_ND = rmsNorm(x_ND, parameters.get(`layers.${layer}.attentionNorm`), config.rmsNormEpsilon);
+    return matmul(normal_ND, parameters.get(`layers.${layer}.qkv`));
+  });
+}
+
+/** The stream after a layer, from the stream before it and the heads' results [N, H K]. */
+export function finishLayer(
+  parameters: ParameterInputs,
+  { x_ND, heads_N, layer, config }: { x_ND: Tensor; heads_N: Tensor; layer: number; config: PolicyConfig },
+): { readonly x_ND: Tensor; readonly router: RouterReport | undefined } {
+  return scope(`layers.${layer}`, () => {
+    const attended_ND = add(x_ND, matmul(heads_N, parameters.get(`layers.${layer}.attentionOut`)));
+    const normal_ND = rmsNorm(attended_ND, parameters.get(`layers.${layer}.ffnNorm`), config.rmsNormEpsilon);
+    const ffn =
+      config.numExperts === 0 ? dense(parameters, { x_ND: normal_ND, layer }) : experts(parameters, { x_ND: normal_ND, layer, config });
+    return { x_ND: add(attended_ND, ffn.y_ND), router: ffn.router };
+  });
+}
+
+/** Log-probabilities over the vocabulary after the last layer, logits divided by `temperature_N1`. */
+export function nextTokenLogProbs(
+  parameters: ParameterInputs,
+  { x_ND, temperature_N1, config }: { x_ND: Tensor; temperature_N1: Tensor; config: PolicyConfig },
+): Tensor {
+  return scope("head", () => {
+    const normal_ND = rmsNorm(x_ND, parameters.get("finalNorm"), config.rmsNormEpsilon);
+    const head_DV = config.tieEmbeddings ? transpose(parameters.get("embed"), [1, 0]) : parameters.get("head");
+    return logSoftmax(div(matmul(normal_ND, head_DV), temperature_N1));
+  });
+}
+
+interface FeedForward {
+  readonly y_ND: Tensor;
+  readonly router: RouterReport | undefined;
+}
+
+function dense(parameters: ParameterInputs, { x_ND, layer }: { x_ND: Tensor; layer: number }): FeedForward {
+  return scope("ffn", () => {
+    const gateUp = parameters.get(`layers.${layer}.gateUp`);
+    return { y_ND: swiglu({ x: x_ND, gateUp, down: parameters.get(`layers.${layer}.down`) }), router: undefined };
+  });
+}
+
+/** (silu(x gate) * x up) down, Shazeer 2020 (arXiv:2002.05202), eq. 6. */
+function swiglu({ x, gateUp, down }: { x: Tensor; gateUp: Tensor; down: Tensor }): Tensor {
+  const width = (gateUp.shape[1] as number) / 2;
+  const [gate, up] = split(matmul(x, gateUp), { axis: 1, sizes: [width, width] }) as [Tensor, Tensor];
+  return matmul(mul(silu(gate), up), down);
+}
+
+/** Each token goes to its top k experts; an expert multiplies only the rows that were sent to it. */
+function experts(parameters: ParameterInputs, { x_ND, layer, config }: { x_ND: Tensor; layer: number; config: PolicyConfig }): FeedForward {
+  return scope("ffn", () => {
+    const { numExperts, expertsPerToken, normTopkProb } = config;
+    const logits_NE = matmul(x_ND, parameters.get(`layers.${layer}.router`));
+    const probs_NE = softmax(logits_NE);
+    const { values, indices } = topK(probs_NE, expertsPerToken);
+    const weights_Nk = normTopkProb ? div(values, sum(values, { axes: [1], keepDims: true })) : values;
+    const numRows = `rows${layer}`;
+    const { source, origin, real, rows, counts } = route(indices, { numExperts, symbol: numRows });
+
+    const symbols = Array.from({ length: numExperts }, (_, expert) => `rows${layer}expert${expert}`);
+    const inputs = splitRows(gatherRows(x_ND, source, rows), { counts, symbols });
+    const outputs = inputs.map((x, expert) =>
+      scope(`experts.${expert}`, () =>
+        swiglu({ x, gateUp: parameters.get(`layers.${layer}.gateUp.${expert}`), down: parameters.get(`layers.${layer}.down.${expert}`) }),
+      ),
+    );
+    const y_RD = concatRows(outputs, { counts, rows: numRows });
+
+    const numPairs = sizeOf(indices.shape);
+    const weights_R1 = mul(gatherRows(reshape(weights_Nk, [numPairs, 1]), origin, reshape(rows, [numPairs])), real);
+    const y_ND = sum(gatherRows(mul(y_RD, weights_R1), rows, origin), { axes: [1] });
+    return { y_ND, router: reportRouter({ logits_NE, probs_NE, counts, config }) };
+  });
+}
+
+/**
+ * Load balance: E sum_e f_e P_e with f the share of (token, slot) pairs and P the mean probability of expert e (Fedus et al. 2021,
+ * eq. 4, arXiv:2101.03961; it is 1 when the load is even). z-loss: mean of logsumexp(logits)^2 (Zoph et al. 2022, eq. 5, arXiv:2202.08906).
+ */
+function reportRouter({
+  logits_NE,
+  probs_NE,
+  counts,
+  config,
+}: {
+  logits_NE: Tensor;
+  probs_NE: Tensor;
+  counts: Tensor;
+  config: PolicyConfig;
+}): RouterReport {
+  const sent_E = sub(cast(counts, "float32"), constant(2));
+  const share_E = div(sent_E, sum(sent_E));
+  const sums_E = sum(probs_NE, { axes: [0] });
+  const meanProb_E = div(sums_E, sum(sums_E));
+  const z_N1 = logSumExp(logits_NE);
+  const ones_N = sum(probs_NE, { axes: [1] });
+  return {
+    counts,
+    balance: mul(constant(config.numExperts), sum(mul(share_E, meanProb_E))),
+    zLoss: div(sum(mul(z_N1, z_N1)), sum(ones_N)),
+  };
+}

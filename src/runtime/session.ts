@@ -1,0 +1,72 @@
+// A compiled graph. Inputs enter without a copy; outputs are copied by the engine, so graphs return little.
+//
+// Graph optimisation is off: what runs is what was written, and the same operators run in every graph that contains the same ops,
+// which the equality of sampled and recomputed log-probabilities rests on.
+
+import * as ort from "onnxruntime-node";
+
+import { EngineError } from "../base/errors.ts";
+import type { OnnxModel } from "../graph/onnx.ts";
+import type { DType } from "../graph/tensor.ts";
+
+/** A dense array that enters or leaves the engine. `data` may be a view of a larger array. */
+export interface NDArray {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array | BigInt64Array;
+}
+
+export interface SessionOptions {
+  /** Threads inside one operator. The bits of the result do not depend on it. */
+  readonly numThreads: number;
+  /** Path prefix of a profile that the engine writes when the session is released. */
+  readonly profilePrefix?: string;
+}
+
+export interface Session extends AsyncDisposable {
+  readonly model: OnnxModel;
+  /** Runs the graph; blocks this thread. Arrays must not change until the promise settles. */
+  run(feeds: Readonly<Record<string, NDArray>>): Promise<Readonly<Record<string, NDArray>>>;
+}
+
+const arrayTypes = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, bool: undefined } as const satisfies Record<
+  DType,
+  unknown
+>;
+
+export async function compile(model: OnnxModel, { numThreads, profilePrefix }: SessionOptions): Promise<Session> {
+  const options: ort.InferenceSession.SessionOptions = {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "disabled",
+    intraOpNumThreads: numThreads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    logSeverityLevel: 3,
+    ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
+  };
+  const session = await ort.InferenceSession.create(model.bytes, options).catch((cause: Error) => {
+    throw new EngineError(`compiling a graph of ${model.numNodes} nodes failed: ${cause.message}`, cause);
+  });
+  const run = async (feeds: Readonly<Record<string, NDArray>>): Promise<Readonly<Record<string, NDArray>>> => {
+    const inputs = Object.fromEntries(model.inputs.map(({ name, dtype }) => [name, toTensor({ name, dtype }, feeds[name])]));
+    const outputs = await session.run(inputs).catch((cause: Error) => {
+      throw new EngineError(`running a graph of ${model.numNodes} nodes failed: ${cause.message}`, cause);
+    });
+    return Object.fromEntries(
+      Object.entries(outputs).map(([name, { dims, data }]) => [name, { shape: dims, data: data as NDArray["data"] }]),
+    );
+  };
+  const release = async (): Promise<void> => {
+    if (profilePrefix !== undefined) session.endProfiling();
+    await session.release();
+  };
+  return { model, run, [Symbol.asyncDispose]: release };
+}
+
+function toTensor({ name, dtype }: { name: string; dtype: DType }, value: NDArray | undefined): ort.Tensor {
+  if (value === undefined) throw new EngineError(`running a graph: input "${name}" is missing`);
+  const expected = arrayTypes[dtype];
+  if (expected === undefined || !(value.data instanceof expected)) {
+    throw new EngineError(`running a graph: input "${name}" must be ${dtype}, got ${value.data.constructor.name}`);
+  }
+  return new ort.Tensor(dtype as "float32", value.data as Float32Array, value.shape);
+}
