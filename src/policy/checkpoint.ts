@@ -58,7 +58,8 @@ export function saveCheckpoint(folder: string, content: CheckpointContent): void
 
 /** Reads a checkpoint folder, in one file or in shards, and checks that every tensor is there, has its shape, and that no other is. */
 export function loadCheckpoint(folder: string): Checkpoint {
-  const found = [folder, previousOf(resolve(folder))].find((candidate) => existsSync(candidate));
+  // The folder twice: it may have come back after the first look, and its predecessor gone before the second.
+  const found = [folder, previousOf(resolve(folder)), folder].find((candidate) => existsSync(candidate));
   if (found === undefined) throw new CheckpointError(`checkpoint "${folder}": no such folder; give the folder that holds config.json`);
   const before = folderIdentity(found);
   try {
