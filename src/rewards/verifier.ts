@@ -1,4 +1,5 @@
-// The contract between the trainer and anything that can check an answer.
+// The contract between the trainer and anything that can check an answer. A verifier runs in a worker process of the pool and
+// is known there by the file that exports it; test/conformance/verifier.laws.ts holds the laws it must obey.
 
 import type { z } from "zod";
 

@@ -1,0 +1,67 @@
+// One call of a verifier, inside its worker process: parse the reference, call, and see that what came back is a verdict.
+// Whatever goes wrong becomes an unscorable verdict; only the hard kill is left to the pool.
+
+import { inspect } from "node:util";
+
+import type { Clock } from "../base/clock.ts";
+import { rngFromSeed } from "../base/rng.ts";
+import { type FailureKind, Verdict } from "../data/verdict.ts";
+import { parseReference } from "./load.ts";
+import type { VerifierCall } from "./protocol.ts";
+import type { Verifier } from "./verifier.ts";
+
+/** Evidence and reasons are cut to it, so that one call cannot fill the store. */
+const maxTextChars = 4000;
+
+/** The verdict of one call. One that comes after the deadline is a timeout, whatever it says. */
+export async function checkAnswer(
+  verifier: Verifier,
+  { call, deadlineMs, clock }: { readonly call: VerifierCall; readonly deadlineMs: number; readonly clock: Clock },
+): Promise<Verdict> {
+  const startMs = clock.elapsedMs();
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(new DOMException(`${deadlineMs} ms are over`, "TimeoutError")), deadlineMs);
+  const verdict = await judge(verifier, { call, signal: deadline.signal });
+  clearTimeout(timer);
+  const tookMs = clock.elapsedMs() - startMs;
+  if (tookMs <= deadlineMs) return verdict;
+  return unscorable("timeout", `the deadline of ${deadlineMs} ms was over when the verifier returned, after ${Math.ceil(tookMs)} ms`);
+}
+
+async function judge(
+  verifier: Verifier,
+  { call, signal }: { readonly call: VerifierCall; readonly signal: AbortSignal },
+): Promise<Verdict> {
+  const { task, answer, thinking, seed } = call;
+  try {
+    const reference = parseReference(verifier.reference, task.reference);
+    if (!reference.success) return unscorable("reference", reference.reason);
+    return toVerdict(await verifier.verify({ task, reference: reference.data, answer, thinking }, { signal, rng: rngFromSeed(seed) }));
+  } catch (error) {
+    return unscorable("crash", `the verifier threw ${error instanceof Error ? `${error.name}: ${error.message}` : shown(error)}`);
+  }
+}
+
+function toVerdict(returned: unknown): Verdict {
+  const parsed = Verdict.safeParse(returned);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const place = issue.path.length === 0 ? "" : `${issue.path.map(String).join(".")}: `;
+    return unscorable("crash", `the verifier returned no verdict, ${place}${issue.message}; got ${shown(returned)}`);
+  }
+  const verdict = parsed.data;
+  if (verdict.kind === "unscorable") return unscorable(verdict.failure, verdict.reason);
+  return { ...verdict, evidence: storable(verdict.evidence) };
+}
+
+function unscorable(failure: FailureKind, reason: string): Verdict {
+  return { kind: "unscorable", failure, reason: storable(reason) };
+}
+
+function storable(text: string): string {
+  return (text.length <= maxTextChars ? text : `${text.slice(0, maxTextChars)}... (${text.length} characters)`).toWellFormed();
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 5, maxStringLength: 80 });
+}

@@ -1,0 +1,58 @@
+// What a recipe says about its rewards: which verifiers there are, how their scores add up, and how they run. The share of
+// unscorable rollouts that stops a run is a setting of the stage that learns from them.
+
+import { z } from "zod";
+
+import { ownVerifier } from "./compose.ts";
+
+const VerifierUse = z.strictObject({
+  use: z.string().min(1).describe("Id of a built-in verifier, or the file that exports one, relative to the recipe."),
+  deadlineMs: z
+    .int()
+    .min(1)
+    .max(600_000)
+    .default(2000)
+    .meta({ description: "Longest time for one answer; beyond it the worker is killed and the answer is unscorable.", unit: "ms" }),
+});
+
+const Gate = z.strictObject({
+  atLeast: z.number().positive().max(1).describe("A score below it makes the whole reward 0."),
+});
+
+const Term = z.strictObject({
+  verifier: z.string().min(1).describe(`Id of one of the verifiers, or "${ownVerifier}" for the one that each task names.`),
+  weight: z
+    .number()
+    .nonnegative()
+    .describe(
+      "Share of its score in the reward. 0 with a gate: it only gates; 0 without: it is only recorded. Never negative: a closed gate must not pay.",
+    ),
+  gate: Gate.exactOptional().describe("Absent: the verifier does not gate."),
+});
+
+export const RewardConfig = z
+  .strictObject({
+    verifiers: z.array(VerifierUse).min(1).describe("The verifiers that tasks and terms may name."),
+    terms: z
+      .array(Term)
+      .min(1)
+      .default([{ verifier: ownVerifier, weight: 1 }])
+      .describe("Verdicts become one reward: the sum of weight times score, or 0 when a gate is closed."),
+    numWorkers: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(2)
+      .meta({ description: "Verifier calls at the same time, each in its own process.", unit: "processes" }),
+  })
+  .superRefine(({ verifiers, terms }, context) => {
+    const fail = (path: readonly (string | number)[], message: string) => context.addIssue({ code: "custom", path: [...path], message });
+    const repeated = (names: readonly string[]) => names.findIndex((name, i) => names.indexOf(name) < i);
+    const verifier = repeated(verifiers.map(({ use }) => use));
+    if (verifier !== -1) fail(["verifiers", verifier, "use"], `must not be listed twice, got "${verifiers[verifier]!.use}"`);
+    const term = repeated(terms.map((each) => each.verifier));
+    if (term !== -1) fail(["terms", term, "verifier"], `must not have two terms, got "${terms[term]!.verifier}"; add up their weights`);
+    if (terms.every(({ weight }) => weight === 0)) fail(["terms"], "must hold a weight above 0, or every reward is 0");
+  });
+
+export type RewardConfig = z.infer<typeof RewardConfig>;

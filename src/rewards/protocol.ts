@@ -1,0 +1,39 @@
+// What the verifier pool and its worker processes say to each other, as JSON over the channel that Node opens between them. The pool
+// trusts no worker: each message is parsed, and one that does not fit ends the worker.
+
+import { z } from "zod";
+
+import type { Task } from "../data/task.ts";
+import { Verdict } from "../data/verdict.ts";
+
+/** One answer to check. */
+export interface VerifierCall {
+  /** Id of the verifier. */
+  readonly verifier: string;
+  readonly task: Task;
+  readonly answer: string;
+  readonly thinking: string;
+  /** 48 hexadecimal digits; names the random stream that the verifier is given. */
+  readonly seed: string;
+}
+
+export type PoolMessage =
+  | { readonly kind: "load"; readonly files: readonly string[] }
+  | { readonly kind: "call"; readonly number: number; readonly deadlineMs: number; readonly call: VerifierCall };
+
+/** What is known of a verifier outside its process. */
+export const VerifierDescription = z.strictObject({
+  file: z.string(),
+  id: z.string(),
+  version: z.int(),
+  checks: z.enum(["correctness", "form"]),
+});
+export type VerifierDescription = z.infer<typeof VerifierDescription>;
+
+export const WorkerMessage = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("ready"), verifiers: z.array(VerifierDescription) }),
+  /** A file that cannot be used; nothing will be called. */
+  z.strictObject({ kind: z.literal("refused"), message: z.string() }),
+  z.strictObject({ kind: z.literal("verdict"), number: z.int(), verdict: Verdict }),
+]);
+export type WorkerMessage = z.infer<typeof WorkerMessage>;

@@ -1,0 +1,48 @@
+// From what a recipe or the command line says to running verifiers: an id of the table or a file becomes the file that a worker loads.
+
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { VerifierError } from "../../base/errors.ts";
+import { checkTerms } from "../compose.ts";
+import type { RewardConfig } from "../config.ts";
+import { describeVerifiers, startVerifierPool, type VerifierPool } from "../pool.ts";
+import type { VerifierDescription } from "../protocol.ts";
+import { builtInVerifiers } from "./table.ts";
+
+/** The pool that a run's rewards need. Files are relative to `folder`. Everything a user can get wrong is told before it resolves. */
+export async function openVerifierPool({ verifiers, terms, numWorkers }: RewardConfig, folder: string): Promise<VerifierPool> {
+  const pool = await startVerifierPool({
+    verifiers: verifiers.map(({ use, deadlineMs }) => ({ file: locateVerifier(use, folder), deadlineMs })),
+    numWorkers,
+  });
+  try {
+    checkTerms(terms, pool.verifiers);
+    return pool;
+  } catch (error) {
+    await pool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What a verifier says about itself; a VerifierError when there is none to ask. `use` is an id of the table or a file. */
+export async function describeVerifier(use: string, folder: string): Promise<VerifierDescription> {
+  const [description] = await describeVerifiers([locateVerifier(use, folder)]);
+  return description!;
+}
+
+/** The file that exports a verifier. What looks like a path is one. */
+export function locateVerifier(use: string, folder: string): string {
+  if (use.startsWith("file:")) return existing(fileURLToPath(use), use);
+  if (/[\\/]|\.[cm]?[jt]s$/.test(use)) return existing(resolve(folder, use), use);
+  const row = builtInVerifiers.find(({ verifier }) => verifier.id === use);
+  if (row !== undefined) return row.file;
+  const known = builtInVerifiers.map(({ verifier }) => verifier.id).sort();
+  throw new VerifierError(`verifier "${use}": not in the table; known: ${known.join(", ")}; or give the file that exports it`);
+}
+
+function existing(path: string, use: string): string {
+  if (existsSync(path)) return path;
+  throw new VerifierError(`verifier "${use}": no such file, looked for "${path}"; give the path of a module that exports one verifier`);
+}

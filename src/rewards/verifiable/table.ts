@@ -1,0 +1,28 @@
+// The built-in verifiers, each with the file that exports it, by which worker processes know it. Adding one is adding its file
+// and a row here.
+
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import type { Verifier } from "../verifier.ts";
+import { countdown } from "./countdown.ts";
+import { exact } from "./exact.ts";
+import { numeric } from "./numeric.ts";
+import { thinkingFormat } from "./thinkingFormat.ts";
+
+export interface BuiltInVerifier {
+  readonly verifier: Verifier;
+  readonly file: string;
+}
+
+export const builtInVerifiers: readonly BuiltInVerifier[] = [
+  { verifier: numeric, file: sibling("numeric") },
+  { verifier: exact, file: sibling("exact") },
+  { verifier: countdown, file: sibling("countdown") },
+  { verifier: thinkingFormat, file: sibling("thinkingFormat") },
+];
+
+/** Sources and the built package differ in the extension. */
+function sibling(name: string): string {
+  return fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url));
+}

@@ -1,0 +1,56 @@
+// A worker process of the verifier pool: loads the files it is told to, says what they hold, then answers one call at a time.
+// It ends when its channel closes. A verifier's own output goes to stdout and stderr, which the pool reads; messages do not.
+
+import { flushCompileCache } from "node:module";
+
+import { systemClock } from "../base/clock.ts";
+import { provideAuthorModules } from "./authorModules.ts";
+import { checkAnswer } from "./check.ts";
+import { loadVerifier } from "./load.ts";
+import type { PoolMessage, VerifierDescription, WorkerMessage } from "./protocol.ts";
+import type { Verifier } from "./verifier.ts";
+
+const verifiers = new Map<string, Verifier>();
+
+// Bound now, so that nothing a verifier does to `process` later changes where messages go.
+const send = process.send!.bind(process) as (message: WorkerMessage) => boolean;
+
+process.on("disconnect", () => process.exit(0));
+process.on("message", async (message: PoolMessage) => {
+  switch (message.kind) {
+    case "load":
+      send(await load(message.files));
+      flushCompileCache(); // the pool kills its workers, and a killed process would not write it
+      break;
+    case "call": {
+      const { number, call, deadlineMs } = message;
+      const verdict = await checkAnswer(verifiers.get(call.verifier)!, { call, deadlineMs, clock: systemClock });
+      send({ kind: "verdict", number, verdict });
+      break;
+    }
+    default:
+      message satisfies never;
+  }
+});
+
+async function load(files: readonly string[]): Promise<WorkerMessage> {
+  provideAuthorModules();
+  const descriptions: VerifierDescription[] = [];
+  for (const file of files) {
+    try {
+      const verifier = await loadVerifier(file);
+      const { id, version, checks } = verifier;
+      const other = descriptions.find((known) => known.id === id);
+      if (other !== undefined) return refused(`verifier "${file}": its id "${id}" is taken by "${other.file}"; rename one of them`);
+      verifiers.set(id, verifier);
+      descriptions.push({ file, id, version, checks });
+    } catch (error) {
+      return refused(error instanceof Error ? error.message : String(error));
+    }
+  }
+  return { kind: "ready", verifiers: descriptions };
+}
+
+function refused(message: string): WorkerMessage {
+  return { kind: "refused", message };
+}

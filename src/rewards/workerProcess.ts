@@ -1,0 +1,181 @@
+// One worker process, seen from the pool: started with nothing of this process's environment, asked one thing at a time, killed
+// without asking. What contains an author's mistakes, on Linux: a cap on its data memory, death with its parent even when a
+// verifier spins, and a process group of its own, which is killed whole. It is no jail: a verifier's author is trusted.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { VerifierError } from "../base/errors.ts";
+import type { FailureKind, Verdict } from "../data/verdict.ts";
+import { type PoolMessage, type VerifierCall, type VerifierDescription, WorkerMessage } from "./protocol.ts";
+
+/** Importing an author's file may take a while, but not forever. */
+const startLimitMs = 30_000;
+/** A verifier that listens to its signal has this long to give its process back; then it is killed. */
+const graceMs = 100;
+/** Garbage-collected memory, and everything that a process allocates: V8 alone claims about half of the second. */
+const maxHeapMiB = 256;
+const maxDataMiB = 1024;
+const maxTailChars = 2000;
+
+type Received =
+  | { readonly kind: "message"; readonly message: WorkerMessage }
+  | { readonly kind: "overran" }
+  | { readonly kind: "ended"; readonly how: string };
+
+export class WorkerProcess implements AsyncDisposable {
+  /** What the worker's files hold; rejects with a VerifierError when one of them cannot be used. */
+  readonly ready: Promise<readonly VerifierDescription[]>;
+  readonly #child: ChildProcess;
+  readonly #ended = Promise.withResolvers<void>();
+  #deliver: ((received: Received) => void) | undefined;
+  #how: string | undefined;
+  #exited = false;
+  #tail = "";
+  #numCalls = 0;
+
+  constructor(files: readonly string[]) {
+    this.#child = spawnWorker();
+    this.#watch();
+    this.ready = this.#load(files);
+    this.ready.catch(() => {}); // whoever awaits it is told; nobody has to
+  }
+
+  /** False once the process has ended or was killed. */
+  get alive(): boolean {
+    return this.#how === undefined;
+  }
+
+  /** Never rejects. One call at a time; the deadline starts when the worker is ready for it. */
+  async run(call: VerifierCall, deadlineMs: number): Promise<Verdict> {
+    try {
+      await this.ready;
+    } catch (error) {
+      return unscorable("crash", `the worker could not be started again: ${(error as Error).message}`);
+    }
+    const number = ++this.#numCalls;
+    const received = await this.#ask({ kind: "call", number, deadlineMs, call }, deadlineMs + graceMs);
+    switch (received.kind) {
+      case "message":
+        if (received.message.kind === "verdict" && received.message.number === number) return received.message.verdict;
+        this.kill("killed for a message out of turn");
+        return unscorable("crash", "the worker sent a message out of turn");
+      case "overran":
+        this.kill("killed at its deadline");
+        return unscorable("timeout", `no verdict within ${deadlineMs} ms; the worker was killed`);
+      case "ended":
+        return unscorable("crash", `the worker ended while checking: ${received.how}`);
+      default:
+        return received satisfies never;
+    }
+  }
+
+  /** Ends the process and what it started, at once. `how` is what a call in flight is told. */
+  kill(how = "killed by the pool"): void {
+    this.#how ??= how;
+    if (!this.#exited) killGroup(this.#child);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+    await this.#ended.promise;
+  }
+
+  async #load(files: readonly string[]): Promise<readonly VerifierDescription[]> {
+    const received = await this.#ask({ kind: "load", files }, startLimitMs);
+    if (received.kind === "message" && received.message.kind === "ready") return received.message.verifiers;
+    this.kill("killed before it was ready");
+    if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);
+    const how = received.kind === "ended" ? received.how : `not ready within ${startLimitMs} ms`;
+    throw new VerifierError(`verifiers ${files.map((file) => `"${file}"`).join(", ")}: the worker that loads them ended: ${how}`);
+  }
+
+  /** Sends, and waits for one message or the end. */
+  #ask(message: PoolMessage, limitMs: number): Promise<Received> {
+    if (this.#how !== undefined) return Promise.resolve({ kind: "ended", how: this.#how });
+    const { promise, resolve } = Promise.withResolvers<Received>();
+    // A message that already waits in the channel is read before `setImmediate`: a busy pool is not a slow verifier.
+    const timer = setTimeout(() => setImmediate(() => this.#deliver?.({ kind: "overran" })), limitMs);
+    this.#deliver = (received) => {
+      clearTimeout(timer);
+      this.#deliver = undefined;
+      resolve(received);
+    };
+    this.#child.send(message, () => {}); // a channel that is closed means a process that ends, which is seen there
+    return promise;
+  }
+
+  #watch(): void {
+    const child = this.#child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.#tail = (this.#tail + text).slice(-maxTailChars);
+      });
+    }
+    child.on("message", (raw) => {
+      const parsed = WorkerMessage.safeParse(raw);
+      if (parsed.success && this.#deliver !== undefined) this.#deliver({ kind: "message", message: parsed.data });
+      else this.#end("killed for a message that is not of the protocol");
+    });
+    child.on("disconnect", () => setTimeout(() => this.#end("killed after it closed its channel"), graceMs));
+    child.on("error", (error) => {
+      this.#exited ||= child.pid === undefined;
+      this.#end(`could not be started: ${error.message}`);
+    });
+    child.on("exit", (code, signal) => {
+      this.#how ??= signal === null ? `exit code ${code}` : `signal ${signal}`;
+      this.#exited = true;
+      killGroup(child); // what it started; later, the number could be another's
+      // "close" waits for the last output; a grandchild that left the group may hold it open.
+      const settle = () => this.#end(this.#how!);
+      const timer = setTimeout(settle, graceMs);
+      child.once("close", () => {
+        clearTimeout(timer);
+        settle();
+      });
+    });
+  }
+
+  #end(how: string): void {
+    this.kill(how);
+    const said = this.#tail.trim().split("\n").slice(-5).join("\n");
+    this.#deliver?.({ kind: "ended", how: said === "" ? this.#how! : `${this.#how}; it last said: ${said}` });
+    if (this.#exited) this.#ended.resolve();
+  }
+}
+
+function unscorable(failure: FailureKind, reason: string): Verdict {
+  return { kind: "unscorable", failure, reason };
+}
+
+function spawnWorker(): ChildProcess {
+  const extension = extname(import.meta.url);
+  const file = fileURLToPath(new URL(`./worker${extension}`, import.meta.url));
+  const node = [process.execPath, `--max-old-space-size=${maxHeapMiB}`, "--max-semi-space-size=1", "--disable-warning=ExperimentalWarning"];
+  const [command, ...args] = contained([...node, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", file]);
+  return spawn(command!, args, {
+    // Stripped types are cached: without, each worker would load the compiler that strips them, 17 MiB.
+    env: { PATH: "/usr/local/bin:/usr/bin:/bin", NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    detached: true, // a group of its own: killed whole, and not reached by the terminal's Ctrl-C
+  });
+}
+
+/** The command under the limits that this machine can put on it. */
+function contained(command: readonly string[]): string[] {
+  if (process.platform !== "linux") return [...command];
+  const withParent = existsSync("/usr/bin/setpriv") ? "/usr/bin/setpriv --pdeathsig KILL -- " : "";
+  return ["/bin/sh", "-c", `ulimit -d ${maxDataMiB * 1024}; exec ${withParent}"$@"`, "sh", ...command];
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(process.platform === "win32" ? pid : -pid, "SIGKILL");
+  } catch {
+    // ended already
+  }
+}
