@@ -1,0 +1,33 @@
+// npm run bench -- NAME [--json] [--key=value ...]: runs bench/NAME.ts and, with --json, prints its numbers as one JSON object on the last line.
+// Each bench exports `run(options)`; what a person reads while it works goes to stderr.
+
+import { globSync } from "node:fs";
+import { basename } from "node:path";
+
+/** Options are what follows the name, without the dashes: `--rounds=3` is `{ rounds: "3" }`. */
+export type BenchOptions = Readonly<Record<string, string>>;
+
+export interface Bench {
+  run(options: BenchOptions): Promise<Readonly<Record<string, unknown>>>;
+}
+
+const names = globSync("*.ts", { cwd: import.meta.dirname })
+  .map((file) => basename(file, ".ts"))
+  .filter((name) => name !== "main")
+  .sort();
+const [name, ...args] = process.argv.slice(2);
+if (name === undefined || !names.includes(name)) {
+  console.error(`bench: NAME must be one of ${names.join(", ")}, got ${name ?? "none"}; npm run bench -- NAME --json`);
+  process.exit(2);
+}
+const options = Object.fromEntries(args.map(parseOption));
+const { run } = (await import(`./${name}.ts`)) as Bench;
+const numbers = await run(options);
+console.log("json" in options ? JSON.stringify(numbers) : numbers);
+
+function parseOption(argument: string): [key: string, value: string] {
+  const [, key, value = ""] = /^--([\w-]+)(?:=(.*))?$/.exec(argument) ?? [];
+  if (key !== undefined) return [key, value];
+  console.error(`bench: options have the form --key=value, got "${argument}"`);
+  return process.exit(2);
+}

@@ -1,0 +1,9 @@
+// npm run build: src and sandbox as JavaScript and declarations in dist/, which is what the package holds and bin/whetstone.js runs.
+// The repository itself runs its TypeScript; only Node's refusal of TypeScript inside node_modules makes this step necessary.
+
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+
+rmSync("dist", { recursive: true, force: true });
+const { status } = spawnSync("tsc", ["--project", "tsconfig.build.json"], { stdio: "inherit" });
+process.exitCode = status ?? 1;
