@@ -1,5 +1,5 @@
 // How the columns of somebody else's file become a task. GSM8K, for example, is read with
-// { question: "question", answer: "answer", answerPattern: "#### (.+)$", verifier: "numeric" }.
+// { question: "question", answer: "answer", answerPattern: "#### (.+)", verifier: "numeric" }.
 
 import { z } from "zod";
 
@@ -19,12 +19,12 @@ export const Columns = z
       "Column that holds the right answer, text or a number; the verifier's reference is { answer }",
     ),
     answerPattern: Pattern.optional().describe(
-      "Regular expression (JavaScript, flags u and s) with one group, the answer inside the answer column; the last match counts. It runs without a time limit: as all of a recipe, it must come from somebody you trust",
+      "Regular expression (JavaScript, flag u) with one group, the answer inside the answer column; the last match counts. It runs without a time limit: as all of a recipe, it must come from somebody you trust",
     ),
     thinking: Column.optional().describe(
       "Column that holds the worked thinking, for demonstrations; absent: demonstrations without thinking",
     ),
-    thinkingPattern: Pattern.optional().describe("As answerPattern, for the thinking column"),
+    thinkingPattern: Pattern.optional().describe("As answerPattern, for the thinking column; [^] matches any character, newlines included"),
     family: z
       .string()
       .min(1)
@@ -41,7 +41,7 @@ export type Columns = z.output<typeof Columns>;
 
 /** The group of the last match of a pattern, or undefined. */
 export function lastMatch(pattern: string, text: string): string | undefined {
-  return [...text.matchAll(new RegExp(pattern, "gus"))].at(-1)?.[1];
+  return [...text.matchAll(new RegExp(pattern, "gu"))].at(-1)?.[1];
 }
 
 /** The columns that a mapping reads. */
@@ -51,9 +51,9 @@ export function columnsUsed({ question, answer, thinking, id }: Columns): string
 
 function countGroups(source: string): number | undefined {
   try {
-    new RegExp(source, "us"); // by itself first: what is appended could complete it
+    new RegExp(source, "u"); // by itself first: what is appended could complete it
     // An empty alternative always matches, and the match has one place for each group.
-    return new RegExp(`${source}|`, "us").exec("")!.length - 1;
+    return new RegExp(`${source}|`, "u").exec("")!.length - 1;
   } catch {
     return undefined;
   }
