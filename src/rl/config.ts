@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 
-import { checkWarmup, optimizerKeys } from "../optim/config.ts";
+import { checkWarmup, optimizerKeys, withWarmup } from "../optim/config.ts";
 
 const ClipRange = z.strictObject({
   below: z.number().positive().lt(1).describe("The probability ratio is clipped at 1 - below."),
@@ -60,6 +60,6 @@ export const RlConfig = z
       });
     }
   })
-  .transform((stage) => ({ ...stage, minibatchTasks: stage.minibatchTasks ?? stage.tasksPerStep }));
+  .transform((stage) => ({ ...withWarmup(stage), minibatchTasks: stage.minibatchTasks ?? stage.tasksPerStep }));
 
 export type RlConfig = z.infer<typeof RlConfig>;

@@ -37,10 +37,11 @@ export function nextHash(previous: string, { config, stage, step, digests }: Cha
   return digestJson({ previous, config, stage, step, digests });
 }
 
-/** Digest of the parts of a resolved recipe that can alter a step: not its name, nor how it is measured and saved. */
+/** Digest of the parts of a resolved recipe that can alter a step: not its name, how it is measured and saved, nor by how many workers. */
 export function recipeDigest(recipe: { readonly [key: string]: Json }): string {
-  const { name: _name, eval: _eval, checkpoints: _checkpoints, ...deciding } = recipe;
-  return digestJson(deciding);
+  const { name: _name, eval: _eval, checkpoints: _checkpoints, rewards, ...deciding } = recipe;
+  const { numWorkers: _numWorkers, ...scoring } = { ...(rewards as { readonly [key: string]: Json }) };
+  return digestJson({ ...deciding, rewards: scoring });
 }
 
 /** What differs between two fingerprints, one line each: `node: 24.21.0 recorded, 24.22.0 here`. */

@@ -3,8 +3,10 @@
 import { z } from "zod";
 
 import { alphabet } from "../data/alphabet.ts";
+import { DataSource } from "../data/config.ts";
 import { EvalConfig } from "../eval/config.ts";
 import { ModelConfig } from "../policy/config.ts";
+import { RewardConfig } from "../rewards/config.ts";
 import { RlConfig } from "../rl/config.ts";
 import { SftConfig } from "../sft/config.ts";
 
@@ -32,6 +34,13 @@ const Model = z.discriminatedUnion("kind", [
   }),
 ]);
 
+const Data = z.strictObject({
+  demonstrations: DataSource.exactOptional().describe("What sft learns from. Absent: there is no sft."),
+  training: DataSource.exactOptional().describe("Tasks that rl practises. Absent: there is no rl."),
+  evaluation: DataSource.describe("Held-out tasks; no demonstration and no practised task is one of them."),
+  evaluationBeyond: DataSource.exactOptional().describe("Held-out tasks harder than any demonstration, reported separately."),
+});
+
 const Checkpoints = z.strictObject({
   everySteps: z
     .int()
@@ -56,14 +65,19 @@ export const Recipe = z
       .describe("Runs are called by it and a number: quickstart-1, quickstart-2."),
     seed: z.int().nonnegative().default(0).describe("Every random draw of the run comes from it."),
     model: Model.prefault({ kind: "new" }).describe("Where the policy comes from."),
+    data: Data.describe("Where tasks and demonstrations come from."),
+    rewards: RewardConfig.describe("Who checks the answers, and how verdicts become one reward."),
     sft: SftConfig.exactOptional().describe("Supervised training on demonstrations. Absent: none."),
     rl: RlConfig.exactOptional().describe("Reinforcement learning from verdicts. Absent: none."),
     eval: EvalConfig.prefault({}).describe("Measurements on held-out tasks."),
     checkpoints: Checkpoints.prefault({}).describe("When the run is saved and what is kept."),
   })
-  .superRefine(({ sft, rl, model }, context) => {
+  .superRefine(({ data, sft, rl, model }, context) => {
     const fail = (path: readonly string[], message: string) => context.addIssue({ code: "custom", path: [...path], message });
     if (sft === undefined && rl === undefined) fail(["rl"], "or sft must be there, since a run without both does nothing");
+    if (sft !== undefined && data.demonstrations === undefined)
+      fail(["data", "demonstrations"], "must be there when there is an sft stage");
+    if (rl !== undefined && data.training === undefined) fail(["data", "training"], "must be there when there is an rl stage");
     if (rl !== undefined && model.kind === "new" && rl.maxNewTokens >= model.architecture.maxPositions) {
       fail(
         ["rl", "maxNewTokens"],

@@ -6,8 +6,8 @@ import { pathToFileURL } from "node:url";
 
 import { ConfigError } from "../base/errors.ts";
 import { Recipe } from "./recipe.ts";
-import { hasKeys, issueMessages, nodeAt, ruleText, unknownKey } from "./recipeIssues.ts";
-import { type SchemaNode, schemaTree } from "./schemaKeys.ts";
+import { issueMessages, nodeAt, ruleText, unknownKey } from "./recipeIssues.ts";
+import { hasKeys, type SchemaNode, schemaTree } from "./schemaKeys.ts";
 
 export interface LoadedRecipe {
   readonly recipe: Recipe;

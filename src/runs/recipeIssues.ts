@@ -3,7 +3,7 @@
 
 import type { z } from "zod";
 
-import { childNode, keyNames, listKeys, type SchemaNode, unionMembers } from "./schemaKeys.ts";
+import { childNode, keyNames, listKeys, type SchemaNode } from "./schemaKeys.ts";
 
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
@@ -32,7 +32,9 @@ export function ruleText(issue: RawIssue): string {
 
 /** One message for each thing that is wrong; `file` is what the user knows the recipe by. */
 export function issueMessages(issues: readonly Issue[], at: { file: string; tree: SchemaNode; input: unknown }): string[] {
-  return issues.flatMap((issue) => messagesOf(issue, at));
+  // A rule across fields means little while one of the fields is wrong by itself.
+  const ofOneField = issues.filter(({ code }) => code !== "custom");
+  return (ofOneField.length > 0 ? ofOneField : issues).flatMap((issue) => messagesOf(issue, at));
 }
 
 function messagesOf(issue: Issue, at: { file: string; tree: SchemaNode; input: unknown }): string[] {
@@ -65,7 +67,7 @@ export function unknownKey({ path, tree, input }: { path: readonly string[]; tre
   if (spelt !== undefined) return `${said}; did you mean "${prefix}${spelt}"`;
   const elsewhere = listKeys(tree).find((key) => key.path.split(".").at(-1) === wrong);
   if (elsewhere !== undefined) return `${said}; did you mean "${elsewhere.path}"`;
-  return `${said}; known here: ${neighbours.join(", ")}`;
+  return `${said}; known here: ${neighbours.join(", ") || "none"}`;
 }
 
 /** The word closest to `wrong`, if it is close enough to be what was meant. */
@@ -133,9 +135,4 @@ function bound(origin: string, { inclusive, limit, side }: { inclusive: boolean;
   if (origin === "array" || origin === "set") return `have at ${side} ${limit} entries`;
   if (inclusive) return `be at ${side} ${limit}`;
   return side === "least" ? `be greater than ${limit}` : `be less than ${limit}`;
-}
-
-/** Whether the node holds other keys, so that a path may go on below it. */
-export function hasKeys(node: SchemaNode): boolean {
-  return unionMembers(node).some((member) => member.properties !== undefined || member.additionalProperties !== undefined);
 }

@@ -109,3 +109,8 @@ function variantName(member: SchemaNode): string {
   const constant = Object.entries(member.properties ?? {}).find(([, child]) => child.const !== undefined);
   return constant === undefined ? (member.type ?? "any") : `${constant[0]} ${JSON.stringify(constant[1]?.const)}`;
 }
+
+/** Whether the node holds other keys, so that a path may go on below it. */
+export function hasKeys(node: SchemaNode): boolean {
+  return unionMembers(node).some((member) => member.properties !== undefined || typeof member.additionalProperties === "object");
+}

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 
-import { checkWarmup, optimizerKeys } from "../optim/config.ts";
+import { checkWarmup, optimizerKeys, withWarmup } from "../optim/config.ts";
 
 export const SftConfig = z
   .strictObject({
@@ -10,6 +10,7 @@ export const SftConfig = z
     batch: z.int().positive().default(32).meta({ description: "Demonstrations in one update.", unit: "demonstrations" }),
     ...optimizerKeys,
   })
-  .superRefine(checkWarmup);
+  .superRefine(checkWarmup)
+  .transform(withWarmup);
 
 export type SftConfig = z.infer<typeof SftConfig>;

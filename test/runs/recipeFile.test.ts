@@ -1,0 +1,151 @@
+// Recipes as users write and misspell them: real files, real imports.
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+
+import { ConfigError } from "../../src/base/errors.ts";
+import { loadRecipe } from "../../src/runs/recipeFile.ts";
+import { tempFolder } from "./tempFolder.ts";
+
+const chains = `{ kind: "families", families: [{ family: "arithmetic-chain" }] }`;
+const good = `{ name: "sums", data: { training: ${chains}, evaluation: ${chains} }, rewards: { verifiers: [{ use: "numeric" }] }, rl: { steps: 100, learningRate: 1e-4, maxNewTokens: 64 } }`;
+
+function recipeFile(t: TestContext, source: string): string {
+  const file = join(tempFolder(t), "recipe.ts");
+  writeFileSync(file, source);
+  return file;
+}
+
+/** A recipe that differs from the good one by the JavaScript statement `change` on `r`. */
+function changed(t: TestContext, change: string): string {
+  return recipeFile(t, `const r: any = ${good};\n${change};\nexport default r;\n`);
+}
+
+async function messageOf(file: string, overrides: readonly string[] = []): Promise<string> {
+  try {
+    await loadRecipe(file, overrides);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, `got ${error}`);
+    assert.equal(error.exitCode, 2);
+    return error.message;
+  }
+  assert.fail("the recipe was accepted");
+}
+
+describe("loadRecipe", () => {
+  test("fills in defaults and derives what can be derived", async (t) => {
+    const { recipe, folder, file } = await loadRecipe(recipeFile(t, `export default ${good}`));
+    assert.equal(join(folder, "recipe.ts"), file);
+    assert.equal(recipe.rl?.minibatchTasks, recipe.rl?.tasksPerStep);
+    assert.deepEqual(recipe.rl?.algorithm.clip, { below: 0.2, above: 0.28 });
+    assert.equal(recipe.model.kind, "new");
+    assert.equal(recipe.sft, undefined);
+  });
+
+  test("names the nearest key for a misspelt one", async (t) => {
+    assert.equal(await messageOf(changed(t, "r.rl.stpes = 3")), 'recipe.ts: unknown key "rl.stpes"; did you mean "rl.steps"');
+    assert.equal(await messageOf(changed(t, "r.evl = {}")), 'recipe.ts: unknown key "evl"; did you mean "eval"');
+  });
+
+  test("finds the place of a key that is spelt right but stands elsewhere", async (t) => {
+    assert.equal(
+      await messageOf(changed(t, "r.rl.groupSize = 4")),
+      'recipe.ts: unknown key "rl.groupSize"; did you mean "rl.algorithm.groupSize"',
+    );
+  });
+
+  test("lists the known keys where nothing is near", async (t) => {
+    const message = await messageOf(changed(t, "r.checkpoints = { zzzzzz: 1 }"));
+    assert.equal(message, 'recipe.ts: unknown key "checkpoints.zzzzzz"; known here: everySteps, keepLast, keepBest, keepEverySteps');
+  });
+
+  test("says path, rule and value for values out of range, every one of them", async (t) => {
+    const message = await messageOf(changed(t, `r.rl.steps = 0; r.rl.temperature = 11; r.rl.maxNewTokens = "many"; r.name = "My run"`));
+    assert.deepEqual(message.split("\n"), [
+      'recipe.ts: name must be lower-case letters, digits and dashes, since folders are named after it, got "My run"',
+      "recipe.ts: rl.steps must be greater than 0, got 0",
+      "recipe.ts: rl.temperature must be at most 10, got 11",
+      'recipe.ts: rl.maxNewTokens must be a number, got "many"',
+    ]);
+  });
+
+  test("shortens a default warm-up to a short stage, and leaves a long one its ten steps", async (t) => {
+    const { recipe } = await loadRecipe(changed(t, "r.rl.steps = 4"));
+    assert.equal(recipe.rl?.warmupSteps, 4);
+    assert.equal((await loadRecipe(changed(t, "r.rl.steps = 400"))).recipe.rl?.warmupSteps, 10);
+  });
+
+  test("says which key is missing", async (t) => {
+    assert.equal(await messageOf(changed(t, "delete r.rl.learningRate")), "recipe.ts: rl.learningRate is required");
+  });
+
+  test("rejects a union member that does not exist", async (t) => {
+    assert.equal(await messageOf(changed(t, `r.rl.algorithm = { kind: "ppo" }`)), 'recipe.ts: rl.algorithm.kind must be "grpo", got "ppo"');
+  });
+
+  test("keeps rules across fields", async (t) => {
+    const cases: readonly (readonly [string, RegExp])[] = [
+      ["r.rl.minibatchTasks = 5", /^recipe\.ts: rl\.minibatchTasks must divide tasksPerStep, .*, got 5 and 32$/],
+      ["r.rl.warmupSteps = 101", /^recipe\.ts: rl\.warmupSteps must not exceed steps, .*, got 101 and 100$/],
+      [
+        "r.rl.maxNewTokens = 1024",
+        /^recipe\.ts: rl\.maxNewTokens must be less than model\.architecture\.maxPositions, .*, got 1024 and 1024$/,
+      ],
+      ["delete r.rl", /^recipe\.ts: rl or sft must be there/],
+      ["delete r.data.training", /^recipe\.ts: data\.training must be there when there is an rl stage$/],
+    ];
+    for (const [change, expected] of cases) assert.match(await messageOf(changed(t, change)), expected);
+  });
+
+  test("says what is wrong with the file itself", async (t) => {
+    const folder = tempFolder(t);
+    assert.match(await messageOf(join(folder, "nowhere.ts")), /nowhere\.ts: no such file; give the path of a recipe/);
+    assert.match(await messageOf(folder), /must be a file, got a folder/);
+    assert.match(await messageOf(recipeFile(t, "export const recipe = {}")), /recipe\.ts: has no default export; end it with/);
+    assert.match(
+      await messageOf(recipeFile(t, "export default 3")),
+      /^recipe\.ts: the default export must be a recipe object, got a number/,
+    );
+    assert.match(await messageOf(recipeFile(t, "export default [1]")), /recipe\.ts: /);
+    assert.match(await messageOf(recipeFile(t, `throw new TypeError("no luck")`)), /recipe\.ts: could not be loaded: TypeError: no luck/);
+    assert.match(await messageOf(recipeFile(t, "export default {")), /recipe\.ts: could not be loaded: SyntaxError/);
+    assert.match(await messageOf(recipeFile(t, `export default { ...${good}, seed: () => 3 }`)), /a recipe holds only data/);
+  });
+});
+
+describe("--set", () => {
+  test("sets keys by path, as JSON where it is JSON and as text where it is not", async (t) => {
+    const overrides = ["rl.steps=50", "name=other-name", "checkpoints.keepBest=false", "data.training.families.0.weight=2.5"];
+    const { recipe } = await loadRecipe(recipeFile(t, `export default ${good}`), overrides);
+    assert.equal(recipe.rl?.steps, 50);
+    assert.equal(recipe.name, "other-name");
+    assert.equal(recipe.checkpoints.keepBest, false);
+    assert.ok(recipe.data.training?.kind === "families");
+    assert.equal(recipe.data.training.families[0]?.weight, 2.5);
+  });
+
+  test("reaches below a section that the recipe leaves out, starting from its default", async (t) => {
+    const { recipe } = await loadRecipe(recipeFile(t, `export default ${good}`), [
+      "rl.algorithm.groupSize=4",
+      "rl.algorithm.clip.above=0.4",
+    ]);
+    assert.deepEqual(recipe.rl?.algorithm, { ...recipe.rl?.algorithm, groupSize: 4, clip: { below: 0.2, above: 0.4 } });
+  });
+
+  test("rejects an unknown path with the nearest right one, and a value out of range as in the file", async (t) => {
+    const file = recipeFile(t, `export default ${good}`);
+    assert.equal(await messageOf(file, ["rl.stpes=50"]), '--set: unknown key "rl.stpes"; did you mean "rl.steps"');
+    assert.equal(await messageOf(file, ["lr.steps=50"]), '--set: unknown key "lr"; did you mean "rl"');
+    assert.equal(await messageOf(file, ["rl.steps=-1"]), "recipe.ts: rl.steps must be greater than 0, got -1");
+    assert.match(await messageOf(file, ["rl.steps"]), /^--set: must have the form key=value, got "rl\.steps"/);
+    assert.equal(await messageOf(file, ["seed.x=1"]), '--set: "seed" holds no keys, so nothing below it can be set');
+  });
+
+  test("leaves the recipe's own object as it was", async (t) => {
+    const file = recipeFile(t, `export default ${good}`);
+    await loadRecipe(file, ["rl.steps=50"]);
+    assert.equal((await loadRecipe(file)).recipe.rl?.steps, 100);
+  });
+});
