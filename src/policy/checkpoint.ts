@@ -135,7 +135,7 @@ function checkVocabulary({ vocabSize }: PolicyConfig, tokenizer: Tokenizer): voi
   );
 }
 
-/** What writers of this folder that crashed have left; a folder that is missing beside its `.previous` gets it back. */
+/** Removes what writers of this folder that died have left. */
 function removeLeftovers(target: string): void {
   const prefix = `${basename(target)}.tmp-`;
   for (const name of readdirSync(dirname(target))) {
@@ -143,10 +143,8 @@ function removeLeftovers(target: string): void {
       rmSync(join(dirname(target), name), { recursive: true, force: true });
     }
   }
-  const previous = previousOf(target);
-  if (!existsSync(previous)) return;
-  if (existsSync(target)) rmSync(previous, { recursive: true, force: true });
-  else renameSync(previous, target);
+  // Without the target, its predecessor is the checkpoint, until the new one has the name.
+  if (existsSync(target)) rmSync(previousOf(target), { recursive: true, force: true });
 }
 
 function isOtherRunning(pid: number): boolean {

@@ -54,18 +54,18 @@ describe("encodePrompt", () => {
     assert.deepEqual([...encodePrompt({ messages: [user("1+2=")] }, digits)], [6, 11, 1, 2, 4, 3, 5, 7, 1, 6, 12, 1]);
   });
 
-  test("spells roles out where they are no tokens, in one piece with the content", () => {
+  test("encodes header and content in one piece, with roles spelled out where they are no tokens", () => {
     const json = JSON.parse(bytes.json) as {
       added_tokens: { content: string }[];
       model: { vocab: Record<string, number>; merges: unknown[] };
     };
-    json.added_tokens = json.added_tokens.filter(({ content }) => content !== "user");
     // "Ċ" is how byte-level vocabularies write a line feed: two of them merge, across the border of header and content.
     json.model.vocab["ĊĊ"] = 400;
     json.model.merges = [["Ċ", "Ċ"]];
-    const tokenizer = loadTokenizer(JSON.stringify(json));
-    const letters = [...Buffer.from("user")];
-    assert.deepEqual([...encodePrompt({ messages: [user("\nx")] }, tokenizer)].slice(0, 7), [turnStartId, ...letters, 400, 120]);
+    const start = () => [...encodePrompt({ messages: [user("\nx")] }, loadTokenizer(JSON.stringify(json)))].slice(0, 7);
+    assert.deepEqual(start().slice(0, 4), [turnStartId, bytes.addedTokenId("user"), 400, 120]);
+    json.added_tokens = json.added_tokens.filter(({ content }) => content !== "user");
+    assert.deepEqual(start(), [turnStartId, ...Buffer.from("user"), 400, 120]);
   });
 
   test("closes the thinking in the prompt when its budget is 0, and only then", () => {

@@ -98,6 +98,7 @@ describe("openSafetensors", () => {
       refusal({ a: tensor("F32", [3], 0, 8) }, [1, 2, 3, 4, 5, 6, 7, 8]),
       /tensor "a": F32 of shape \[3\] takes 12 bytes, got 8/,
     );
+    assert.match(refusal({ a: tensor("F32", [1], 0, 8) }, [1, 2, 3, 4, 5, 6, 7, 8]), /takes 4 bytes, got 8/);
     assert.match(refusal({ a: tensor("F32", [1], 4, 0) }, []), /takes 4 bytes, got -4/);
   });
 

@@ -90,6 +90,7 @@ describe("byteTokenizerJson", () => {
 
   test("decodes bytes that are no text, and ids that are no token, without failing", () => {
     assert.equal(bytes.decode([255, 97, 319, 320, 9999]), "\ufffda<|reserved_56|>");
+    assert.equal(loadTokenizer(characterTokenizerJson("1")).decode([2, 9999, 2]), "11");
     assert.equal(bytes.decode([]), "");
   });
 });
