@@ -1,4 +1,5 @@
-// The Euclidean norm of a flat gradient and the factor that clips it.
+// The Euclidean norm of a flat gradient and the factor that clips it. The optimizer multiplies by the factor as it reads the
+// gradient, so clipping writes nothing.
 
 /**
  * Euclidean norm of `gradient`, summed in float64 in a fixed order. It is finite exactly when every element is: the square of a

@@ -1,8 +1,9 @@
 // What a policy-gradient stage may vary. Defaults are the setting we stand behind; arXiv numbers name where they come from.
+// A second algorithm would be a second member of the union, so that another algorithm's keys are rejected.
 
 import { z } from "zod";
 
-import { checkWarmup, optimizerKeys, withWarmup } from "../optim/config.ts";
+import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
 
 const ClipRange = z.strictObject({
   below: z.number().positive().lt(1).describe("The probability ratio is clipped at 1 - below."),

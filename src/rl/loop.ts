@@ -4,14 +4,23 @@
 
 import type { Clock } from "../base/clock.ts";
 import { TrainingError } from "../base/errors.ts";
+import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
+import type { RolloutScore } from "../rewards/score.ts";
 import { isCheckpointWanted, phaseSpeed } from "../train/stage.ts";
 import { groupAdvantages } from "./advantages.ts";
 import type { RlConfig } from "./config.ts";
 import { rolloutMetrics } from "./metrics.ts";
 import { type RlRecord, rolloutDigests } from "./record.ts";
-import { type SampledStep, type ScoredRollout, type ScoreRollout, sampleAndScore, sampleRequests } from "./rollout.ts";
+import {
+  type RewardedRollout,
+  type RewardRollout,
+  type RolloutReward,
+  type SampledStep,
+  sampleAndReward,
+  sampleRequests,
+} from "./rollout.ts";
 import { creditGroups, learnFrom } from "./update.ts";
 
 export interface RlDeps {
@@ -20,7 +29,7 @@ export interface RlDeps {
   /** The tasks of a step; a pure function of it. */
   readonly tasks: (step: number, count: number) => readonly Task[];
   readonly promptTokens: (task: Task) => Int32Array;
-  readonly score: ScoreRollout;
+  readonly score: (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutScore>;
   /** Held-out measurements after a step; empty where none are due. */
   readonly evaluate: (nextStep: number, signal: AbortSignal) => Promise<StepMetrics>;
   readonly record: RlRecord;
@@ -74,8 +83,13 @@ function sampleStep(
   const { temperature, maxNewTokens } = config;
   const { groupSize } = config.algorithm;
   const requests = sampleRequests(tasks, { seed, step, groupSize, temperature, maxNewTokens, promptTokens });
-  const score: ScoreRollout = (asked, abort) => record.recordedScore(step, asked.rollout) ?? deps.score(asked, abort);
-  return sampleAndScore(requests, { tasks, policy, score, clock }, signal);
+  const reward: RewardRollout = async (asked, abort) =>
+    record.recordedReward(step, asked.rollout) ?? earned(await deps.score(asked, abort));
+  return sampleAndReward(requests, { tasks, policy, reward, clock }, signal);
+}
+
+function earned({ verdicts, reward }: RolloutScore): RolloutReward {
+  return { verdicts, reward: reward.kind === "scored" ? reward.reward : undefined };
 }
 
 function rewardsOf({ groups }: SampledStep): (number | undefined)[][] {
@@ -88,7 +102,7 @@ function samplingSpeed({ groups, samplingMs, scoringMs }: SampledStep): StepMetr
 }
 
 /** A checker that fails often says something about the checker, not about the policy. */
-function assertScorable(scored: readonly ScoredRollout[], maxShare: number): void {
+function assertScorable(scored: readonly RewardedRollout[], maxShare: number): void {
   const unscorable = scored.filter(({ reward }) => reward === undefined);
   if (unscorable.length <= maxShare * scored.length) return;
   const example = unscorable.flatMap(({ verdicts }) => Object.entries(verdicts)).find(([, verdict]) => verdict.kind === "unscorable");

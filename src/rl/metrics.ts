@@ -1,12 +1,13 @@
-// Numbers of one step for people to watch, from what was sampled and what the updates reported. Everything is computed here, once.
+// Numbers of one step for people to watch, from what was sampled and what the updates reported. Everything is computed here, once;
+// whoever shows it draws and computes nothing.
 
 import type { FailureKind } from "../data/verdict.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import type { GroupCredit } from "./advantages.ts";
-import type { ScoredRollout } from "./rollout.ts";
+import type { RewardedRollout } from "./rollout.ts";
 
 /** Reward, accuracy, lengths and failures of the sampled rollouts; means are over those that could be scored. */
-export function rolloutMetrics(groups: readonly (readonly ScoredRollout[])[], credits: readonly GroupCredit[]): StepMetrics {
+export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], credits: readonly GroupCredit[]): StepMetrics {
   const all = groups.flat();
   const families = Map.groupBy(all, ({ task }) => task.family);
   return {
@@ -42,27 +43,27 @@ export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
 }
 
 /** Absent where nothing could be scored: there is no mean of nothing. */
-function scoreMetrics(members: readonly ScoredRollout[]): StepMetrics {
+function scoreMetrics(members: readonly RewardedRollout[]): StepMetrics {
   const scored = members.filter(({ reward }) => reward !== undefined);
   if (scored.length === 0) return {};
   return { reward: mean(scored.map(({ reward }) => reward!)), accuracy: shareOf(scored, isCorrect) };
 }
 
 /** Correct: the task's own verifier gave the full score. */
-function isCorrect({ task, verdicts }: ScoredRollout): boolean {
+function isCorrect({ task, verdicts }: RewardedRollout): boolean {
   const verdict = verdicts[task.verifier];
   return verdict?.kind === "scored" && verdict.score === 1;
 }
 
 /** Share of rollouts by what kept them from being scored. */
-function failureShares(all: readonly ScoredRollout[]): StepMetrics {
+function failureShares(all: readonly RewardedRollout[]): StepMetrics {
   const failures = all.filter(({ reward }) => reward === undefined).map(firstFailure);
   return Object.fromEntries(
     [...new Set(failures)].map((kind) => [`unscorable/${kind}`, failures.filter((k) => k === kind).length / all.length]),
   );
 }
 
-function firstFailure({ verdicts }: ScoredRollout): FailureKind | "unknown" {
+function firstFailure({ verdicts }: RewardedRollout): FailureKind | "unknown" {
   const verdict = Object.values(verdicts).find(({ kind }) => kind === "unscorable");
   return verdict?.kind === "unscorable" ? verdict.failure : "unknown";
 }

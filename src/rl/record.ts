@@ -4,10 +4,10 @@
 import { digestBytes, digestJson } from "../base/digest.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { StageRecord, StepRecord } from "../train/stage.ts";
-import type { RolloutScore, ScoredRollout } from "./rollout.ts";
+import type { RewardedRollout, RolloutReward } from "./rollout.ts";
 
-/** A scored rollout and what was made of it; `advantage` is absent where it was not trained on. */
-export interface RecordedRollout extends ScoredRollout {
+/** A rollout with its reward and what was made of it; `advantage` is absent where it was not trained on. */
+export interface RecordedRollout extends RewardedRollout {
   readonly advantage?: number;
 }
 
@@ -17,12 +17,12 @@ export interface RlStepRecord extends StepRecord {
 }
 
 export interface RlRecord extends StageRecord<RlStepRecord> {
-  /** The score that an earlier attempt at this step recorded for a rollout of the same id and the same tokens, if there was one. */
-  recordedScore(step: number, rollout: Rollout): RolloutScore | undefined;
+  /** The verdicts and the reward that an earlier attempt at this step recorded for a rollout of the same id and the same tokens, if there was one. */
+  recordedReward(step: number, rollout: Rollout): RolloutReward | undefined;
 }
 
 /** Links of the hash chain that come from sampling and scoring: every token with its log-probability, and every verdict. */
-export function rolloutDigests(rollouts: readonly ScoredRollout[]): { readonly rollouts: string; readonly rewards: string } {
+export function rolloutDigests(rollouts: readonly RewardedRollout[]): { readonly rollouts: string; readonly rewards: string } {
   const arrays = rollouts.flatMap(({ rollout }) => [rollout.promptTokens, rollout.tokens, rollout.chosen, rollout.logProbs]);
   // The lengths are part of the digest, or tokens could move from one rollout to the next unseen.
   const lengths = Int32Array.from(arrays, (array) => array.length);

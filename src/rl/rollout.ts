@@ -1,29 +1,26 @@
-// Sampling the groups of one step and scoring each rollout as it finishes, while others are still being sampled.
+// Sampling the groups of one step and rewarding each rollout as it finishes, while others are still being sampled. Whatever the order
+// of completion, the result is in the order of tasks and members.
 
 import type { Clock } from "../base/clock.ts";
 import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
-import type { Verdict } from "../data/verdict.ts";
 import type { PolicyBackend, SampleRequest } from "../policy/backend.ts";
+import type { Verdicts } from "../rewards/compose.ts";
 
-/** What scoring said about one rollout. */
-export interface RolloutScore {
-  /** By verifier id. */
-  readonly verdicts: Readonly<Record<string, Verdict>>;
-  /** The number learned from; undefined when the verdicts do not allow one. */
+/** What a rollout earned. */
+export interface RolloutReward {
+  readonly verdicts: Verdicts;
+  /** The number learned from; undefined where the verdicts do not allow one. */
   readonly reward: number | undefined;
 }
 
-export interface ScoredRollout extends RolloutScore {
+export interface RewardedRollout extends RolloutReward {
   readonly task: Task;
   readonly rollout: Rollout;
 }
 
-export type ScoreRollout = (
-  scored: { readonly task: Task; readonly rollout: Rollout },
-  signal: AbortSignal,
-) => RolloutScore | Promise<RolloutScore>;
+export type RewardRollout = (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutReward>;
 
 /** What the rollouts of a step are a function of, beside the policy's parameters. */
 export interface SampleSettings {
@@ -57,28 +54,28 @@ export function sampleRequests(tasks: readonly Task[], settings: SampleSettings)
 
 /** The rollouts of a step, as groups in the order of the tasks and members in the order of their index. */
 export interface SampledStep {
-  readonly groups: readonly (readonly ScoredRollout[])[];
+  readonly groups: readonly (readonly RewardedRollout[])[];
   readonly samplingMs: number;
   /** Spent waiting for verdicts after the last rollout was sampled. */
   readonly scoringMs: number;
 }
 
-/** Samples `requests` and scores each rollout as it finishes. The result does not depend on the order in which they finish. */
-export async function sampleAndScore(
+/** Samples `requests` and rewards each rollout as it finishes. The result does not depend on the order in which they finish. */
+export async function sampleAndReward(
   requests: readonly SampleRequest[],
-  { tasks, policy, score, clock }: { tasks: readonly Task[]; policy: PolicyBackend; score: ScoreRollout; clock: Clock },
+  { tasks, policy, reward, clock }: { tasks: readonly Task[]; policy: PolicyBackend; reward: RewardRollout; clock: Clock },
   signal: AbortSignal,
 ): Promise<SampledStep> {
   const startMs = clock.elapsedMs();
-  const pending: Promise<ScoredRollout>[] = [];
+  const pending: Promise<RewardedRollout>[] = [];
   for await (const rollout of policy.sample(requests, signal)) {
     const task = tasks[rollout.group]!;
-    const scored = Promise.resolve(score({ task, rollout }, signal)).then((result) => ({ task, rollout, ...result }));
-    scored.catch(() => {}); // awaited below; until then a failure must not count as unhandled
-    pending.push(scored);
+    const rewarded = reward({ task, rollout }, signal).then((earned) => ({ task, rollout, ...earned }));
+    rewarded.catch(() => {}); // awaited below; until then a failure must not count as unhandled
+    pending.push(rewarded);
   }
   const sampledMs = clock.elapsedMs();
-  const groups: ScoredRollout[][] = tasks.map(() => []);
-  for (const scored of await Promise.all(pending)) groups[scored.rollout.group]![scored.rollout.index] = scored;
+  const groups: RewardedRollout[][] = tasks.map(() => []);
+  for (const rewarded of await Promise.all(pending)) groups[rewarded.rollout.group]![rewarded.rollout.index] = rewarded;
   return { groups, samplingMs: sampledMs - startMs, scoringMs: clock.elapsedMs() - sampledMs };
 }

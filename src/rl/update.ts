@@ -1,16 +1,16 @@
-// The learning half of a step: groups with their credits are cut into minibatches of whole groups, one guarded update each.
+// The learning half of a step: groups with their credits are cut into minibatches of whole groups, one guarded update each. Only
+// the first is on-policy; the others are what the clip is for.
 
 import type { Clock } from "../base/clock.ts";
-import type { GuardState } from "../optim/guard.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
-import { guardedUpdate, optimSettings, phaseSpeed } from "../train/stage.ts";
+import { type GuardState, guardedUpdate, optimSettings, phaseSpeed } from "../train/stage.ts";
 import type { GroupCredit } from "./advantages.ts";
 import { type CreditedRollout, numTrainedTokens, policyBatch } from "./batch.ts";
 import type { RlConfig } from "./config.ts";
 import { clippedSurrogateLoss } from "./losses.ts";
 import { type UpdateReport, updateMetrics } from "./metrics.ts";
 import type { RecordedRollout } from "./record.ts";
-import type { ScoredRollout } from "./rollout.ts";
+import type { RewardedRollout } from "./rollout.ts";
 
 /** Groups as they are recorded: each rollout with its advantage, where it has one. */
 export type CreditedGroups = readonly (readonly RecordedRollout[])[];
@@ -20,7 +20,7 @@ export type LearnedStep =
   | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
 
 /** Puts each member's advantage beside it. */
-export function creditGroups(groups: readonly (readonly ScoredRollout[])[], credits: readonly GroupCredit[]): CreditedGroups {
+export function creditGroups(groups: readonly (readonly RewardedRollout[])[], credits: readonly GroupCredit[]): CreditedGroups {
   return groups.map((members, group) => {
     const credit = credits[group]!;
     if (credit.kind !== "trained") return members;

@@ -7,7 +7,7 @@ import { TrainingError } from "../base/errors.ts";
 import type { Rollout } from "../data/rollout.ts";
 import { initialGuard } from "../optim/guard.ts";
 import type { RecordedRollout, RlRecord, RlStepRecord } from "../rl/record.ts";
-import type { RolloutScore } from "../rl/rollout.ts";
+import type { RolloutReward } from "../rl/rollout.ts";
 import type { StagePoint, StepRecord } from "../train/stage.ts";
 import { digestDifferences, type Fingerprint, nextHash } from "./chain.ts";
 import { type Checkpoint, listCheckpoints, pruneCheckpoints, type TrainerState, writeCheckpoint, writeTrainer } from "./checkpoints.ts";
@@ -91,7 +91,7 @@ export class Run implements Disposable {
       checkpointDue: (nextStep) => nextStep % this.recipe.checkpoints.everySteps === 0,
       checkpoint: (point, save) => this.#checkpoint({ stage, ...point }, save),
       goBack: async (cause) => this.#goBack(stage, cause),
-      recordedScore: this.#recordedScores(stage),
+      recordedReward: this.#recordedRewards(stage),
     };
   }
 
@@ -163,8 +163,8 @@ export class Run implements Disposable {
     return { nextStep, folder: last.folder };
   }
 
-  /** Scores of a step's earlier attempts, read when its first rollout asks. */
-  #recordedScores(stage: Stage): (step: number, rollout: Rollout) => RolloutScore | undefined {
+  /** Rewards of a step's earlier attempts, read when its first rollout asks. */
+  #recordedRewards(stage: Stage): (step: number, rollout: Rollout) => RolloutReward | undefined {
     let loaded: { step: number; byId: ReadonlyMap<string, StoredRollout> } | undefined;
     return (step, rollout) => {
       if (loaded?.step !== step) {

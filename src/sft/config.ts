@@ -1,8 +1,9 @@
-// What a supervised stage may vary.
+// What a supervised stage may vary. Which families or files the demonstrations come from is another part of the recipe: this is
+// only how they are learned.
 
 import { z } from "zod";
 
-import { checkWarmup, optimizerKeys, withWarmup } from "../optim/config.ts";
+import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
 
 export const SftConfig = z
   .strictObject({

@@ -7,6 +7,8 @@ import { type GuardState, guardUpdate } from "../optim/guard.ts";
 import { learningRateAt, type Schedule } from "../optim/schedule.ts";
 import type { Loss, OptimSettings, PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
 
+export type { GuardState };
+
 /** What a stage says about one finished step. */
 export interface StepRecord {
   /** Counted from 0 within the stage. */

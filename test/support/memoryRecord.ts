@@ -7,7 +7,7 @@ import { digestJson } from "../../src/base/digest.ts";
 import type { Rollout } from "../../src/data/rollout.ts";
 import { initialGuard } from "../../src/optim/guard.ts";
 import type { RlRecord, RlStepRecord } from "../../src/rl/record.ts";
-import type { RolloutScore } from "../../src/rl/rollout.ts";
+import type { RolloutReward } from "../../src/rl/rollout.ts";
 import type { StagePoint, StageRecord, StepRecord } from "../../src/train/stage.ts";
 
 interface SavedPoint extends StagePoint {
@@ -67,7 +67,7 @@ export class MemoryRecord<Step extends StepRecord = StepRecord> implements Stage
 }
 
 export class MemoryRlRecord extends MemoryRecord<RlStepRecord> implements RlRecord {
-  recordedScore(step: number, rollout: Rollout): RolloutScore | undefined {
+  recordedReward(step: number, rollout: Rollout): RolloutReward | undefined {
     const found = this.steps[step]?.rollouts.find(({ rollout: { id } }) => id === rollout.id);
     return found?.rollout.tokens.join() === rollout.tokens.join() ? found : undefined;
   }

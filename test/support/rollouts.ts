@@ -3,7 +3,7 @@
 import type { Rollout } from "../../src/data/rollout.ts";
 import type { Task } from "../../src/data/task.ts";
 import type { Verdict } from "../../src/data/verdict.ts";
-import type { ScoredRollout } from "../../src/rl/rollout.ts";
+import type { RewardedRollout } from "../../src/rl/rollout.ts";
 
 export function aTask(about: Partial<Task> = {}): Task {
   return { id: "task", family: "echo", messages: [], verifier: "exact", reference: null, ...about };
@@ -38,6 +38,6 @@ export const unscorable = (failure: "timeout" | "crash"): Verdict => ({ kind: "u
 export function aScoredRollout(
   verdict: Verdict,
   { task = aTask(), rollout = aRollout() }: { task?: Task; rollout?: Rollout } = {},
-): ScoredRollout {
+): RewardedRollout {
   return { task, rollout, verdicts: { [task.verifier]: verdict }, reward: verdict.kind === "scored" ? verdict.score : undefined };
 }
