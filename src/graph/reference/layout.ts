@@ -1,0 +1,114 @@
+// Float64 kernels of the ops that move elements without changing them.
+
+import { type ArrayValue, at, generate, type Kernel, type KernelContext, numElements, offsetOf } from "./array.ts";
+
+type None = Record<string, never>;
+
+/** A symbol that has no size yet, if there is one, takes what is left. */
+const reshape: Kernel<unknown> = ({ inputs: [x], shapes: [target], fail }) => {
+  const known = numElements(target!.filter((size) => size !== -1));
+  const shape = target!.map((size) => (size === -1 ? x!.data.length / known : size));
+  if (numElements(shape) !== x!.data.length) fail(`[${shape}] does not hold ${x!.data.length} elements`);
+  return [{ shape, data: x!.data }];
+};
+
+const transpose: Kernel<{ readonly order: readonly number[] }> = ({ inputs: [x], attributes: { order } }) => {
+  const shape = order.map((axis) => x!.shape[axis]!);
+  return [
+    generate(shape, (index) =>
+      at(
+        x!,
+        order.map((_, axis) => index[order.indexOf(axis)]!),
+      ),
+    ),
+  ];
+};
+
+const split: Kernel<{ readonly axis: number; readonly sizes: readonly unknown[] }> = ({ inputs: [x, counts], attributes, fail }) => {
+  const sizes = counts === undefined ? (attributes.sizes as readonly number[]) : [...counts.data];
+  const total = sizes.reduce((a, b) => a + b, 0);
+  if (total !== x!.shape[attributes.axis]) fail(`parts of ${sizes.join(" + ")} do not fill axis ${attributes.axis}`);
+  return sizes.map((size, part) => {
+    const start = sizes.slice(0, part).reduce((a, b) => a + b, 0);
+    const shape = x!.shape.with(attributes.axis, size);
+    return generate(shape, (index) => at(x!, index.with(attributes.axis, index[attributes.axis]! + start)));
+  });
+};
+
+const concat: Kernel<{ readonly axis: number; readonly rows?: unknown }> = ({ inputs, attributes: { axis, rows }, fail }) => {
+  const parts = rows === undefined ? inputs : inputs.slice(0, -1);
+  const counts = rows === undefined ? undefined : inputs.at(-1);
+  if (counts !== undefined && parts.some((part, i) => part.shape[0] !== counts.data[i])) {
+    fail(`the parts must have ${[...counts.data].join(", ")} rows`);
+  }
+  return [join(parts, axis)];
+};
+
+const gatherRows: Kernel<unknown> = (context) => [takeRows(context, context.inputs[0]!, context.inputs[1]!)];
+
+const gatherParts: Kernel<None> = (context) => {
+  const [x, , ...indices] = context.inputs;
+  return indices.map((index) => takeRows(context, x!, index));
+};
+
+const scatterAddRows: Kernel<None> = ({ inputs: [rows, index, like], fail }) => {
+  const data = new Float64Array(like!.data.length);
+  const width = numElements(like!.shape.slice(1));
+  index!.data.forEach((target, row) => {
+    checkIndex(target, like!.shape[0]!, fail);
+    for (let i = 0; i < width; i++) data[target * width + i]! += rows!.data[row * width + i]!;
+  });
+  return [{ shape: like!.shape, data }];
+};
+
+const oneHot: Kernel<{ readonly depth: number }> = ({ inputs: [index], attributes: { depth }, fail }) => {
+  for (const target of index!.data) checkIndex(target, depth, fail);
+  return [generate([...index!.shape, depth], (position) => Number(at(index!, position.slice(0, -1)) === position.at(-1)))];
+};
+
+const pick: Kernel<None> = ({ inputs: [x, index], fail }) => {
+  for (const target of index!.data) checkIndex(target, x!.shape.at(-1)!, fail);
+  return [generate(index!.shape, (position) => at(x!, position.with(-1, at(index!, position))))];
+};
+
+/** Element [i.., r..] of the result is element [index[i..], r..] of `x`. */
+function takeRows({ fail }: KernelContext<unknown>, x: ArrayValue, index: ArrayValue): ArrayValue {
+  const lead = index.shape.length;
+  for (const target of index.data) checkIndex(target, x.shape[0]!, fail);
+  return generate([...index.shape, ...x.shape.slice(1)], (position) => {
+    const row = index.data[offsetOf(index.shape, position)]!;
+    return at(x, [row, ...position.slice(lead)]);
+  });
+}
+
+function join(parts: readonly ArrayValue[], axis: number): ArrayValue {
+  const sizes = parts.map((part) => part.shape[axis]!);
+  const shape = parts[0]!.shape.with(
+    axis,
+    sizes.reduce((a, b) => a + b, 0),
+  );
+  return generate(shape, (index) => {
+    let along = index[axis]!;
+    let part = 0;
+    while (along >= sizes[part]!) along -= sizes[part++]!;
+    return at(parts[part]!, index.with(axis, along));
+  });
+}
+
+/** The engine wraps negative indices; no graph of this project means that, so here they are mistakes. */
+function checkIndex(index: number, size: number, fail: (rule: string) => never): void {
+  if (!Number.isInteger(index) || index < 0 || index >= size) fail(`index ${index} must be an integer from 0 to ${size - 1}`);
+}
+
+export const layoutKernels = {
+  reshape,
+  transpose,
+  split,
+  concat,
+  joinRows: (({ inputs }) => [join(inputs, 0)]) satisfies Kernel<None>,
+  gatherRows,
+  gatherParts,
+  scatterAddRows,
+  oneHot,
+  pick,
+};
