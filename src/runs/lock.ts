@@ -2,7 +2,7 @@
 // it ends with the process, even one killed with -9, so there is no stale lock to take over and no process id to be mistaken.
 // `holder.json` beside it only serves the message. Not for network file systems without file locks.
 
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -51,6 +51,7 @@ export function lockRun(folder: string, { runId, nowMs }: { runId: string; nowMs
 
 /** Whether some process works on the run in `folder`. */
 export function isLocked(folder: string): boolean {
+  if (!existsSync(join(folder, "lock"))) return false;
   using database = new DatabaseSync(join(folder, "lock"), { timeout: 0, readOnly: true });
   try {
     database.prepare("SELECT count(*) FROM sqlite_schema").get();

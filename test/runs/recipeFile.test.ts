@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from "node:test";
 
 import { ConfigError } from "../../src/base/errors.ts";
 import { loadRecipe } from "../../src/runs/recipeFile.ts";
-import { tempFolder } from "./tempFolder.ts";
+import { tempFolder } from "../support/tempFolder.ts";
 
 const chains = `{ kind: "families", families: [{ family: "arithmetic-chain" }] }`;
 const good = `{ name: "sums", data: { training: ${chains}, evaluation: ${chains} }, rewards: { verifiers: [{ use: "numeric" }] }, rl: { steps: 100, learningRate: 1e-4, maxNewTokens: 64 } }`;

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { type ChainLink, digestDifferences, fingerprintDifferences, nextHash, recipeDigest, startHash } from "../../src/runs/chain.ts";
+
+const fingerprint = { recipe: "r", inputs: "i", code: "1+a", node: "24.1.0", onnxRuntime: "1.30.0", cpu: "x64 avx2" };
+const link: ChainLink = {
+  config: "c",
+  stage: "rl",
+  step: 3,
+  digests: { batch: "b", rewards: "w", parameters: "p", optimizer: "o", rng: "g" },
+};
+
+describe("startHash", () => {
+  test("changes with every part of the fingerprint and with the parent", () => {
+    const hashes = Object.keys(fingerprint).map((name) => startHash({ ...fingerprint, [name]: "other" }));
+    assert.equal(new Set([startHash(fingerprint), startHash(fingerprint, "parent"), ...hashes]).size, 8);
+  });
+
+  test("is a SHA-256 in hexadecimal and depends on nothing else", () => {
+    assert.match(startHash(fingerprint), /^[0-9a-f]{64}$/);
+    assert.equal(startHash({ ...fingerprint }), startHash(fingerprint));
+  });
+});
+
+describe("nextHash", () => {
+  test("changes with the hash before, the config, the stage, the step and each digest", () => {
+    const digests = Object.keys(link.digests).map((name) => nextHash("h", { ...link, digests: { ...link.digests, [name]: "other" } }));
+    const others = [{ config: "d" }, { stage: "sft" }, { step: 4 }].map((change) => nextHash("h", { ...link, ...change }));
+    assert.equal(new Set([nextHash("h", link), nextHash("g", link), ...others, ...digests]).size, 10);
+  });
+
+  test("does not depend on the order in which digests were named", () => {
+    const reversed = Object.fromEntries(Object.entries(link.digests).reverse());
+    assert.equal(nextHash("h", { ...link, digests: reversed }), nextHash("h", link));
+  });
+});
+
+describe("recipeDigest", () => {
+  test("ignores what cannot alter a step, and nothing else", () => {
+    const recipe = { name: "a", eval: { tasks: 1 }, checkpoints: {}, seed: 1, rewards: { numWorkers: 2, terms: ["x"] }, rl: { steps: 3 } };
+    const same = { ...recipe, name: "b", eval: {}, checkpoints: { keepLast: 9 }, rewards: { ...recipe.rewards, numWorkers: 7 } };
+    assert.equal(recipeDigest(same), recipeDigest(recipe));
+    const others = [{ seed: 2 }, { rl: { steps: 4 } }, { rewards: { numWorkers: 2, terms: ["y"] } }];
+    for (const change of others) assert.notEqual(recipeDigest({ ...recipe, ...change }), recipeDigest(recipe));
+  });
+});
+
+describe("differences", () => {
+  test("name what is not the same, with both values", () => {
+    assert.deepEqual(fingerprintDifferences(fingerprint, { ...fingerprint, node: "24.2.0" }), ["node: 24.1.0 recorded, 24.2.0 here"]);
+    assert.deepEqual(fingerprintDifferences(fingerprint, { ...fingerprint }), []);
+    assert.deepEqual(digestDifferences({ a: "1", b: "2" }, { a: "1", b: "3", c: "4" }), ["b", "c"]);
+  });
+});

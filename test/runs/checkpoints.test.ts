@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+
+import { StorageError } from "../../src/base/errors.ts";
+import { initialGuard } from "../../src/optim/guard.ts";
+import {
+  type Checkpoint,
+  checkpointName,
+  checkpointsToKeep,
+  listCheckpoints,
+  pruneCheckpoints,
+  sweepCheckpoints,
+  type TrainerState,
+  writeCheckpoint,
+} from "../../src/runs/checkpoints.ts";
+import { tempFolder } from "../support/tempFolder.ts";
+
+const stages = ["sft", "rl"];
+
+function trainer(stage: string, nextStep: number, accuracy?: number): TrainerState {
+  const guard = { ...initialGuard, gradNorms: [...initialGuard.gradNorms] };
+  return { version: 1, run: "sums-1", stage, nextStep, hash: "h", guard, ...(accuracy === undefined ? {} : { accuracy }) };
+}
+
+/** Saves like a policy: makes the folder and writes into it. */
+async function save(folder: string): Promise<void> {
+  mkdirSync(folder);
+  writeFileSync(join(folder, "model.safetensors"), "weights");
+}
+
+function kept(
+  checkpoints: readonly (readonly [string, number, number?])[],
+  rules: { keepLast: number; keepBest: boolean; keepEverySteps?: number },
+): string[] {
+  const all: Checkpoint[] = checkpoints.map(([stage, nextStep, accuracy]) => ({ folder: "", trainer: trainer(stage, nextStep, accuracy) }));
+  return checkpointsToKeep(all, rules).map((checkpoint) => checkpointName(checkpoint.trainer));
+}
+
+describe("checkpointsToKeep", () => {
+  const rl = [10, 20, 30, 40, 50].map((nextStep) => ["rl", nextStep] as const);
+
+  test("keeps the newest few", () => {
+    assert.deepEqual(kept(rl, { keepLast: 2, keepBest: true }), ["rl-000040", "rl-000050"]);
+  });
+
+  test("keeps the most accurate, of equals the newer, and only if asked to", () => {
+    const measured = [
+      ["rl", 10, 0.5],
+      ["rl", 20, 0.9],
+      ["rl", 30, 0.9],
+      ["rl", 40, 0.2],
+      ["rl", 50],
+    ] as const;
+    assert.deepEqual(kept(measured, { keepLast: 1, keepBest: true }), ["rl-000030", "rl-000050"]);
+    assert.deepEqual(kept(measured, { keepLast: 1, keepBest: false }), ["rl-000050"]);
+  });
+
+  test("keeps every n-th step", () => {
+    assert.deepEqual(kept(rl, { keepLast: 1, keepBest: true, keepEverySteps: 20 }), ["rl-000020", "rl-000040", "rl-000050"]);
+  });
+
+  test("keeps the last of every stage, since the next one started from it", () => {
+    assert.deepEqual(kept([["sft", 10], ["sft", 20], ...rl], { keepLast: 1, keepBest: true }), ["sft-000020", "rl-000050"]);
+  });
+});
+
+describe("checkpoints on disk", () => {
+  test("are listed in the order of the run and read back as written", async (t) => {
+    const folder = tempFolder(t);
+    for (const state of [trainer("rl", 9), trainer("sft", 100), trainer("rl", 10, 0.25)]) await writeCheckpoint(folder, state, save);
+    const found = listCheckpoints(folder, stages);
+    assert.deepEqual(
+      found.map((checkpoint) => checkpoint.trainer),
+      [trainer("sft", 100), trainer("rl", 9), trainer("rl", 10, 0.25)],
+    );
+    assert.ok(existsSync(join(found[2]!.folder, "model.safetensors")));
+  });
+
+  test("a failed save leaves nothing under a complete name, and the earlier one of that name as it was", async (t) => {
+    const folder = tempFolder(t);
+    await writeCheckpoint(folder, trainer("rl", 10), save);
+    const failing = async (path: string) => {
+      await save(path);
+      throw new Error("ENOSPC: no space left on device");
+    };
+    await assert.rejects(
+      writeCheckpoint(folder, trainer("rl", 10), failing),
+      (error) => error instanceof StorageError && /runs resume sums-1/.test(error.message),
+    );
+    await assert.rejects(writeCheckpoint(folder, trainer("rl", 20), failing), StorageError);
+    assert.deepEqual(readdirSync(join(folder, "checkpoints")), ["rl-000010"]);
+  });
+
+  test("what an interrupted process left is no checkpoint, and is swept", async (t) => {
+    const folder = tempFolder(t);
+    await writeCheckpoint(folder, trainer("rl", 10), save);
+    for (const name of [".writing-rl-000020", ".deleting-rl-000005"]) await save(join(folder, "checkpoints", name));
+    assert.equal(listCheckpoints(folder, stages).length, 1);
+    sweepCheckpoints(folder);
+    assert.deepEqual(readdirSync(join(folder, "checkpoints")), ["rl-000010"]);
+  });
+
+  test("pruning deletes what the rules let go", async (t) => {
+    const folder = tempFolder(t);
+    for (const nextStep of [1, 2, 3]) await writeCheckpoint(folder, trainer("rl", nextStep), save);
+    pruneCheckpoints(listCheckpoints(folder, stages), { keepLast: 2, keepBest: true });
+    assert.deepEqual(readdirSync(join(folder, "checkpoints")), ["rl-000002", "rl-000003"]);
+  });
+
+  test("a damaged trainer.json is named with what to do", async (t) => {
+    const folder = tempFolder(t);
+    const path = await writeCheckpoint(folder, trainer("rl", 10), save);
+    writeFileSync(join(path, "trainer.json"), "{");
+    assert.throws(
+      () => listCheckpoints(folder, stages),
+      /rl-000010\/trainer\.json: must hold the trainer's state, got .*; delete the folder/,
+    );
+  });
+});

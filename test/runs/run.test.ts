@@ -1,0 +1,200 @@
+// A run through its life: recorded, interrupted, resumed, forked. The training is made up; store, lock and checkpoints are real.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+
+import { TrainingError } from "../../src/base/errors.ts";
+import { initialGuard } from "../../src/optim/guard.ts";
+import { startHash } from "../../src/runs/chain.ts";
+import { createRun, forkRun, type RunPlace, resumeRun } from "../../src/runs/openRun.ts";
+import { heldOutAccuracy, type Run } from "../../src/runs/run.ts";
+import { RunStore } from "../../src/runs/store.ts";
+import { tempFolder } from "../support/tempFolder.ts";
+import { fingerprint, sampleRecipe, sampleRollout, sampleScored, stoppedClock } from "./samples.ts";
+
+function place(t: TestContext): RunPlace {
+  const clock = stoppedClock();
+  const store = new RunStore(tempFolder(t), clock);
+  t.after(() => store[Symbol.dispose]());
+  return { store, clock, fingerprint };
+}
+
+const created = { recipe: sampleRecipe(), recipeFile: "/recipes/sums.ts" };
+const asRecorded = { id: "sums-1", recipe: created.recipe, allowDifferentMachine: false };
+
+async function save(folder: string): Promise<void> {
+  mkdirSync(folder);
+  writeFileSync(join(folder, "model.safetensors"), "weights");
+}
+
+/** Takes rl steps as a loop would: `parameters` stands for what the step learned. */
+async function takeSteps(
+  run: Run,
+  { until, parameters = (step) => `p${step}` }: { until: number; parameters?: (step: number) => string },
+): Promise<string[]> {
+  const record = run.stageRecord("rl", { numeric: 3 });
+  const hashes: string[] = [];
+  let step = record.start.nextStep;
+  if (step === 0) await record.checkpoint({ nextStep: 0, guard: initialGuard }, save);
+  while (step < until) {
+    const rollouts = [{ ...sampleScored({ rollout: sampleRollout({ step }) }), advantage: 0.5 }];
+    const metrics = { reward: step, [heldOutAccuracy]: step / 10 };
+    await record.recordStep({ step, metrics, digests: { parameters: parameters(step) }, guard: initialGuard, notes: [], rollouts });
+    hashes.push(run.hash);
+    step++;
+    if (record.checkpointDue(step)) await record.checkpoint({ nextStep: step, guard: initialGuard }, save);
+  }
+  return hashes;
+}
+
+describe("Run", () => {
+  test("is named after its recipe and the first free number, and keeps its resolved recipe", (t) => {
+    const at = place(t);
+    using first = createRun(created, at);
+    using second = createRun(created, at);
+    assert.deepEqual([first.id, second.id], ["sums-1", "sums-2"]);
+    assert.deepEqual(JSON.parse(readFileSync(join(first.folder, "recipe.json"), "utf8")), JSON.parse(JSON.stringify(created.recipe)));
+    assert.equal(at.store.run("sums-1").state, "created");
+  });
+
+  test("chains its steps from the fingerprint on", async (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    const hashes = await takeSteps(run, { until: 3 });
+    const steps = at.store.steps(run.id);
+    assert.equal(steps[0]?.previousHash, startHash(fingerprint));
+    assert.deepEqual(
+      steps.map(({ hash }) => hash),
+      hashes,
+    );
+    assert.deepEqual(
+      steps.slice(1).map(({ previousHash }) => previousHash),
+      hashes.slice(0, 2),
+    );
+  });
+
+  test("resumed from its newest checkpoint it takes the same steps again, to the same hash, and records them once", async (t) => {
+    const at = place(t);
+    const undisturbed = createRun(created, at);
+    const expected = await takeSteps(undisturbed, { until: 6 });
+    undisturbed[Symbol.dispose]();
+
+    const killed = createRun(created, at);
+    await takeSteps(killed, { until: 5 }); // the newest checkpoint is after 4 steps
+    killed[Symbol.dispose]();
+    using resumed = resumeRun({ ...asRecorded, id: killed.id }, at);
+    assert.equal(resumed.latest?.trainer.nextStep, 4);
+    assert.deepEqual(await takeSteps(resumed, { until: 6 }), expected.slice(4));
+    assert.deepEqual(
+      at.store.steps(killed.id).map(({ hash }) => hash),
+      expected,
+    );
+    assert.equal(at.store.rollouts(killed.id).length, 6);
+  });
+
+  test("a step that comes out differently the second time is an error that names what differs", async (t) => {
+    const at = place(t);
+    const killed = createRun(created, at);
+    await takeSteps(killed, { until: 5 });
+    killed[Symbol.dispose]();
+    using resumed = resumeRun(asRecorded, at);
+    await assert.rejects(
+      takeSteps(resumed, { until: 6, parameters: () => "other" }),
+      (error) =>
+        error instanceof TrainingError &&
+        /step 4 of rl, taken again, must give what was recorded, got another parameters/.test(error.message),
+    );
+  });
+
+  test("reuses recorded verdicts for the same tokens only", async (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    await takeSteps(run, { until: 2 });
+    const record = run.stageRecord("rl");
+    const rollout = sampleRollout({ step: 1 });
+    assert.equal(record.recordedReward(1, rollout)?.reward, 1);
+    assert.deepEqual(record.recordedReward(1, rollout)?.verdicts, sampleScored().verdicts);
+    assert.equal(record.recordedReward(1, { ...rollout, tokens: Int32Array.of(7, 8, 9, 1) }), undefined);
+    assert.equal(record.recordedReward(1, { ...rollout, id: "1.5.5" }), undefined);
+    assert.equal(record.recordedReward(2, sampleRollout({ step: 2 })), undefined);
+  });
+
+  test("goes back to its last checkpoint with the guard it is given, and takes the steps since again", async (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    const hashes = await takeSteps(run, { until: 3 });
+    const guard = { ...initialGuard, rollbacks: 1, learningRateScale: 0.5 };
+    const back = await run.stageRecord("rl").goBack({ step: 3, reason: "loss is NaN", guard });
+    assert.equal(back.nextStep, 2);
+    assert.ok(existsSync(join(back.folder, "model.safetensors")));
+    assert.equal(run.hash, hashes[1]);
+    assert.deepEqual(run.stageRecord("rl").start, { nextStep: 2, guard });
+    assert.equal(at.store.steps(run.id).length, 2);
+    assert.match(at.store.events(run.id)[0]!.detail, /^loss is NaN; back to step 2 with 0\.5 times the learning rate$/);
+  });
+
+  test("keeps checkpoints as the recipe says", async (t) => {
+    const at = place(t);
+    using run = createRun({ ...created, recipe: sampleRecipe({ checkpoints: { everySteps: 1, keepLast: 2, keepEverySteps: 3 } }) }, at);
+    await takeSteps(run, { until: 6 });
+    assert.deepEqual(
+      run.checkpoints().map(({ trainer }) => trainer.nextStep),
+      [0, 3, 5, 6],
+    );
+  });
+});
+
+describe("resumeRun", () => {
+  test("refuses another machine and says what differs", (t) => {
+    const at = place(t);
+    createRun(created, at)[Symbol.dispose]();
+    const elsewhere = { ...at, fingerprint: { ...fingerprint, cpu: "arm64" } };
+    assert.throws(
+      () => resumeRun(asRecorded, elsewhere),
+      /run sums-1: must go on where .*\n {2}cpu: x64 recorded, arm64 here\n.*--allow-different-machine/,
+    );
+  });
+
+  test("on another machine, if allowed, starts a new chain from the checkpoint and records that", async (t) => {
+    const at = place(t);
+    const first = createRun(created, at);
+    const hashes = await takeSteps(first, { until: 5 });
+    first[Symbol.dispose]();
+    const elsewhere = { ...at, fingerprint: { ...fingerprint, cpu: "arm64" } };
+    const resumed = resumeRun({ ...asRecorded, allowDifferentMachine: true }, elsewhere);
+    const again = await takeSteps(resumed, { until: 5, parameters: () => "other" });
+    resumed[Symbol.dispose]();
+    assert.notEqual(again[0], hashes[4]);
+    assert.match(at.store.events("sums-1")[0]!.detail, /cpu: x64 recorded, arm64 here/);
+    // From now on it belongs to the new machine, and repeats there.
+    using later = resumeRun(asRecorded, elsewhere);
+    assert.deepEqual(await takeSteps(later, { until: 5, parameters: () => "other" }), again);
+  });
+
+  test("a run that nobody knows is refused", (t) => {
+    assert.throws(() => resumeRun(asRecorded, place(t)), /run "sums-1": not in/);
+  });
+});
+
+describe("forkRun", () => {
+  test("starts a new chain from the parent's checkpoint, which it copies", async (t) => {
+    const at = place(t);
+    using parent = createRun(created, at);
+    await takeSteps(parent, { until: 4 });
+    const checkpoint = parent.checkpoints().find(({ trainer }) => trainer.nextStep === 2)!;
+    using fork = await forkRun({ parent: parent.id, checkpoint, ...created }, at);
+    assert.deepEqual(at.store.run(fork.id).parent, { run: parent.id, stage: "rl", step: 2 });
+    assert.equal(fork.hash, startHash(fingerprint, checkpoint.trainer.hash));
+    assert.equal(fork.latest?.trainer.run, fork.id);
+    assert.ok(existsSync(join(fork.latest.folder, "model.safetensors")));
+    const hashes = await takeSteps(fork, { until: 4 });
+    assert.equal(hashes.length, 2);
+    assert.notEqual(hashes[1], parent.hash);
+    assert.deepEqual(
+      parent.checkpoints().map(({ trainer }) => trainer.run),
+      [parent.id, parent.id],
+    );
+  });
+});
