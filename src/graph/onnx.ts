@@ -47,6 +47,8 @@ class GraphWriter {
   private readonly inputs: { name: string; shape: Shape; dtype: DType }[] = [];
   /** Value name of each tensor, keyed by node id and output. */
   private readonly valueNames = new Map<string, string>();
+  /** For a value name whose node was already written under another name: that name. */
+  private readonly writtenAs = new Map<string, string>();
   private readonly written = new Map<string, readonly string[]>();
   /** Where a symbol's size can be read: an input's value name and axis. */
   private readonly symbolSources = new Map<string, { value: string; axis: number }>();
@@ -62,7 +64,7 @@ class GraphWriter {
   }
 
   contextFor<A>(outputs: readonly Tensor[], inputs: readonly Tensor[], attributes: A): OnnxContext<A> {
-    const outputNames = outputs.map((output) => `v${output.node.id}_${output.output}`);
+    const outputNames = outputs.map(() => this.freshName());
     outputs.forEach((output, i) => {
       this.valueNames.set(key(output), outputNames[i]!);
     });
@@ -72,7 +74,7 @@ class GraphWriter {
       attributes,
       inputNames: inputs.map((input) => this.valueNames.get(key(input))!),
       outputNames,
-      emit: (opType, spec) => this.emit(opType, spec, outputs),
+      emit: (opType, spec) => this.emit(opType, spec),
       int64: (values, shape) => this.int64(values, shape),
       float32: (values, shape) => this.float32(values, shape),
       shapeOf: (shape) => this.shapeOf(shape),
@@ -82,7 +84,9 @@ class GraphWriter {
   finish(outputs: Readonly<Record<string, Tensor>>): OnnxModel {
     const infos = Object.entries(outputs).map(([name, tensor]) => ({ name, shape: tensor.shape, dtype: tensor.dtype }));
     for (const [name, tensor] of Object.entries(outputs)) {
-      this.nodes.push(encodeNode("Identity", { inputs: [this.valueNames.get(key(tensor))!], outputs: [name] }));
+      if (this.inputs.some((input) => input.name === name))
+        throw new GraphError(`toOnnx: "${name}" names an input and an output; rename one`);
+      this.nodes.push(encodeNode("Identity", { inputs: [this.resolve(this.valueNames.get(key(tensor))!)], outputs: [name] }));
     }
     const graph = [
       ...this.nodes.map((node) => bytesField(1, node)),
@@ -100,30 +104,39 @@ class GraphWriter {
     return { bytes, inputs: this.inputs, outputs: infos, numNodes: this.nodes.length };
   }
 
-  private emit(opType: string, spec: OnnxNodeSpec, owners: readonly Tensor[]): readonly string[] {
-    const signature = JSON.stringify([opType, spec.domain, spec.inputs, spec.attributes, spec.outputs?.length ?? spec.numOutputs ?? 1]);
+  private emit(opType: string, spec: OnnxNodeSpec): readonly string[] {
+    const inputs = spec.inputs.map((name) => this.resolve(name));
+    const signature = JSON.stringify([opType, spec.domain, inputs, spec.attributes, spec.outputs?.length ?? spec.numOutputs ?? 1]);
     const known = this.written.get(signature);
     if (known !== undefined) {
       spec.outputs?.forEach((name, i) => {
-        const owner = owners.find((tensor) => this.valueNames.get(key(tensor)) === name);
-        if (owner !== undefined) this.valueNames.set(key(owner), known[i]!);
+        this.writtenAs.set(name, known[i]!);
       });
       return known;
     }
-    const outputs = spec.outputs ?? Array.from({ length: spec.numOutputs ?? 1 }, () => `t${this.fresh++}`);
+    const outputs = spec.outputs ?? Array.from({ length: spec.numOutputs ?? 1 }, () => this.freshName());
     this.written.set(signature, outputs);
-    this.nodes.push(encodeNode(opType, { ...spec, outputs }));
+    this.nodes.push(encodeNode(opType, { ...spec, inputs, outputs }));
     return outputs;
+  }
+
+  private resolve(name: string): string {
+    return this.writtenAs.get(name) ?? name;
+  }
+
+  /** Counted from the start of the model, so that equal graphs give equal bytes. */
+  private freshName(): string {
+    return `%${this.fresh++}`;
   }
 
   private int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
     const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-    return this.initializer(`i64_${shape.join("x")}_${values.join("_")}`, { shape, type: elementType.int64, raw });
+    return this.initializer(`%i64_${shape.join("x")}_${values.join("_")}`, { shape, type: elementType.int64, raw });
   }
 
   private float32(values: readonly number[], shape: readonly number[] = []): string {
     const raw = new Uint8Array(Float32Array.from(values).buffer);
-    return this.initializer(`f32_${shape.join("x")}_${values.join("_")}`, { shape, type: elementType.float32, raw });
+    return this.initializer(`%f32_${shape.join("x")}_${values.join("_")}`, { shape, type: elementType.float32, raw });
   }
 
   private initializer(name: string, { shape, type, raw }: { shape: readonly number[]; type: number; raw: Uint8Array }): string {
@@ -136,7 +149,7 @@ class GraphWriter {
   private shapeOf(shape: Shape): string {
     if (shape.every((dim) => typeof dim === "number")) return this.int64(shape as readonly number[]);
     const parts = shape.map((dim) => this.dimValue(dim));
-    return this.emit("Concat", { inputs: parts, attributes: { axis: { int: 0 } } }, [])[0]!;
+    return this.emit("Concat", { inputs: parts, attributes: { axis: { int: 0 } } })[0]!;
   }
 
   /** A one-element int64 vector with the size of `dim` at run time. */
@@ -148,9 +161,9 @@ class GraphWriter {
       const source = this.symbolSources.get(part);
       if (source === undefined) throw new GraphError(`toOnnx: symbol "${part}" is not an axis of any input; give one input that axis`);
       const attributes = { start: { int: source.axis }, end: { int: source.axis + 1 } };
-      return this.emit("Shape", { inputs: [source.value], attributes }, [])[0]!;
+      return this.emit("Shape", { inputs: [source.value], attributes })[0]!;
     });
-    return rest.reduce((product, factor) => this.emit("Mul", { inputs: [product, factor] }, [])[0]!, first!);
+    return rest.reduce((product, factor) => this.emit("Mul", { inputs: [product, factor] })[0]!, first!);
   }
 }
 
