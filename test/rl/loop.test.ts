@@ -1,0 +1,293 @@
+// The loop over a policy that really samples and really learns: a table of logits. Task k asks, after token k, for token k + 1.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+
+import { TrainingError } from "../../src/base/errors.ts";
+import type { Task } from "../../src/data/task.ts";
+import type { RolloutScore } from "../../src/rewards/score.ts";
+import { RlConfig } from "../../src/rl/config.ts";
+import { type RlDeps, trainPolicy } from "../../src/rl/loop.ts";
+import { MemoryRlRecord } from "../support/memoryRecord.ts";
+import { aTask, scored, unscorable } from "../support/rollouts.ts";
+import { TabularPolicy } from "../support/tabularPolicy.ts";
+
+const folders: string[] = [];
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "rl-loop-"));
+  folders.push(folder);
+  return folder;
+}
+
+const numTokens = 8;
+const never = new AbortController().signal;
+const asked = (task: Task): number => task.reference as number;
+const tasks: RlDeps["tasks"] = (step, count) =>
+  Array.from({ length: count }, (_, i) => {
+    const k = 2 + ((step * count + i) % 5);
+    return aTask({ id: `after-${k}`, family: k % 2 === 0 ? "even" : "odd", reference: k });
+  });
+
+type ScoreRollout = RlDeps["score"];
+const rewardOf = (reward: number): RolloutScore => ({
+  verdicts: { exact: scored(reward) },
+  reward: { kind: "scored", reward, components: {} },
+});
+const failed: RolloutScore = { verdicts: { exact: unscorable("timeout") }, reward: { kind: "unscorable", failures: [] } };
+const exact: ScoreRollout = async ({ task, rollout }) => rewardOf(rollout.tokens[0] === asked(task) + 1 ? 1 : 0);
+
+/** `exact`, but with another score for the rollouts of some steps; ids start with the step. */
+const exactBut =
+  (steps: readonly number[], score: RolloutScore): ScoreRollout =>
+  async (asked, signal) =>
+    steps.includes(Number(asked.rollout.id.split(".")[0])) ? score : exact(asked, signal);
+
+const configure = (about: object = {}): RlConfig =>
+  RlConfig.parse({
+    steps: 12,
+    tasksPerStep: 4,
+    maxNewTokens: 3,
+    learningRate: 0.1,
+    warmupSteps: 2,
+    algorithm: { kind: "grpo", groupSize: 8 },
+    ...about,
+  });
+
+interface Wiring {
+  readonly config?: RlConfig;
+  readonly policy?: TabularPolicy;
+  readonly record?: MemoryRlRecord;
+  readonly deps?: Partial<RlDeps>;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs the loop with ordinary parts where the test has none of its own. */
+async function train({
+  config = configure(),
+  policy = new TabularPolicy(numTokens),
+  record = aRecord(),
+  deps,
+  signal = never,
+}: Wiring = {}) {
+  let nowMs = 0;
+  const nextStep = await trainPolicy(
+    config,
+    {
+      seed: 7,
+      policy,
+      tasks,
+      promptTokens: (task) => Int32Array.of(asked(task)),
+      score: exact,
+      evaluate: async () => ({}),
+      record,
+      clock: { nowMs: () => nowMs, elapsedMs: () => (nowMs += 10) },
+      stop: never,
+      ...deps,
+    },
+    signal,
+  );
+  return { policy, record, nextStep };
+}
+
+function aRecord(earlier?: MemoryRlRecord, everySteps = 3): MemoryRlRecord {
+  return new MemoryRlRecord(earlier?.folder ?? newFolder(), earlier === undefined ? { everySteps } : { everySteps, earlier });
+}
+
+/** A new process: a policy and a record that know only what is in the checkpoints and the store. */
+async function restarted(killed: MemoryRlRecord): Promise<{ policy: TabularPolicy; record: MemoryRlRecord }> {
+  const policy = new TabularPolicy(numTokens);
+  await policy.load(killed.points.at(-1)!.folder);
+  return { policy, record: aRecord(killed) };
+}
+
+describe("trainPolicy", () => {
+  test("learns what is rewarded", async () => {
+    const { record } = await train({ config: configure({ steps: 60 }) });
+    const accuracy = record.steps.map(({ metrics }) => metrics["accuracy"]!);
+    assert.ok(accuracy[0]! < 0.4, `starts at ${accuracy[0]}`);
+    assert.ok(accuracy.at(-1)! > 0.9, `ends at ${accuracy.at(-1)}`);
+  });
+
+  test("samples the same log-probabilities as it trains on", async () => {
+    const { record } = await train();
+    for (const { metrics } of record.steps) assert.deepEqual([metrics["mismatch"], metrics["mismatchShare"], metrics["kl"]], [0, 0, 0]);
+  });
+
+  test("repeats itself to the bit, and differs for another seed", async () => {
+    const [once, again, other] = [await train(), await train(), await train({ deps: { seed: 8 } })];
+    assert.equal(once.record.chain, again.record.chain);
+    assert.notEqual(once.record.chain, other.record.chain);
+  });
+
+  test("gives the same when verdicts arrive in another order", async () => {
+    const slow: ScoreRollout = async (request, signal) => {
+      for (let i = 0; i < request.rollout.index % 3; i++) await Promise.resolve();
+      return exact(request, signal);
+    };
+    assert.equal((await train({ deps: { score: slow } })).record.chain, (await train()).record.chain);
+  });
+
+  test("keeps rollouts in order of group and member with their advantages", async () => {
+    const { record } = await train();
+    const { rollouts } = record.steps[0]!;
+    assert.deepEqual(
+      rollouts.map(({ rollout }) => [rollout.group, rollout.index]),
+      Array.from({ length: 32 }, (_, i) => [i >> 3, i % 8]),
+    );
+    for (const { reward, advantage } of rollouts) if (advantage !== undefined) assert.equal(advantage > 0, reward === 1);
+  });
+});
+
+describe("trainPolicy, interrupted", () => {
+  test("ends where the undisturbed run ends after it was killed in the middle of a step", async () => {
+    const undisturbed = await train();
+    const killed = aRecord();
+    const crash: ScoreRollout = async (request, signal) => {
+      if (request.rollout.id.startsWith("7.2.")) throw new Error("killed");
+      return exact(request, signal);
+    };
+    await assert.rejects(train({ record: killed, deps: { score: crash } }), /killed/);
+    assert.equal(killed.steps.length, 7);
+    assert.equal(killed.points.at(-1)!.nextStep, 6);
+    const resumed = await train(await restarted(killed));
+    assert.equal(resumed.record.chain, undisturbed.record.chain);
+    assert.deepEqual(resumed.policy.parameters, undisturbed.policy.parameters);
+  });
+
+  test("asks for no verdict twice, so that one that came late stays late", async () => {
+    const lateOnce = exactBut([6], failed);
+    const config = configure({ maxUnscorableShare: 1 });
+    const stop = new AbortController();
+    const evaluate: RlDeps["evaluate"] = async (nextStep) => {
+      if (nextStep === 7) stop.abort();
+      return {};
+    };
+    const first = await train({ config, deps: { score: lateOnce, evaluate, stop: stop.signal } });
+    first.record.points.pop(); // as if killed before the checkpoint of step 7 was written
+    const rescored: string[] = [];
+    const score: ScoreRollout = async (request, signal) => {
+      rescored.push(request.rollout.id.split(".")[0]!);
+      return exact(request, signal);
+    };
+    const resumed = await train({ ...(await restarted(first.record)), config, deps: { score } });
+    assert.equal(resumed.record.steps[6]!.metrics["unscorable"], 1);
+    assert.deepEqual([...new Set(rescored)], ["7", "8", "9", "10", "11"]);
+  });
+
+  test("finishes and saves the step when asked to stop, and goes on to the same end", async () => {
+    const stop = new AbortController();
+    const evaluate: RlDeps["evaluate"] = async (nextStep) => {
+      if (nextStep === 5) stop.abort();
+      return {};
+    };
+    const stopped = await train({ deps: { stop: stop.signal, evaluate } });
+    assert.equal(stopped.nextStep, 5);
+    assert.equal(stopped.record.points.at(-1)!.nextStep, 5);
+    const resumed = await train(await restarted(stopped.record));
+    assert.equal(resumed.nextStep, 12);
+    assert.equal(resumed.record.chain, (await train()).record.chain);
+  });
+
+  test("stops at once when the signal is aborted", async () => {
+    const controller = new AbortController();
+    const record = aRecord();
+    const evaluate: RlDeps["evaluate"] = async (nextStep) => {
+      if (nextStep === 5) controller.abort();
+      return {};
+    };
+    await assert.rejects(train({ record, deps: { evaluate }, signal: controller.signal }), { name: "AbortError" });
+    assert.equal(record.points.at(-1)!.nextStep, 3);
+  });
+});
+
+describe("trainPolicy, in trouble", () => {
+  test("skips an update that is not a number and says so", async () => {
+    const policy = new TabularPolicy(numTokens, { faultAt: (call) => call === 4 });
+    const { record } = await train({ policy });
+    const parameters = record.steps.map(({ digests }) => digests["parameters"]);
+    assert.equal(parameters[4], parameters[3]);
+    assert.notEqual(parameters[5], parameters[4]);
+    assert.equal(record.steps[4]!.metrics["skippedUpdates"], 1);
+    assert.match(record.steps[4]!.notes.join(), /update skipped: gradient norm is NaN/);
+    assert.deepEqual(record.steps[5]!.guard.skippedInARow, 0);
+  });
+
+  test("goes back to the last checkpoint before the trouble, at half the learning rate", async () => {
+    const policy = new TabularPolicy(numTokens, { faultAt: (call) => call >= 4 && call <= 6 });
+    const { record, nextStep } = await train({ policy });
+    assert.equal(nextStep, 12);
+    // checkpoints at 0 and 3; step 6 has none, since the updates of 4 and 5 were skipped
+    assert.deepEqual(
+      record.wentBack.map(({ step }) => step),
+      [6],
+    );
+    assert.equal(record.steps[3]!.metrics["learningRate"], 0.05);
+    assert.equal(record.steps[2]!.metrics["learningRate"], 0.1);
+    assert.equal(record.steps.at(-1)!.guard.rollbacks, 1);
+    assert.equal(record.steps.length, 12);
+  });
+
+  test("gives up when going back does not help", async () => {
+    const record = aRecord();
+    const policy = new TabularPolicy(numTokens, { faultAt: (call) => call >= 4 });
+    const raised = await train({ policy, record }).catch((error: unknown) => error);
+    assert.ok(raised instanceof TrainingError);
+    assert.match(raised.message, /may go back at most 3 times, got another 3 untrusted updates in a row \(gradient norm is NaN\)/);
+    assert.equal(record.wentBack.length, 3);
+  });
+
+  test("leaves unscorable rollouts out and counts them", async () => {
+    const score: ScoreRollout = async (request, signal) => (request.rollout.index === 0 ? failed : exact(request, signal));
+    const { record } = await train({ config: configure({ maxUnscorableShare: 0.2 }), deps: { score } });
+    const { metrics, rollouts } = record.steps[0]!;
+    assert.deepEqual([metrics["unscorable"], metrics["unscorable/timeout"]], [1 / 8, 1 / 8]);
+    assert.ok(rollouts.every(({ rollout, advantage }) => rollout.index !== 0 || advantage === undefined));
+    const trained = rollouts.filter(({ advantage }) => advantage !== undefined);
+    assert.equal(
+      metrics["trainedTokens"],
+      trained.reduce((sum, { rollout }) => sum + rollout.tokens.length, 0),
+    );
+  });
+
+  test("ends the run when too many verdicts failed, naming the first", async () => {
+    const score: ScoreRollout = async (request, signal) => (request.rollout.index < 2 ? failed : exact(request, signal));
+    await assert.rejects(train({ config: configure({ maxUnscorableShare: 0.2 }), deps: { score } }), (error) => {
+      assert.ok(error instanceof TrainingError);
+      assert.match(error.message, /at most 0\.2 .* got 8 of 32, the first by verifier "exact": timeout, died/);
+      return true;
+    });
+  });
+
+  test("leaves the policy alone where no group prefers anything", async () => {
+    const { record, policy } = await train({ deps: { score: async () => rewardOf(1) } });
+    assert.deepEqual(policy.parameters, new Float32Array(numTokens ** 2));
+    assert.deepEqual([record.steps[0]!.metrics["flatGroups"], record.steps[0]!.metrics["updates"]], [1, 0]);
+  });
+
+  test("fails with the scorer's own error when scoring breaks", async () => {
+    const score: ScoreRollout = async () => Promise.reject(new Error("pool closed"));
+    await assert.rejects(train({ deps: { score } }), /pool closed/);
+  });
+});
+
+describe("trainPolicy, in minibatches", () => {
+  test("takes one update for each, and only the first is on-policy", async () => {
+    const { record } = await train({ config: configure({ minibatchTasks: 2 }) });
+    const updates = record.steps.map(({ metrics }) => metrics["updates"]!);
+    assert.ok(Math.max(...updates) === 2);
+    const moved = record.steps.filter(({ metrics }) => metrics["updates"] === 2);
+    assert.ok(moved.some(({ metrics }) => metrics["kl"]! > 0));
+    assert.ok(moved.every(({ metrics }) => metrics["mismatch"] === 0));
+  });
+
+  test("equals whole steps when a minibatch is a step", async () => {
+    const whole = await train({ config: configure({ minibatchTasks: 4 }) });
+    assert.equal(whole.record.chain, (await train()).record.chain);
+  });
+});
