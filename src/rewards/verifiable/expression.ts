@@ -1,5 +1,5 @@
-// Arithmetic expressions of whole numbers, the four operations and brackets, computed exactly. A recursive descent over characters: nothing
-// is evaluated as code, and length, depth and digits are capped.
+// Arithmetic expressions of whole numbers, the four operations and brackets, computed exactly. A recursive descent over characters:
+// nothing is evaluated as code, and length, depth and digits are capped.
 //
 //     sum     = product { ("+" | "-") product }
 //     product = factor { ("*" | "/") factor }
@@ -7,7 +7,7 @@
 
 import { add, divide, multiply, type Rational, subtract, whole } from "./rational.ts";
 
-export const maxExpressionChars = 1000;
+const maxChars = 1000;
 const maxDepth = 50;
 const maxDigits = 15;
 
@@ -17,88 +17,73 @@ export type Evaluated =
   | { readonly kind: "refused"; readonly why: string };
 
 export function evaluateExpression(text: string): Evaluated {
-  if (text.length > maxExpressionChars)
-    return { kind: "refused", why: `the expression is beyond the cap of ${maxExpressionChars} characters` };
-  const reader = new Reader(text);
-  const value = reader.sum(0);
-  const why = reader.problem ?? reader.leftover();
-  if (value === undefined || why !== undefined) return { kind: "refused", why: why ?? "the expression has no value" };
-  return { kind: "value", value, numbers: reader.numbers };
+  if (text.length > maxChars) return { kind: "refused", why: `the expression is beyond the cap of ${maxChars} characters` };
+  const cursor: Cursor = { text, at: 0, numbers: [] };
+  try {
+    const value = sum(cursor, 0);
+    return peek(cursor) === "" ? { kind: "value", value, numbers: cursor.numbers } : { kind: "refused", why: unexpected(cursor) };
+  } catch (error) {
+    if (error instanceof Refusal) return { kind: "refused", why: error.message };
+    throw error;
+  }
 }
 
-/** One pass over one text. A method gives undefined once `problem` is set. */
-class Reader {
-  readonly numbers: bigint[] = [];
-  problem: string | undefined;
-  readonly #text: string;
-  #at = 0;
+interface Cursor {
+  readonly text: string;
+  readonly numbers: bigint[];
+  at: number;
+}
 
-  constructor(text: string) {
-    this.#text = text;
-  }
+/** Leaves the descent from any depth; its message says why. */
+class Refusal extends Error {}
 
-  sum(depth: number): Rational | undefined {
-    return this.#chain({ operand: () => this.#product(depth), signs: "+-" });
+function sum(cursor: Cursor, depth: number): Rational {
+  let value = product(cursor, depth);
+  for (let sign = peek(cursor); sign === "+" || sign === "-"; sign = peek(cursor)) {
+    cursor.at++;
+    value = (sign === "+" ? add : subtract)(value, product(cursor, depth));
   }
+  return value;
+}
 
-  /** What stands after a complete expression, as a problem. */
-  leftover(): string | undefined {
-    const next = this.#peek();
-    return next === "" ? undefined : `unexpected ${JSON.stringify(next)} at character ${this.#at + 1}`;
+function product(cursor: Cursor, depth: number): Rational {
+  let value = factor(cursor, depth);
+  for (let sign = peek(cursor); sign === "*" || sign === "/"; sign = peek(cursor)) {
+    cursor.at++;
+    const right = factor(cursor, depth);
+    const result = sign === "*" ? multiply(value, right) : divide(value, right);
+    if (result === undefined) throw new Refusal("division by zero");
+    value = result;
   }
+  return value;
+}
 
-  #product(depth: number): Rational | undefined {
-    return this.#chain({ operand: () => this.#factor(depth), signs: "*/" });
-  }
+function factor(cursor: Cursor, depth: number): Rational {
+  if (peek(cursor) !== "(") return literal(cursor);
+  if (depth === maxDepth) throw new Refusal(`brackets are nested beyond the cap of ${maxDepth}`);
+  cursor.at++;
+  const inner = sum(cursor, depth + 1);
+  if (peek(cursor) !== ")") throw new Refusal(unexpected(cursor));
+  cursor.at++;
+  return inner;
+}
 
-  /** Operands of equal rank, from left to right. */
-  #chain({ operand, signs }: { readonly operand: () => Rational | undefined; readonly signs: string }): Rational | undefined {
-    let value = operand();
-    while (value !== undefined && this.#peek() !== "" && signs.includes(this.#peek())) {
-      const sign = this.#text[this.#at++]!;
-      const right = operand();
-      if (right === undefined) return undefined;
-      value = this.#apply(sign, { left: value, right });
-    }
-    return value;
-  }
+function literal(cursor: Cursor): Rational {
+  const digits = peek(cursor) === "" ? undefined : /^[0-9]+/.exec(cursor.text.slice(cursor.at))?.[0];
+  if (digits === undefined) throw new Refusal(unexpected(cursor));
+  if (digits.length > maxDigits) throw new Refusal(`a number is beyond the cap of ${maxDigits} digits`);
+  cursor.at += digits.length;
+  cursor.numbers.push(BigInt(digits));
+  return whole(BigInt(digits));
+}
 
-  #apply(sign: string, { left, right }: { readonly left: Rational; readonly right: Rational }): Rational | undefined {
-    if (sign === "+") return add(left, right);
-    if (sign === "-") return subtract(left, right);
-    if (sign === "*") return multiply(left, right);
-    return divide(left, right) ?? this.#fail("division by zero");
-  }
+/** The next character that is not blank, which the cursor moves to; "" at the end. */
+function peek(cursor: Cursor): string {
+  while (cursor.text[cursor.at] === " ") cursor.at++;
+  return cursor.text[cursor.at] ?? "";
+}
 
-  #factor(depth: number): Rational | undefined {
-    if (this.#peek() !== "(") return this.#number();
-    if (depth === maxDepth) return this.#fail(`brackets are nested beyond the cap of ${maxDepth}`);
-    this.#at++;
-    const inner = this.sum(depth + 1);
-    if (inner === undefined) return undefined;
-    if (this.#peek() !== ")") return this.#fail(this.leftover() ?? "a bracket is never closed");
-    this.#at++;
-    return inner;
-  }
-
-  #number(): Rational | undefined {
-    this.#peek();
-    const digits = /^[0-9]+/.exec(this.#text.slice(this.#at))?.[0];
-    if (digits === undefined) return this.#fail(this.leftover() ?? "the expression ends where a number should stand");
-    if (digits.length > maxDigits) return this.#fail(`a number is beyond the cap of ${maxDigits} digits`);
-    this.#at += digits.length;
-    this.numbers.push(BigInt(digits));
-    return whole(BigInt(digits));
-  }
-
-  /** The next character that is not blank, or "" at the end. */
-  #peek(): string {
-    while (this.#text[this.#at] === " ") this.#at++;
-    return this.#text[this.#at] ?? "";
-  }
-
-  #fail(why: string): undefined {
-    this.problem ??= why;
-    return undefined;
-  }
+function unexpected(cursor: Cursor): string {
+  const next = peek(cursor);
+  return next === "" ? "the expression ends too early" : `unexpected ${JSON.stringify(next)} at character ${cursor.at + 1}`;
 }

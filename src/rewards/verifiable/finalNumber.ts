@@ -71,7 +71,7 @@ const decimal = String.raw`(?:${digits}(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?`;
 const fraction = String.raw`\\[dt]?frac\{-?${decimal}\}\{${decimal}\}`;
 // Not inside a word, a power, or a longer number; a sign counts only where it is not a minus between two operands.
 const token = new RegExp(
-  String.raw`(?<![\w^.\\{])(?:(?<![)\]%]\s*)[-+−])?(?:\\?[$€£¥]\s?)?-?(?:${fraction}|${decimal}(?:\s?\/\s?${decimal})?)(?!\w|\.\d|\^|,\d{3})(?:\\?%)?`,
+  String.raw`(?<![\w^.\\{])(?:[-+−](?<![)\]%]\s*[-+−]))?(?:\\?[$€£¥]\s?)?-?(?:${fraction}|${decimal}(?:\s?\/\s?${decimal})?)(?!\w|\.\d|\^|,\d{3})(?:\\?%)?`,
   "g",
 );
 
@@ -80,9 +80,10 @@ function numberTokens(text: string): Token[] {
 }
 
 const scaleWord = /^[\s-]*(?:hundred|thousand|[mb]illion|trillion|dozen)/i;
-// Between two numbers: nothing but space, or a joining word or sign, perhaps with a unit before and a hedge after it.
-const joined =
-  /^(?:\s+|\s*[a-z%€°*]{0,15}\s*(?:,\s*or|,\s*and|[,;/|–-]|\bor\b|\band\b|\bto\b)\s*(?:maybe|perhaps|possibly|even)?\s*\W{0,4})$/i;
+/** More between two numbers is not looked at: it joins nothing, and the pattern below would be slow on it. */
+const maxJoinChars = 60;
+/** Between two competing numbers stands a joining word or sign, perhaps with a unit before and a hedge after it. */
+const joined = /^\s*[a-z%€°*]{0,15}\s*(?:,\s*or|,\s*and|[,;/|–-]|\bor\b|\band\b|\bto\b)\s*(?:maybe|perhaps|possibly|even)?\s*\W{0,4}$/i;
 
 function choose(
   text: string,
@@ -94,7 +95,8 @@ function choose(
   if (neighbour !== undefined) {
     const [left, right] = token.index < neighbour.index ? [token, neighbour] : [neighbour, token];
     const between = text.slice(left.index + left.text.length, right.index);
-    if (joined.test(between)) return { kind: "none", why: "several competing answers are not one", text: left.text + between + right.text };
+    if (between.trim() === "" || (between.length <= maxJoinChars && joined.test(between)))
+      return { kind: "none", why: "several competing answers are not one", text: left.text + between + right.text };
   }
   return read(token.text, source);
 }

@@ -1,4 +1,5 @@
-// From what a recipe or the command line says to running verifiers: an id of the table or a file becomes the file that a worker loads.
+// From what a recipe or the command line says to running verifiers: an id of the table or a file becomes the file that a
+// worker loads. An author's file may lie anywhere.
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
