@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { VerifierError } from "../../src/base/errors.ts";
+import type { Verdict } from "../../src/data/verdict.ts";
+import { checkTerms, composeReward, type RewardTerm, verifiersOf } from "../../src/rewards/compose.ts";
+
+const scored = (score: number): Verdict => ({ kind: "scored", score, evidence: "because" });
+const timeout: Verdict = { kind: "unscorable", failure: "timeout", reason: "2000 ms are over" };
+
+/** The task's own verifier is "numeric"; form weighs 0.25 and gates at one half; a second opinion is only watched. */
+const terms: readonly RewardTerm[] = [
+  { verifier: "task", weight: 2 },
+  { verifier: "form", weight: 0.25, gate: { atLeast: 0.5 } },
+  { verifier: "audit", weight: 0 },
+];
+const compose = (numeric: Verdict, form: Verdict, audit: Verdict = scored(0)) =>
+  composeReward({ numeric, form, audit }, { terms, taskVerifier: "numeric" });
+
+describe("composeReward", () => {
+  test("adds weight times score", () => {
+    // 2 * 0.5 + 0.25 * 0.75 + 0 * 1
+    assert.deepEqual(compose(scored(0.5), scored(0.75), scored(1)), {
+      kind: "scored",
+      reward: 1.1875,
+      components: { numeric: 0.5, form: 0.75, audit: 1 },
+    });
+  });
+
+  test("is 0 behind a closed gate, which opens at its threshold", () => {
+    assert.deepEqual(compose(scored(1), scored(0.49)), { kind: "scored", reward: 0, components: { numeric: 1, form: 0.49, audit: 0 } });
+    // 2 * 1 + 0.25 * 0.5
+    assert.deepEqual(compose(scored(1), scored(0.5)), { kind: "scored", reward: 2.125, components: { numeric: 1, form: 0.5, audit: 0 } });
+  });
+
+  test("is unscorable, not 0, when what weighs or gates could not be told", () => {
+    const failure = { failure: "timeout", reason: "2000 ms are over" };
+    assert.deepEqual(compose(timeout, scored(1)), { kind: "unscorable", failures: [{ verifier: "numeric", ...failure }] });
+    assert.deepEqual(compose(scored(0), timeout), { kind: "unscorable", failures: [{ verifier: "form", ...failure }] });
+    assert.deepEqual(compose(timeout, timeout), {
+      kind: "unscorable",
+      failures: [
+        { verifier: "numeric", ...failure },
+        { verifier: "form", ...failure },
+      ],
+    });
+  });
+
+  test("lets a gate that only gates make the reward unscorable too", () => {
+    const gated: readonly RewardTerm[] = [
+      { verifier: "task", weight: 1 },
+      { verifier: "form", weight: 0, gate: { atLeast: 1 } },
+    ];
+    assert.equal(composeReward({ numeric: scored(1), form: timeout }, { terms: gated, taskVerifier: "numeric" }).kind, "unscorable");
+    assert.deepEqual(composeReward({ numeric: scored(1), form: scored(1) }, { terms: gated, taskVerifier: "numeric" }), {
+      kind: "scored",
+      reward: 1,
+      components: { numeric: 1, form: 1 },
+    });
+  });
+
+  test("is 0 behind a closed gate whatever else could not be told", () => {
+    assert.deepEqual(compose(timeout, scored(0)), { kind: "scored", reward: 0, components: { form: 0, audit: 0 } });
+  });
+
+  test("does not mind a watched verifier that could not tell", () => {
+    assert.deepEqual(compose(scored(1), scored(1), timeout), { kind: "scored", reward: 2.25, components: { numeric: 1, form: 1 } });
+  });
+
+  test("uses the verdict of a verifier that is both the task's own and a term of its own for both", () => {
+    // task: 2 * 0.5; form: 0.25 * 0.5
+    assert.deepEqual(composeReward({ form: scored(0.5), audit: scored(0) }, { terms, taskVerifier: "form" }), {
+      kind: "scored",
+      reward: 1.125,
+      components: { form: 0.5, audit: 0 },
+    });
+  });
+});
+
+describe("verifiersOf", () => {
+  test("names the task's own verifier and those of the terms, each once", () => {
+    assert.deepEqual(verifiersOf(terms, "numeric"), ["numeric", "form", "audit"]);
+    assert.deepEqual(verifiersOf(terms, "form"), ["form", "audit"]);
+  });
+});
+
+describe("checkTerms", () => {
+  test("takes known verifiers and the task's own, and names what is known otherwise", () => {
+    checkTerms(
+      terms,
+      new Map([
+        ["form", 1],
+        ["audit", 1],
+      ]),
+    );
+    assert.throws(
+      () => checkTerms(terms, new Map([["form", 1]])),
+      (error: VerifierError) => {
+        assert.ok(error instanceof VerifierError);
+        assert.equal(error.message, 'rewards.terms: a term must name one of the verifiers, got "audit"; known: task, form');
+        return true;
+      },
+    );
+  });
+});
