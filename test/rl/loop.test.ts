@@ -95,15 +95,19 @@ async function train({
   return { policy, record, nextStep };
 }
 
-function aRecord(earlier?: MemoryRlRecord, everySteps = 3): MemoryRlRecord {
-  return new MemoryRlRecord(earlier?.folder ?? newFolder(), earlier === undefined ? { everySteps } : { everySteps, earlier });
+function aRecord(earlier?: MemoryRlRecord, { until = Number.POSITIVE_INFINITY } = {}): MemoryRlRecord {
+  return new MemoryRlRecord(newFolder(), { everySteps: 3, ...(earlier === undefined ? {} : { earlier, until }) });
 }
 
-/** A new process: a policy and a record that know only what is in the checkpoints and the store. */
-async function restarted(killed: MemoryRlRecord): Promise<{ policy: TabularPolicy; record: MemoryRlRecord }> {
+/** A new process: a policy and a record that know only what is in the store and in the last checkpoint, of step `from` at most. */
+async function restarted(
+  killed: MemoryRlRecord,
+  from = Number.POSITIVE_INFINITY,
+): Promise<{ policy: TabularPolicy; record: MemoryRlRecord }> {
   const policy = new TabularPolicy(numTokens);
-  await policy.load(killed.points.at(-1)!.folder);
-  return { policy, record: aRecord(killed) };
+  const record = aRecord(killed, { until: from });
+  await policy.load(record.points.at(-1)!.folder);
+  return { policy, record };
 }
 
 describe("trainPolicy", () => {
@@ -231,6 +235,8 @@ describe("trainPolicy, in trouble", () => {
     assert.equal(record.steps[2]!.metrics["learningRate"], 0.1);
     assert.equal(record.steps.at(-1)!.guard.rollbacks, 1);
     assert.equal(record.steps.length, 12);
+    const fromCheckpoint = await restarted(record, 3);
+    assert.equal((await train(fromCheckpoint)).record.chain, record.chain);
   });
 
   test("gives up when going back does not help", async () => {

@@ -1,5 +1,5 @@
-// A run's record kept in memory, with checkpoints in a folder: what a loop test looks at afterwards. `resumed` is the record of a
-// process that was killed and started again.
+// A run's record kept in memory, with checkpoints in a folder: what a loop test looks at afterwards. With `earlier` it is the
+// record of a process that was killed and started again, from a checkpoint of step `until` at most.
 
 import { join } from "node:path";
 
@@ -22,11 +22,11 @@ export class MemoryRecord<Step extends StepRecord = StepRecord> implements Stage
   readonly points: SavedPoint[];
   readonly wentBack: { readonly step: number; readonly reason: string }[] = [];
 
-  constructor(folder: string, { everySteps, earlier }: { everySteps: number; earlier?: MemoryRecord<Step> }) {
+  constructor(folder: string, { everySteps, earlier, until = 0 }: { everySteps: number; earlier?: MemoryRecord<Step>; until?: number }) {
     this.folder = folder;
     this.everySteps = everySteps;
     this.steps = [...(earlier?.steps ?? [])];
-    this.points = [...(earlier?.points ?? [])];
+    this.points = (earlier?.points ?? []).filter(({ nextStep }) => nextStep <= until);
     this.start = this.points.at(-1) ?? { nextStep: 0, guard: initialGuard };
   }
 

@@ -4,6 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
 import { digestBytes } from "../../src/base/digest.ts";
 import { writeFileAtomic } from "../../src/base/files.ts";
@@ -45,6 +46,7 @@ export class TabularPolicy implements PolicyBackend {
   async *sample(requests: readonly SampleRequest[], signal?: AbortSignal): AsyncIterable<Rollout> {
     const version = digestBytes(this.parameters);
     for (const request of requests.toReversed()) {
+      await setImmediate(); // other work gets its turn, as it would beside a real engine
       signal?.throwIfAborted();
       yield this.#respond(request, version);
     }
