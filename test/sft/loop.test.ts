@@ -1,4 +1,4 @@
-// The supervised loop over a policy that really learns. Demonstrations say: after token k comes k + 1, and the prompt is not learned.
+// The supervised loop over a policy that really learns. Demonstrations say: after an even token k comes k + 1, and the prompt is not learned.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -25,7 +25,7 @@ const numTokens = 8;
 const never = new AbortController().signal;
 const demonstrations: SftDeps["demonstrations"] = (step, count) =>
   Array.from({ length: count }, (_, i) => {
-    const k = 2 + ((step * count + i) % 4);
+    const k = 2 + 2 * ((step * count + i) % 2); // no token is followed by two others
     return { tokens: Int32Array.of(7, k, k + 1, 0), targets: Int32Array.of(2, 3) };
   });
 const config = SftConfig.parse({ steps: 10, batch: 3, learningRate: 0.2, warmupSteps: 2 });
