@@ -40,3 +40,15 @@ export function checkWarmup({ warmupSteps, steps }: Warmup, context: z.Refinemen
 export function withWarmup<Stage extends Warmup>(stage: Stage): Stage & { warmupSteps: number } {
   return { ...stage, warmupSteps: stage.warmupSteps ?? Math.min(defaultWarmup, stage.steps) };
 }
+
+/** How the embedded engine works. Only `microBatchTokens` decides bits; the rest decides speed and memory. */
+export const EngineConfig = z.strictObject({
+  numThreads: z.int().positive().max(256).default(2).meta({ description: "Threads inside one operator.", unit: "threads" }),
+  maxSequences: z.int().positive().default(128).meta({ description: "Responses that are sampled at once.", unit: "sequences" }),
+  microBatchTokens: z
+    .int()
+    .positive()
+    .default(8192)
+    .meta({ description: "A training batch is cut into parts of at most so many tokens: bounds memory.", unit: "tokens" }),
+});
+export type EngineConfig = z.infer<typeof EngineConfig>;

@@ -1,0 +1,180 @@
+// The embedded `PolicyBackend`: one parameter vector, trained and sampled by ONNX Runtime on a thread of its own. Everything that
+// needs text or files happens here, on the main thread.
+
+import { join } from "node:path";
+import { existsSync } from "node:fs";
+
+import { CheckpointError, ConfigError } from "../base/errors.ts";
+import { canonicalJson } from "../base/json.ts";
+import type { Rollout } from "../data/rollout.ts";
+import { type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
+import type { Loss, OptimSettings, PolicyBackend, SampleRequest, StepMetrics, TrainBatch } from "../policy/backend.ts";
+import { splitResponse } from "../policy/chat.ts";
+import { loadCheckpoint, saveCheckpoint } from "../policy/checkpoint.ts";
+import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
+import { openSafetensors, safetensorsChunks } from "../policy/safetensors.ts";
+import type { SampledResponse } from "../policy/sample.ts";
+import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
+import type { EngineConfig } from "./config.ts";
+import { Engine, type EngineState } from "./engine.ts";
+import { EngineClient } from "./engineClient.ts";
+import { trainGraph } from "./trainGraph.ts";
+
+export interface EmbeddedStart {
+  readonly config: PolicyConfig;
+  readonly parameters: Float32Array<ArrayBuffer>;
+  readonly tokenizerJson: string;
+  /** Absent: the optimizer starts afresh. */
+  readonly optimizer?: EngineState["optimizer"];
+}
+
+const optimizerFile = "optimizer.safetensors";
+const never = new AbortController().signal;
+
+/** A backend that starts from a checkpoint folder, with its optimizer state if there is one. */
+export function backendFromCheckpoint(folder: string, engine: EngineConfig): EmbeddedBackend {
+  const { config, parameters, tokenizerJson, folder: found } = loadCheckpoint(folder);
+  const optimizer = readOptimizer(found, config);
+  return new EmbeddedBackend({ config, parameters, tokenizerJson, ...(optimizer === undefined ? {} : { optimizer }) }, engine);
+}
+
+export class EmbeddedBackend implements PolicyBackend {
+  readonly config: PolicyConfig;
+  readonly tokenizer: Tokenizer;
+  private readonly tokenizerJson: string;
+  private readonly pieces: readonly ParameterPiece[];
+  private readonly engine: EngineClient;
+  private readonly compiled = new Map<string, Promise<void>>();
+  /** Digest of the current parameters, when it is known. */
+  private version: Promise<string> | undefined;
+
+  constructor({ config, parameters, tokenizerJson, optimizer }: EmbeddedStart, engine: EngineConfig) {
+    this.config = config;
+    this.tokenizer = loadTokenizer(tokenizerJson);
+    this.tokenizerJson = tokenizerJson;
+    this.pieces = parameterPieces(parameterLayout(config));
+    const { thinkOpenId, thinkCloseId, endOfTurnId } = this.tokenizer;
+    this.engine = new EngineClient({
+      options: { config, control: { thinkOpenId, thinkCloseId, endOfTurnId }, ...engine },
+      state: { parameters, optimizer: optimizer ?? Engine.freshOptimizer(config) },
+    });
+  }
+
+  async *sample(requests: readonly SampleRequest[], signal: AbortSignal = never): AsyncGenerator<Rollout> {
+    for (const request of requests) this.checkRequest(request);
+    const version = await this.parametersDigest();
+    for await (const response of this.engine.sample(requests, signal)) yield toRollout(response, { version, tokenizer: this.tokenizer });
+  }
+
+  async forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics> {
+    const key = `${loss.name} ${canonicalJson(loss.settings)}`;
+    await this.compile(key, loss);
+    return this.engine.call("forwardBackward", { key, samples: batch.samples });
+  }
+
+  async optimStep(settings: OptimSettings): Promise<StepMetrics> {
+    this.version = undefined;
+    return this.engine.call("optimStep", settings);
+  }
+
+  async discardGradient(): Promise<void> {
+    await this.engine.call("discardGradient", undefined);
+  }
+
+  async save(folder: string): Promise<void> {
+    const { parameters, optimizer } = await this.engine.call("copyState", undefined);
+    const { config, tokenizerJson } = this;
+    saveCheckpoint(folder, { config, parameters, tokenizerJson, extra: { [optimizerFile]: optimizerChunks(optimizer) } });
+  }
+
+  /** Parameters and optimizer state of a checkpoint of the same architecture. */
+  async load(folder: string): Promise<void> {
+    const { config, parameters, folder: found } = loadCheckpoint(folder);
+    if (canonicalJson({ ...config }) !== canonicalJson({ ...this.config })) {
+      throw new CheckpointError(`checkpoint "${folder}": its config.json must describe the policy that is running; start a run from it instead`);
+    }
+    const optimizer = readOptimizer(found, config) ?? Engine.freshOptimizer(config);
+    this.version = undefined;
+    await this.engine.call("loadState", { parameters, optimizer });
+  }
+
+  async digests(): Promise<{ readonly parameters: string; readonly optimizer: string }> {
+    const digests = await this.engine.call("digests", undefined);
+    this.version = Promise.resolve(digests.parameters);
+    return digests;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine[Symbol.asyncDispose]();
+  }
+
+  private parametersDigest(): Promise<string> {
+    this.version ??= this.engine.call("digests", undefined).then(({ parameters }) => parameters);
+    return this.version;
+  }
+
+  private compile(key: string, loss: Loss): Promise<void> {
+    const known = this.compiled.get(key);
+    if (known !== undefined) return known;
+    const graph = trainGraph(loss, { config: this.config, pieces: this.pieces });
+    const added = this.engine.call("addGraph", { key, graph });
+    this.compiled.set(key, added);
+    return added;
+  }
+
+  private checkRequest({ id, promptTokens, maxNewTokens }: SampleRequest): void {
+    const { maxPositions, vocabSize } = this.config;
+    const fail = (rule: string): never => {
+      throw new ConfigError(`sample: ${rule} (request "${id}")`);
+    };
+    if (promptTokens.length === 0) fail("a prompt must have at least one token, got none");
+    if (promptTokens.length >= maxPositions) fail(`a prompt must leave room in the policy's ${maxPositions} positions, got ${promptTokens.length} tokens`);
+    const foreign = promptTokens.find((token) => token < 0 || token >= vocabSize);
+    if (foreign !== undefined) fail(`tokens must be in 0..${vocabSize - 1}, got ${foreign}`);
+    if (maxNewTokens < 1) fail(`maxNewTokens must be at least 1, got ${maxNewTokens}`);
+  }
+}
+
+/** Adds what the numbers say as text. */
+function toRollout(response: SampledResponse, { version, tokenizer }: { version: string; tokenizer: Tokenizer }): Rollout {
+  const { request, tokens, chosen, logProbs, finish, closedBy } = response;
+  const { id, taskId, group, index, seed, promptTokens, temperature, thinkingBudget } = request;
+  const { thinkingText, answerText, thinkingTokens } = splitResponse(tokens, tokenizer);
+  const budget = thinkingBudget === undefined ? {} : { budget: thinkingBudget };
+  return {
+    ...{ id, taskId, group, index, seed, promptTokens, temperature },
+    policy: [{ version, from: 0 }],
+    ...{ tokens, chosen, logProbs, finish, thinkingText, answerText },
+    thinking: { tokens: thinkingTokens, ...budget, closedBy },
+  };
+}
+
+function* optimizerChunks({ numUpdates, meanOfGradient, meanOfSquare }: EngineState["optimizer"]): Generator<Uint8Array> {
+  const shape = [meanOfGradient.length];
+  yield* safetensorsChunks([
+    { name: "meanOfGradient", shape, values: () => meanOfGradient },
+    { name: "meanOfSquare", shape, values: () => meanOfSquare },
+    { name: "numUpdates", shape: [1], values: () => Float32Array.of(numUpdates) },
+  ]);
+}
+
+/** Undefined where a checkpoint has none, as one that another program wrote. */
+function readOptimizer(folder: string, config: PolicyConfig): EngineState["optimizer"] | undefined {
+  const path = join(folder, optimizerFile);
+  if (!existsSync(path)) return undefined;
+  using file = openSafetensors(path);
+  const { total } = parameterLayout(config);
+  const read = (name: string, length: number): Float32Array => {
+    const shape = file.tensors.get(name)?.shape;
+    if (shape === undefined) throw new CheckpointError(`"${path}": tensor "${name}" is missing; delete the file to start with a fresh optimizer`);
+    if (shape.length !== 1 || shape[0] !== length) {
+      throw new CheckpointError(`"${path}": tensor "${name}" must have shape [${length}], got [${shape}]; delete the file to start with a fresh optimizer`);
+    }
+    return file.read(name);
+  };
+  return {
+    numUpdates: read("numUpdates", 1)[0]!,
+    meanOfGradient: read("meanOfGradient", total),
+    meanOfSquare: read("meanOfSquare", total),
+  };
+}

@@ -1,0 +1,103 @@
+// The main thread's side of the engine: calls as promises, sampled responses as a stream. A thread that dies fails every open call.
+
+import { Worker } from "node:worker_threads";
+
+import { EngineError } from "../base/errors.ts";
+import type { SampledResponse } from "../policy/sample.ts";
+import type { CallName, EngineCalls, EngineStart, FromEngine, ToEngine } from "./protocol.ts";
+
+interface OpenCall {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly item: (item: SampledResponse) => void;
+}
+
+export class EngineClient implements AsyncDisposable {
+  private readonly worker: Worker;
+  private readonly open = new Map<number, OpenCall>();
+  private nextId = 0;
+  private failure: Error | undefined;
+
+  constructor(start: EngineStart) {
+    // The same file, as source in the repository and as JavaScript in the published package.
+    const file = new URL(import.meta.url.endsWith(".ts") ? "./engineThread.ts" : "./engineThread.js", import.meta.url);
+    this.worker = new Worker(file, { workerData: start });
+    this.worker.on("message", (message: FromEngine) => this.receive(message));
+    this.worker.on("error", (cause) => this.fail(new EngineError(`the engine's thread failed: ${(cause as Error).message}`, cause)));
+    this.worker.on("exit", (code) => this.fail(new EngineError(`the engine's thread ended with code ${code}; resume the run from its last checkpoint`)));
+  }
+
+  call<Name extends CallName>(name: Name, argument: EngineCalls[Name]["in"]): Promise<EngineCalls[Name]["out"]> {
+    return this.start({ name, argument, item: () => {} }).result as Promise<EngineCalls[Name]["out"]>;
+  }
+
+  /** Responses as they finish. An aborted signal ends the stream with the unfinished ones, as cancelled. */
+  async *sample(requests: EngineCalls["sample"]["in"], signal: AbortSignal): AsyncGenerator<SampledResponse> {
+    const ready: SampledResponse[] = [];
+    let wake: () => void = () => {};
+    let isDone = false;
+    const item = (response: SampledResponse): void => {
+      ready.push(response);
+      wake();
+    };
+    const { id, result } = this.start({ name: "sample", argument: requests, item });
+    const cancel = (): void => this.post({ kind: "cancel", id });
+    signal.addEventListener("abort", cancel, { once: true });
+    if (signal.aborted) cancel();
+    const settled = result.finally(() => {
+      isDone = true;
+      wake();
+    });
+    settled.catch(() => {}); // awaited below
+    try {
+      while (!isDone || ready.length > 0) {
+        if (ready.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+        yield* ready.splice(0);
+      }
+      await settled;
+    } finally {
+      signal.removeEventListener("abort", cancel);
+      if (!isDone) cancel();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.failure !== undefined) return;
+    await this.call("dispose", undefined);
+    this.failure = new EngineError("the engine was closed");
+    await this.worker.terminate();
+  }
+
+  private start({ name, argument, item }: { name: CallName; argument: unknown; item: OpenCall["item"] }): { id: number; result: Promise<unknown> } {
+    const id = this.nextId++;
+    const result = new Promise<unknown>((resolve, reject) => {
+      if (this.failure !== undefined) reject(this.failure);
+      else this.open.set(id, { resolve, reject, item });
+    });
+    // The pair of name and argument is typed by `call` and `sample`.
+    if (this.failure === undefined) this.post({ kind: "call", id, name, argument } as ToEngine);
+    return { id, result };
+  }
+
+  private post(message: ToEngine): void {
+    this.worker.postMessage(message);
+  }
+
+  private receive(message: FromEngine): void {
+    const call = this.open.get(message.id);
+    if (call === undefined) return;
+    if (message.kind === "item") {
+      call.item(message.item);
+      return;
+    }
+    this.open.delete(message.id);
+    if (message.kind === "result") call.resolve(message.result);
+    else call.reject(new EngineError(message.error.message, message.error.stack));
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error;
+    for (const call of this.open.values()) call.reject(this.failure);
+    this.open.clear();
+  }
+}

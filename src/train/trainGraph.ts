@@ -1,0 +1,83 @@
+// A loss over whole sequences and its gradient as one graph: what `forwardBackward` runs for each micro-batch.
+//
+// Dimension key:  N tokens, M trained tokens, R = M + 1 rows of the head, D width, V vocabulary.
+
+import { gradients } from "../graph/backward.ts";
+import { type OnnxModel, toOnnx } from "../graph/onnx.ts";
+import { add, addAll, constant, entropy, gatherDistinctRows, input, mul, pick, reshape } from "../graph/ops.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { PolicyConfig } from "../policy/architecture.ts";
+import type { Loss } from "../policy/backend.ts";
+import { nextTokenLogProbs, type RouterReport } from "../policy/model.ts";
+import { type ParameterPiece, parameterInputs } from "../policy/parameters.ts";
+import { forwardSequences, sequenceInputs } from "../policy/sequences.ts";
+
+/** The graph and how to read it. Outputs: each of `metrics` and `maxima` by name, and `gradientName(piece)` for each piece. */
+export interface TrainGraph {
+  readonly model: OnnxModel;
+  readonly pieces: readonly ParameterPiece[];
+  /** Columns that the loss reads, fed as `columnName(name)`. */
+  readonly columns: readonly string[];
+  /** Scalars that add up over micro-batches. */
+  readonly metrics: readonly string[];
+  /** Scalars of which the largest counts. */
+  readonly maxima: readonly string[];
+}
+
+export const gradientName = (piece: string): string => `gradient of ${piece}`;
+export const columnName = (column: string): string => `column ${column}`;
+
+export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfig; pieces: readonly ParameterPiece[] }): TrainGraph {
+  const parameters = parameterInputs(pieces);
+  const { x_ND, routers } = forwardSequences(parameters, { inputs: sequenceInputs(config), config });
+  const columns = new Map<string, Tensor>();
+  const column = (name: string): Tensor => {
+    const known = columns.get(name) ?? input(columnName(name), ["M"]);
+    columns.set(name, known);
+    return known;
+  };
+  // The head has one row more than there are targets, since a product of one row has other bits; `real` leaves it out again.
+  const rows_RD = gatherDistinctRows(x_ND, input("targetRows", ["R"], "int32"));
+  const logProbs_RV = nextTokenLogProbs(parameters, { x_ND: rows_RD, temperature_N1: input("temperature", ["R", 1]), config });
+  const real = input("real", ["M"], "int32");
+  const picked_R = reshape(pick(logProbs_RV, input("targets", ["R", 1], "int32")), ["R"]);
+  const built = loss.build({
+    logProb_N: gatherDistinctRows(picked_R, real),
+    entropy_N: gatherDistinctRows(entropy(logProbs_RV), real),
+    column,
+  });
+  const router = routers.length === 0 ? undefined : routerLosses(routers);
+  const total = router === undefined ? built.loss : add(built.loss, routerPenalty(router, config));
+  const used = parameters.used();
+  const grads = gradients(
+    total,
+    used.map(({ tensor }) => tensor),
+  );
+  const metrics = { loss: built.loss, ...built.metrics, ...router };
+  const maxima = built.maxima ?? {};
+  const model = toOnnx({
+    ...metrics,
+    ...maxima,
+    ...Object.fromEntries(used.map(({ piece }, i) => [gradientName(piece.name), grads[i]!])),
+  });
+  return {
+    model,
+    pieces: used.map(({ piece }) => piece),
+    columns: [...columns.keys()],
+    metrics: Object.keys(metrics),
+    maxima: Object.keys(maxima),
+  };
+}
+
+/** Means over layers, times the micro-batch's share of the batch's tokens, so that they add up to a mean over the batch. */
+function routerLosses(routers: readonly RouterReport[]): { readonly routerBalance: Tensor; readonly routerZLoss: Tensor } {
+  const scale = mul(input("share", []), constant(1 / routers.length));
+  return {
+    routerBalance: mul(scale, addAll(routers.map(({ balance }) => balance))),
+    routerZLoss: mul(scale, addAll(routers.map(({ zLoss }) => zLoss))),
+  };
+}
+
+function routerPenalty({ routerBalance, routerZLoss }: ReturnType<typeof routerLosses>, config: PolicyConfig): Tensor {
+  return add(mul(constant(config.routerAuxLossWeight), routerBalance), mul(constant(config.routerZLossWeight), routerZLoss));
+}
