@@ -1,4 +1,4 @@
-// npm run check: formatting and lint, types, dead code, layout. Prints what is wrong and nothing else; ends with 1 when something is.
+// npm run check: formatting and lint, types, dead code, layout, documents. Prints what is wrong and nothing else; ends with 1 when something is.
 // All run at once: each is a process of a second or less.
 
 import { spawn } from "node:child_process";
@@ -9,7 +9,13 @@ const checks: Readonly<Record<string, readonly [program: string, ...args: string
   "format and lint": ["biome", "check", "--error-on-warnings", "--max-diagnostics=50"],
   types: ["tsc", "--project", "."],
   "dead code and unused dependencies": ["knip", "--no-progress", "--no-config-hints"],
-  layout: ["node", "scripts/test.ts", "test/architecture.test.ts"],
+  "layout and documents": [
+    "node",
+    "scripts/test.ts",
+    "test/architecture.test.ts",
+    "test/documents.test.ts",
+    "test/runs/recipePage.test.ts",
+  ],
 };
 
 const started = performance.now();

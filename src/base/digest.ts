@@ -1,4 +1,5 @@
-// Digests of values, for hash chains and version stamps.
+// Digests of values, for hash chains and version stamps. Equal values have equal digests on every machine; nothing here
+// keeps a secret.
 
 import { createHash } from "node:crypto";
 

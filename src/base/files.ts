@@ -1,4 +1,5 @@
-// Writing files so that a reader sees the old content or the new, never half of one.
+// Writing files so that a reader sees the old content or the new, never half of one, even after a power cut.
+// Two writers of one path are not kept apart: the last to rename wins.
 
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";

@@ -1,4 +1,5 @@
-// JSON values, and the one textual form of a value that digests are taken of.
+// JSON values, and the one textual form of a value that digests are taken of: keys sorted, no spaces.
+// Reading JSON from outside is the business of whoever reads it, with a schema.
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
