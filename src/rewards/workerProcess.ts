@@ -19,7 +19,9 @@ const graceMs = 100;
 /** Garbage-collected memory, and everything that a process allocates: V8 alone claims about half of the second. */
 const maxHeapMiB = 256;
 const maxDataMiB = 1024;
+/** Of what a worker printed before it ended: enough for a message and its stack. */
 const maxTailChars = 2000;
+const maxTailLines = 20;
 
 type Received =
   | { readonly kind: "message"; readonly message: WorkerMessage }
@@ -141,7 +143,7 @@ export class WorkerProcess implements AsyncDisposable {
 
   #end(how: string): void {
     this.kill(how);
-    const said = this.#tail.trim().split("\n").slice(-5).join("\n");
+    const said = this.#tail.trim().split("\n").slice(-maxTailLines).join("\n");
     this.#deliver?.({ kind: "ended", how: said === "" ? this.#how! : `${this.#how}; it last said: ${said}` });
     if (this.#exited) this.#ended.resolve();
   }

@@ -1,0 +1,34 @@
+// Child processes of this one, read from /proc: whether a test left any behind, and how much memory they hold. Linux only.
+
+import { readdirSync, readFileSync } from "node:fs";
+
+interface ProcessStatus {
+  readonly pid: number;
+  readonly parent: number;
+  readonly residentMiB: number;
+}
+
+/** Living children of `parent`; zombies are dead. */
+export function childProcesses(parent = process.pid): ProcessStatus[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => statusOf(Number(name)))
+    .filter((status) => status.parent === parent);
+}
+
+/** Whether a process is there and not a zombie. */
+export function isAlive(pid: number): boolean {
+  return statusOf(pid).length === 1;
+}
+
+function statusOf(pid: number): ProcessStatus[] {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch {
+    return []; // ended meanwhile
+  }
+  const field = (name: string) => new RegExp(`^${name}:\\s+(\\S+)`, "m").exec(text)?.[1];
+  if (field("State") === "Z") return [];
+  return [{ pid, parent: Number(field("PPid")), residentMiB: Number(field("VmRSS") ?? 0) / 1024 }];
+}
