@@ -41,6 +41,8 @@ export async function compile(model: OnnxModel, { numThreads, profilePrefix }: S
     interOpNumThreads: 1,
     executionMode: "sequential",
     logSeverityLevel: 3,
+    // A thread that waits sleeps: spinning ones starve the verifiers and everything else on a machine with few cores.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
     ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
   };
   const session = await ort.InferenceSession.create(model.bytes, options).catch((cause: Error) => {
