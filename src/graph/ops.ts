@@ -1,7 +1,7 @@
 // Every op that graphs are written with, in one place to import from.
 
 export { attend } from "./ops/attention.ts";
-export { constant, expandLike, input, onesLike, sum, sumLike, unsqueeze, zerosLike } from "./ops/broadcast.ts";
+export { constant, expandLike, input, largest, onesLike, sum, sumLike, unsqueeze, zerosLike } from "./ops/broadcast.ts";
 export {
   abs,
   add,
@@ -27,12 +27,14 @@ export {
   concat,
   concatRows,
   flattenRows,
+  gatherDistinctRows,
   gatherParts,
   gatherRows,
   oneHot,
   pick,
   reshape,
   scatterAddRows,
+  scatterRows,
   split,
   splitRows,
   transpose,

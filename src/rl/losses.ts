@@ -1,9 +1,9 @@
 // Policy losses over the trained tokens of a batch. Every loss is pure: tensors in, a scalar loss and scalar diagnostics out, all
-// of them sums weighted by the batch's `weight` column, so that micro-batches add up.
+// of them sums weighted by the batch's `weight` column, or maxima, so that micro-batches can be put together.
 //
 // Dimension key:  N trained tokens.
 
-import { abs, clip, constant, exp, lessThan, minimum, mul, neg, sub, sum } from "../graph/ops.ts";
+import { abs, clip, constant, exp, largest, lessThan, minimum, mul, neg, sub, sum } from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Loss } from "../policy/backend.ts";
 
@@ -40,6 +40,7 @@ export function clippedSurrogateLoss({ below, above }: ClipRange): Loss {
           ...ratioMetrics({ logRatio_N, ratio_N }, weighted),
           entropy: weighted(inputs.entropy_N),
         },
+        maxima: { mismatchMax: largest(abs(logRatio_N)) },
       };
     },
   };
@@ -62,8 +63,8 @@ function clippedShares(
  *
  *     k3 = (r - 1) - log r
  *
- * Schulman, "Approximating KL divergence" (http://joschu.net/blog/kl-approx.html). `mismatch` is the mean of |log r|, and
- * `mismatchShare` the share of tokens where it is not 0: both must be 0 before the first update of a step.
+ * Schulman, "Approximating KL divergence" (http://joschu.net/blog/kl-approx.html). `mismatch` is the mean of |log r|,
+ * `mismatchShare` the share of tokens where it is not 0, `mismatchMax` its maximum: all must be 0 before the first update of a step.
  */
 function ratioMetrics(
   { logRatio_N, ratio_N }: { logRatio_N: Tensor; ratio_N: Tensor },

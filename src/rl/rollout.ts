@@ -69,11 +69,13 @@ export async function sampleAndReward(
   const startMs = clock.elapsedMs();
   const pending: Promise<RewardedRollout>[] = [];
   for await (const rollout of policy.sample(requests, signal)) {
+    signal.throwIfAborted(); // what comes now is cancelled: nobody finished it
     const task = tasks[rollout.group]!;
     const rewarded = reward({ task, rollout }, signal).then((earned) => ({ task, rollout, ...earned }));
     rewarded.catch(() => {}); // awaited below; until then a failure must not count as unhandled
     pending.push(rewarded);
   }
+  signal.throwIfAborted();
   const sampledMs = clock.elapsedMs();
   const groups: RewardedRollout[][] = tasks.map(() => []);
   for (const rewarded of await Promise.all(pending)) groups[rewarded.rollout.group]![rewarded.rollout.index] = rewarded;

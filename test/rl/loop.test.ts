@@ -120,7 +120,9 @@ describe("trainPolicy", () => {
 
   test("samples the same log-probabilities as it trains on", async () => {
     const { record } = await train();
-    for (const { metrics } of record.steps) assert.deepEqual([metrics["mismatch"], metrics["mismatchShare"], metrics["kl"]], [0, 0, 0]);
+    for (const { metrics } of record.steps) {
+      assert.deepEqual([metrics["mismatch"], metrics["mismatchShare"], metrics["mismatchMax"], metrics["kl"]], [0, 0, 0, 0]);
+    }
   });
 
   test("repeats itself to the bit, and differs for another seed", async () => {
@@ -207,6 +209,35 @@ describe("trainPolicy, interrupted", () => {
     };
     await assert.rejects(train({ record, deps: { evaluate }, signal: controller.signal }), { name: "AbortError" });
     assert.equal(record.points.at(-1)!.nextStep, 3);
+  });
+});
+
+describe("trainPolicy, aborted while sampling", () => {
+  test("neither scores nor learns from what was cancelled", async () => {
+    const controller = new AbortController();
+    const record = aRecord();
+    const seen: string[] = [];
+    const score: ScoreRollout = async (request, signal) => {
+      seen.push(request.rollout.finish);
+      if (seen.length === 40) controller.abort(); // the eighth rollout of the second step
+      return exact(request, signal);
+    };
+    await assert.rejects(train({ record, deps: { score }, signal: controller.signal }), { name: "AbortError" });
+    assert.equal(seen.length, 40);
+    assert.equal(seen.includes("cancelled"), false);
+    assert.equal(record.steps.length, 1);
+  });
+
+  test("does not go on with a step whose last rollout came before the abort", async () => {
+    const controller = new AbortController();
+    const record = aRecord();
+    let numScored = 0;
+    const score: ScoreRollout = async (request, signal) => {
+      if (++numScored === 32) controller.abort();
+      return exact(request, signal);
+    };
+    await assert.rejects(train({ record, deps: { score }, signal: controller.signal }), { name: "AbortError" });
+    assert.equal(record.steps.length, 0);
   });
 });
 

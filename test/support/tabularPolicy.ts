@@ -1,5 +1,6 @@
 // A policy small enough for loop tests: one row of logits for each previous token. It samples, differentiates any `Loss` through the
-// graph, learns with AdamW and keeps checkpoints, so a loop cannot tell it from a transformer. Rollouts come back last first.
+// graph, learns with AdamW and keeps checkpoints, so a loop cannot tell it from a transformer. Rollouts come back last first;
+// after an abort they come back cancelled.
 // On request some of its gradients are hit by a fault, as memory that flips a bit would do it.
 
 import { readFileSync } from "node:fs";
@@ -47,8 +48,8 @@ export class TabularPolicy implements PolicyBackend {
     const version = digestBytes(this.parameters);
     for (const request of requests.toReversed()) {
       await setImmediate(); // other work gets its turn, as it would beside a real engine
-      signal?.throwIfAborted();
-      yield this.#respond(request, version);
+      const rollout = this.#respond(request, version);
+      yield signal?.aborted ? { ...rollout, finish: "cancelled" } : rollout;
     }
   }
 

@@ -108,6 +108,19 @@ export function sum(x: Tensor, { axes, keepDims = false }: { axes?: readonly num
   return front.length === 0 ? x : apply1(sumOp, [x], { axes: front, keepDims });
 }
 
+const largestOp: OpDef<Record<string, never>> = {
+  name: "largest",
+  infer: () => [{ shape: [], dtype: "float32" }],
+  onnx: ({ emit, inputNames, outputNames }) => {
+    emit("ReduceMax", { inputs: [inputNames[0]!], outputs: outputNames, attributes: { keepdims: { int: 0 } } });
+  },
+};
+
+/** The largest element, as a scalar; minus infinity when there is none. Carries no gradient: it is for watching. */
+export function largest(x: Tensor): Tensor {
+  return apply1(largestOp, [x], {});
+}
+
 const unsqueezeOp: OpDef<{ readonly axes: readonly number[] }> = {
   name: "unsqueeze",
   infer: ([x], { axes }) => {

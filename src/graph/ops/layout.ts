@@ -4,6 +4,7 @@ import { type Dim, formatShape, mulDims, normalAxis, type Shape, sizeOf } from "
 import { apply, apply1, type OpDef, type Tensor } from "../tensor.ts";
 import { sum, unsqueeze } from "./broadcast.ts";
 import { mul } from "./elementwise.ts";
+import { matmul } from "./product.ts";
 
 const reshapeOp: OpDef<{ readonly shape: Shape }> = {
   name: "reshape",
@@ -138,7 +139,13 @@ export function concatRows(parts: readonly Tensor[], { counts, rows }: { counts:
   return apply1(concatOp, [...parts, counts], { axis: 0, rows });
 }
 
-const gatherOp: OpDef<{ readonly adjoint: "inverse" | "oneHot" }> = {
+/** How the gradient of a gather finds its way back. */
+type Adjoint = "sum" | "inverse" | "distinct";
+
+/** Up to this many rows, adding up by index is a product with a one-hot matrix, which runs on all threads. */
+const maxOneHotRows = 512;
+
+const gatherOp: OpDef<{ readonly adjoint: Adjoint }> = {
   name: "gatherRows",
   infer: ([x, index], _attributes, fail) => {
     if (!isIndex(index!)) fail("indices must be integers");
@@ -148,10 +155,13 @@ const gatherOp: OpDef<{ readonly adjoint: "inverse" | "oneHot" }> = {
     emit("Gather", { inputs: [inputNames[0]!, inputNames[1]!], outputs: outputNames, attributes: { axis: { int: 0 } } });
   },
   vjp: ({ inputs, grads, attributes }) => {
-    const [x, index, inverse] = inputs;
-    const rows = reshape(grads[0]!, [sizeOf(index!.shape), ...x!.shape.slice(1)]);
-    if (attributes.adjoint === "oneHot")
-      return [scatterAddRows(rows, { index: reshape(index!, [sizeOf(index!.shape)]), like: x! }), undefined];
+    const [x, index, inverse] = inputs as [Tensor, Tensor, Tensor | undefined];
+    const numRows = sizeOf(index.shape);
+    const rows = reshape(grads[0]!, [numRows, ...x.shape.slice(1)]);
+    if (attributes.adjoint !== "inverse") {
+      const at = { index: reshape(index, [numRows]), like: x };
+      return [attributes.adjoint === "sum" ? scatterAddRows(rows, at) : scatterRows(rows, at), undefined];
+    }
     const copies = gatherRows(rows, inverse!);
     return [inverse!.shape.length === 1 ? copies : sum(copies, { axes: [1] }), undefined, undefined];
   },
@@ -164,30 +174,52 @@ const gatherOp: OpDef<{ readonly adjoint: "inverse" | "oneHot" }> = {
  * [rows] or [rows, copies]; the gradient is then a gather too. Positions that `inverse` leaves out must have a zero gradient.
  */
 export function gatherRows(x: Tensor, index: Tensor, inverse?: Tensor): Tensor {
-  if (inverse === undefined) return apply1(gatherOp, [x, index], { adjoint: "oneHot" });
+  if (inverse === undefined) return apply1(gatherOp, [x, index], { adjoint: "sum" });
   return apply1(gatherOp, [x, index, inverse], { adjoint: "inverse" });
 }
 
-const scatterAddOp: OpDef<Record<string, never>> = {
-  name: "scatterAddRows",
+/** Rows of `x` at `index`, which names no row twice. */
+export function gatherDistinctRows(x: Tensor, index: Tensor): Tensor {
+  return apply1(gatherOp, [x, index], { adjoint: "distinct" });
+}
+
+/** Zeros of the shape of `like`, with row i of `rows` added at row `index[i]`. */
+export function scatterAddRows(rows: Tensor, { index, like }: { index: Tensor; like: Tensor }): Tensor {
+  const [depth, ...tail] = like.shape;
+  if (typeof depth !== "number" || depth > maxOneHotRows) return apply1(scatterOp, [rows, index, like], { reduction: "add" });
+  const width = sizeOf(tail);
+  return reshape(matmul(oneHot(index, depth), reshape(rows, [index.shape[0]!, width]), { transA: true }), like.shape);
+}
+
+/** Zeros of the shape of `like`, with row i of `rows` at row `index[i]`; no row is named twice. */
+export function scatterRows(rows: Tensor, { index, like }: { index: Tensor; like: Tensor }): Tensor {
+  return apply1(scatterOp, [rows, index, like], { reduction: "none" });
+}
+
+const scatterOp: OpDef<{ readonly reduction: "add" | "none" }> = {
+  name: "scatterRows",
   infer: ([rows, index, like], _attributes, fail) => {
     if (index!.shape.length !== 1 || index!.shape[0] !== rows!.shape[0]) fail("there must be one index for each row");
     return [{ shape: like!.shape, dtype: "float32" }];
   },
-  onnx: ({ emit, int64, float32, inputNames, outputNames }) => {
-    const [shape] = emit("Shape", { inputs: [inputNames[2]!] });
+  onnx: ({ emit, int64, float32, attributes: { reduction }, inputNames, outputNames }) => {
+    const [rows, index, like] = inputNames as [string, string, string];
+    const [shape] = emit("Shape", { inputs: [like] });
     const [zeros] = emit("Expand", { inputs: [float32([0]), shape!] });
-    const [wide] = emit("Cast", { inputs: [inputNames[1]!], attributes: { to: { int: 7 } } });
+    const [wide] = emit("Cast", { inputs: [index], attributes: { to: { int: 7 } } });
     const [column] = emit("Unsqueeze", { inputs: [wide!, int64([1])] });
-    emit("ScatterND", { inputs: [zeros!, column!, inputNames[0]!], outputs: outputNames, attributes: { reduction: { string: "add" } } });
+    if (reduction === "none") {
+      emit("ScatterND", { inputs: [zeros!, column!, rows], outputs: outputNames });
+      return;
+    }
+    // ScatterND adds from several threads at once; ScatterElements adds in order.
+    const [rowsShape] = emit("Shape", { inputs: [rows] });
+    const [everywhere] = emit("Expand", { inputs: [column!, rowsShape!] });
+    const attributes = { axis: { int: 0 }, reduction: { string: "add" } };
+    emit("ScatterElements", { inputs: [zeros!, everywhere!, rows], outputs: outputNames, attributes });
   },
   vjp: ({ inputs, grads }) => [gatherRows(grads[0]!, inputs[1]!), undefined, undefined],
 };
-
-/** Zeros of the shape of `like`, with row i of `rows` added at row `index[i]`. */
-export function scatterAddRows(rows: Tensor, { index, like }: { index: Tensor; like: Tensor }): Tensor {
-  return apply1(scatterAddOp, [rows, index, like], {});
-}
 
 const oneHotOp: OpDef<{ readonly depth: number }> = {
   name: "oneHot",

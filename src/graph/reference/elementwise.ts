@@ -31,6 +31,10 @@ const sum: Kernel<{ readonly axes: readonly number[]; readonly keepDims: boolean
   return [{ shape: keepDims ? kept : kept.filter((_, axis) => !axes.includes(axis)), data }];
 };
 
+const largest: Kernel<None> = ({ inputs: [x] }) => [
+  { shape: [], data: Float64Array.of(x!.data.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)) },
+];
+
 const unsqueeze: Kernel<{ readonly axes: readonly number[] }> = ({ inputs: [x], attributes: { axes } }) => {
   const sizes = x!.shape.values();
   const shape = Array.from({ length: x!.shape.length + axes.length }, (_, axis) => (axes.includes(axis) ? 1 : sizes.next().value!));
@@ -56,6 +60,7 @@ export const elementwiseKernels = {
   filledLike,
   expandLike,
   sum,
+  largest,
   unsqueeze,
   cast,
   add: binary((a, b) => a + b),
