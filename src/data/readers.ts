@@ -56,7 +56,8 @@ export async function readDemonstrations(file: string, columns?: Columns): Promi
   return notEmpty(file, demonstrations);
 }
 
-function rowsOf(file: string, columns: Columns | undefined): AsyncIterable<Row> {
+/** The rows of a file as they are, each with its place; the extension decides how it is read. */
+export function rowsOf(file: string, columns?: Columns): AsyncIterable<Row> {
   const read = formats.get(extname(file).toLowerCase());
   if (read === undefined) {
     throw new DataError(
