@@ -58,14 +58,15 @@ export function scoreRollouts(
         if (!reader.signal.aborted) results.enqueue({ rollout, ...scored });
       };
       for await (const rollout of rollouts) {
-        if (stop.aborted) break;
+        stop.throwIfAborted();
         if (rollout.finish === "cancelled") continue;
         const scored = score(rollout);
         scored.catch(() => {}); // awaited below; until then a failure must not count as unhandled
         pending.push(scored);
       }
       await Promise.all(pending);
-      if (!reader.signal.aborted) results.close();
+      stop.throwIfAborted(); // sampling may end quietly when it is aborted; that is not all there was
+      results.close();
     },
     cancel: (reason) => reader.abort(reason),
   });

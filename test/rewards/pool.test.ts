@@ -33,7 +33,7 @@ const puppet = authorFile(
   `import { spawn } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { defineVerifier } from "whetstone/verifier";
+import { defineVerifier } from "whetstone";
 import { z } from "zod";
 
 const scored = (score: unknown, evidence: unknown = "fine") => ({ kind: "scored", score, evidence }) as never;

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+import { VerifierError } from "../../../src/base/errors.ts";
+import { RewardConfig } from "../../../src/rewards/config.ts";
+import { describeVerifier, locateVerifier, openVerifierPool } from "../../../src/rewards/verifiable/open.ts";
+import { childProcesses } from "../../support/processes.ts";
+import { tempFolder } from "../../support/tempFolder.ts";
+
+const mine = `import { z } from "zod";
+export const mine = { id: "mine", version: 2, checks: "correctness", reference: z.string(), verify: () => ({ kind: "scored", score: 0, evidence: "no" }) };
+`;
+
+describe("locateVerifier", () => {
+  test("takes a path from the folder, a URL, or an id of the table", (t) => {
+    const folder = tempFolder(t);
+    const file = join(folder, "mine.ts");
+    writeFileSync(file, mine);
+    for (const use of ["mine.ts", "./mine.ts", file, pathToFileURL(file).href]) assert.equal(locateVerifier(use, folder), file);
+    assert.match(locateVerifier("thinking-format", folder), /src\/rewards\/verifiable\/thinkingFormat\.ts$/);
+  });
+
+  test("names what it looked for, or what there is", (t) => {
+    const folder = tempFolder(t);
+    const message = (use: string) => {
+      try {
+        return locateVerifier(use, folder);
+      } catch (error) {
+        assert.ok(error instanceof VerifierError);
+        return error.message;
+      }
+    };
+    assert.match(
+      message("numerc"),
+      /^verifier "numerc": not in the table; known: countdown, exact, numeric, thinking-format; or give the file/,
+    );
+    assert.equal(
+      message("./no.ts"),
+      `verifier "./no.ts": no such file, looked for "${join(folder, "no.ts")}"; give the path of a module that exports one verifier`,
+    );
+  });
+});
+
+describe("describeVerifier", () => {
+  test("says what a built-in verifier and an author's are", async (t) => {
+    const folder = tempFolder(t);
+    writeFileSync(join(folder, "mine.ts"), mine);
+    const { file: _, ...numeric } = await describeVerifier("numeric", folder);
+    assert.deepEqual(numeric, { id: "numeric", version: 1, checks: "correctness" });
+    assert.deepEqual(await describeVerifier("mine.ts", folder), {
+      file: join(folder, "mine.ts"),
+      id: "mine",
+      version: 2,
+      checks: "correctness",
+    });
+  });
+});
+
+describe("openVerifierPool", () => {
+  test("opens what a recipe asks for", async (t) => {
+    const folder = tempFolder(t);
+    writeFileSync(join(folder, "mine.ts"), mine);
+    const config = RewardConfig.parse({
+      verifiers: [{ use: "exact" }, { use: "mine.ts", deadlineMs: 50 }],
+      terms: [{ verifier: "mine", weight: 1 }],
+    });
+    await using pool = await openVerifierPool(config, folder);
+    assert.deepEqual(
+      [...pool.verifiers.values()].map(({ id, deadlineMs }) => [id, deadlineMs]),
+      [
+        ["exact", 2000],
+        ["mine", 50],
+      ],
+    );
+  });
+
+  test("leaves no process behind when a term names a verifier that is not there", async () => {
+    const config = RewardConfig.parse({ verifiers: [{ use: "exact" }], terms: [{ verifier: "numeric", weight: 1 }] });
+    await assert.rejects(openVerifierPool(config, "/"), /got "numeric"; known: task, exact/);
+    assert.deepEqual(childProcesses(), []);
+  });
+});
