@@ -12,6 +12,8 @@ export interface OnnxModel {
   readonly inputs: readonly { readonly name: string; readonly shape: Shape; readonly dtype: DType }[];
   readonly outputs: readonly { readonly name: string; readonly shape: Shape; readonly dtype: DType }[];
   readonly numNodes: number;
+  /** Up to so many threads the bits of the results do not depend on their number. */
+  readonly maxThreads: number;
 }
 
 /** Operator-set versions; 23 has RMSNormalization and Attention. */
@@ -53,6 +55,7 @@ class GraphWriter {
   /** Where a symbol's size can be read: an input's value name and axis. */
   private readonly symbolSources = new Map<string, { value: string; axis: number }>();
   private fresh = 0;
+  private maxThreads = Number.POSITIVE_INFINITY;
 
   addInput(tensor: Tensor, name: string): void {
     if (this.inputs.some((input) => input.name === name)) throw new GraphError(`toOnnx: input names must differ, got "${name}" twice`);
@@ -78,6 +81,9 @@ class GraphWriter {
       int64: (values, shape) => this.int64(values, shape),
       float32: (values, shape) => this.float32(values, shape),
       shapeOf: (shape) => this.shapeOf(shape),
+      limitThreads: (maxThreads) => {
+        this.maxThreads = Math.min(this.maxThreads, maxThreads);
+      },
     };
   }
 
@@ -101,7 +107,7 @@ class GraphWriter {
       messageField(7, graph),
       ...opsets.map(({ domain, version }) => messageField(8, [stringField(1, domain), varintField(2, version)])),
     ]);
-    return { bytes, inputs: this.inputs, outputs: infos, numNodes: this.nodes.length };
+    return { bytes, inputs: this.inputs, outputs: infos, numNodes: this.nodes.length, maxThreads: this.maxThreads };
   }
 
   private emit(opType: string, spec: OnnxNodeSpec): readonly string[] {

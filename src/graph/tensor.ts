@@ -65,6 +65,8 @@ export interface OnnxContext<A> {
   float32(values: readonly number[], shape?: readonly number[]): string;
   /** An int64 vector that holds `shape` at run time. */
   shapeOf(shape: Shape): string;
+  /** With more threads than this the bits of the result could depend on their number. */
+  limitThreads(maxThreads: number): void;
 }
 
 export interface OnnxNodeSpec {
@@ -97,14 +99,11 @@ export function scope<T>(name: string, build: () => T): T {
 
 /** Applies an op; the shape rule runs now. */
 export function apply<A>(op: OpDef<A>, inputs: readonly Tensor[], attributes: A): readonly Tensor[] {
-  const place = places.join(".");
-  const fail = (rule: string): never => {
-    const shapes = inputs.map((input) => formatShape(input.shape)).join(" x ");
-    throw new GraphError(`${op.name}: ${rule}, got ${shapes}${place === "" ? "" : ` at "${place}"`}`);
-  };
-  const types = op.infer(inputs, attributes, fail);
+  const types = op.infer(inputs, attributes, (rule) => {
+    throw shapeError(op.name, rule, inputs);
+  });
   const outputs: Tensor[] = [];
-  const node: Node = { id: nextId++, op, inputs, attributes, outputs, place };
+  const node: Node = { id: nextId++, op, inputs, attributes, outputs, place: places.join(".") };
   types.forEach((type, output) => {
     outputs.push({ ...type, node, output });
   });
@@ -114,6 +113,18 @@ export function apply<A>(op: OpDef<A>, inputs: readonly Tensor[], attributes: A)
 /** Applies an op with a single output. */
 export function apply1<A>(op: OpDef<A>, inputs: readonly Tensor[], attributes: A): Tensor {
   return apply(op, inputs, attributes)[0]!;
+}
+
+/** What is wrong with `inputs` of the op called `name`, with their shapes and the place. */
+export function shapeError(name: string, rule: string, inputs: readonly Tensor[]): GraphError {
+  const got = inputs.length === 0 ? "" : `, got ${inputs.map((input) => formatShape(input.shape)).join(" x ")}`;
+  return new GraphError(`${name}: ${rule}${got}${places.length === 0 ? "" : ` at "${places.join(".")}"`}`);
+}
+
+/** Part of the shape rule of ops that compute with numbers; integers and truth values must be cast first. */
+export function requireFloats(inputs: readonly Tensor[], fail: (rule: string) => never): void {
+  const other = inputs.find((input) => input.dtype !== "float32");
+  if (other !== undefined) fail(`operands must be float32, not ${other.dtype}`);
 }
 
 /** Every node that `outputs` depend on, inputs before users. */

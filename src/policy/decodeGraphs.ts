@@ -4,8 +4,8 @@
 //
 // Dimension key:  B sequences (one new token each), D width, H query heads, C key/value heads, G = H / C, K head width, S cached positions.
 
-import { attend, concat, input, reshape, rmsNorm, rotary, split } from "../graph/ops.ts";
 import { type OnnxModel, toOnnx } from "../graph/onnx.ts";
+import { attend, concat, input, reshape, rmsNorm, rotary, split } from "../graph/ops.ts";
 import { scope, type Tensor } from "../graph/tensor.ts";
 import type { PolicyConfig } from "./architecture.ts";
 import { embed, finishLayer, nextTokenLogProbs, projectHeads } from "./model.ts";

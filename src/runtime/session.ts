@@ -16,7 +16,7 @@ export interface NDArray {
 }
 
 export interface SessionOptions {
-  /** Threads inside one operator. The bits of the result do not depend on it. */
+  /** Threads inside one operator, fewer where the graph says that more would change bits. */
   readonly numThreads: number;
   /** Path prefix of a profile that the engine writes when the session is released. */
   readonly profilePrefix?: string;
@@ -37,7 +37,7 @@ export async function compile(model: OnnxModel, { numThreads, profilePrefix }: S
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "disabled",
-    intraOpNumThreads: numThreads,
+    intraOpNumThreads: Math.min(numThreads, model.maxThreads),
     interOpNumThreads: 1,
     executionMode: "sequential",
     logSeverityLevel: 3,

@@ -1,12 +1,13 @@
 // The embedded `PolicyBackend`: one parameter vector, trained and sampled by ONNX Runtime on a thread of its own. Everything that
-// needs text or files happens here, on the main thread.
+// needs text or files happens here, on the main thread, which does not load the engine.
 
-import { join } from "node:path";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 
 import { CheckpointError, ConfigError } from "../base/errors.ts";
 import { canonicalJson } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
+import { adamW } from "../optim/adamw.ts";
 import { type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
 import type { Loss, OptimSettings, PolicyBackend, SampleRequest, StepMetrics, TrainBatch } from "../policy/backend.ts";
 import { splitResponse } from "../policy/chat.ts";
@@ -16,7 +17,7 @@ import { openSafetensors, safetensorsChunks } from "../policy/safetensors.ts";
 import type { SampledResponse } from "../policy/sample.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
 import type { EngineConfig } from "./config.ts";
-import { Engine, type EngineState } from "./engine.ts";
+import type { EngineState } from "./engine.ts";
 import { EngineClient } from "./engineClient.ts";
 import { trainGraph } from "./trainGraph.ts";
 
@@ -56,7 +57,7 @@ export class EmbeddedBackend implements PolicyBackend {
     const { thinkOpenId, thinkCloseId, endOfTurnId } = this.tokenizer;
     this.engine = new EngineClient({
       options: { config, control: { thinkOpenId, thinkCloseId, endOfTurnId }, ...engine },
-      state: { parameters, optimizer: optimizer ?? Engine.freshOptimizer(config) },
+      state: { parameters, optimizer: optimizer ?? freshOptimizer(config) },
     });
   }
 
@@ -91,9 +92,11 @@ export class EmbeddedBackend implements PolicyBackend {
   async load(folder: string): Promise<void> {
     const { config, parameters, folder: found } = loadCheckpoint(folder);
     if (canonicalJson({ ...config }) !== canonicalJson({ ...this.config })) {
-      throw new CheckpointError(`checkpoint "${folder}": its config.json must describe the policy that is running; start a run from it instead`);
+      throw new CheckpointError(
+        `checkpoint "${folder}": its config.json must describe the policy that is running; start a run from it instead`,
+      );
     }
-    const optimizer = readOptimizer(found, config) ?? Engine.freshOptimizer(config);
+    const optimizer = readOptimizer(found, config) ?? freshOptimizer(config);
     this.version = undefined;
     await this.engine.call("loadState", { parameters, optimizer });
   }
@@ -128,7 +131,8 @@ export class EmbeddedBackend implements PolicyBackend {
       throw new ConfigError(`sample: ${rule} (request "${id}")`);
     };
     if (promptTokens.length === 0) fail("a prompt must have at least one token, got none");
-    if (promptTokens.length >= maxPositions) fail(`a prompt must leave room in the policy's ${maxPositions} positions, got ${promptTokens.length} tokens`);
+    if (promptTokens.length >= maxPositions)
+      fail(`a prompt must leave room in the policy's ${maxPositions} positions, got ${promptTokens.length} tokens`);
     const foreign = promptTokens.find((token) => token < 0 || token >= vocabSize);
     if (foreign !== undefined) fail(`tokens must be in 0..${vocabSize - 1}, got ${foreign}`);
     if (maxNewTokens < 1) fail(`maxNewTokens must be at least 1, got ${maxNewTokens}`);
@@ -149,6 +153,10 @@ function toRollout(response: SampledResponse, { version, tokenizer }: { version:
   };
 }
 
+function freshOptimizer(config: PolicyConfig): EngineState["optimizer"] {
+  return adamW.init(parameterLayout(config).total);
+}
+
 function* optimizerChunks({ numUpdates, meanOfGradient, meanOfSquare }: EngineState["optimizer"]): Generator<Uint8Array> {
   const shape = [meanOfGradient.length];
   yield* safetensorsChunks([
@@ -166,9 +174,12 @@ function readOptimizer(folder: string, config: PolicyConfig): EngineState["optim
   const { total } = parameterLayout(config);
   const read = (name: string, length: number): Float32Array => {
     const shape = file.tensors.get(name)?.shape;
-    if (shape === undefined) throw new CheckpointError(`"${path}": tensor "${name}" is missing; delete the file to start with a fresh optimizer`);
+    if (shape === undefined)
+      throw new CheckpointError(`"${path}": tensor "${name}" is missing; delete the file to start with a fresh optimizer`);
     if (shape.length !== 1 || shape[0] !== length) {
-      throw new CheckpointError(`"${path}": tensor "${name}" must have shape [${length}], got [${shape}]; delete the file to start with a fresh optimizer`);
+      throw new CheckpointError(
+        `"${path}": tensor "${name}" must have shape [${length}], got [${shape}]; delete the file to start with a fresh optimizer`,
+      );
     }
     return file.read(name);
   };

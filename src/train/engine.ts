@@ -53,10 +53,6 @@ export class Engine implements AsyncDisposable {
     this.makeViews();
   }
 
-  static freshOptimizer(config: PolicyConfig): AdamWState {
-    return adamW.init(parameterLayout(config).total);
-  }
-
   hasGraph(key: string): boolean {
     return this.graphs.has(key);
   }
@@ -102,7 +98,13 @@ export class Engine implements AsyncDisposable {
 
   async *sample(requests: readonly SampleRequest[], signal: AbortSignal): AsyncGenerator<SampledResponse> {
     const { config, control, maxSequences, numThreads } = this.options;
-    this.decoder ??= await createDecoder({ config, pieces: this.pieces, parameter: (name) => this.views.get(name)!, numThreads, maxSequences });
+    this.decoder ??= await createDecoder({
+      config,
+      pieces: this.pieces,
+      parameter: (name) => this.views.get(name)!,
+      numThreads,
+      maxSequences,
+    });
     const { maxPositions, vocabSize } = config;
     yield* sampleResponses(requests, { decoder: this.decoder, control, maxSequences, maxPositions, vocabSize }, signal);
   }

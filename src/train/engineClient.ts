@@ -24,7 +24,9 @@ export class EngineClient implements AsyncDisposable {
     this.worker = new Worker(file, { workerData: start });
     this.worker.on("message", (message: FromEngine) => this.receive(message));
     this.worker.on("error", (cause) => this.fail(new EngineError(`the engine's thread failed: ${(cause as Error).message}`, cause)));
-    this.worker.on("exit", (code) => this.fail(new EngineError(`the engine's thread ended with code ${code}; resume the run from its last checkpoint`)));
+    this.worker.on("exit", (code) =>
+      this.fail(new EngineError(`the engine's thread ended with code ${code}; resume the run from its last checkpoint`)),
+    );
   }
 
   call<Name extends CallName>(name: Name, argument: EngineCalls[Name]["in"]): Promise<EngineCalls[Name]["out"]> {
@@ -68,7 +70,10 @@ export class EngineClient implements AsyncDisposable {
     await this.worker.terminate();
   }
 
-  private start({ name, argument, item }: { name: CallName; argument: unknown; item: OpenCall["item"] }): { id: number; result: Promise<unknown> } {
+  private start({ name, argument, item }: { name: CallName; argument: unknown; item: OpenCall["item"] }): {
+    id: number;
+    result: Promise<unknown>;
+  } {
     const id = this.nextId++;
     const result = new Promise<unknown>((resolve, reject) => {
       if (this.failure !== undefined) reject(this.failure);

@@ -47,7 +47,8 @@ async function carryOut(call: Call, signal: AbortSignal): Promise<unknown> {
     case "discardGradient":
       return engine.discardGradient();
     case "sample":
-      for await (const item of engine.sample(call.argument, signal)) port.postMessage({ kind: "item", id: call.id, item } satisfies FromEngine);
+      for await (const item of engine.sample(call.argument, signal))
+        port.postMessage({ kind: "item", id: call.id, item } satisfies FromEngine);
       return undefined;
     case "copyState":
       return engine.copyState();

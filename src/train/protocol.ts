@@ -22,7 +22,14 @@ export interface EngineCalls {
 export type CallName = keyof EngineCalls;
 
 export type ToEngine =
-  | { readonly [Name in CallName]: { readonly kind: "call"; readonly id: number; readonly name: Name; readonly argument: EngineCalls[Name]["in"] } }[CallName]
+  | {
+      readonly [Name in CallName]: {
+        readonly kind: "call";
+        readonly id: number;
+        readonly name: Name;
+        readonly argument: EngineCalls[Name]["in"];
+      };
+    }[CallName]
   | { readonly kind: "cancel"; readonly id: number };
 
 export type FromEngine =

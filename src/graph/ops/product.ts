@@ -1,7 +1,7 @@
 // Matrix products, over the last two axes, batched over the others.
 
 import { broadcastShapes } from "../shape.ts";
-import { apply1, type OpDef, type Tensor } from "../tensor.ts";
+import { apply1, type OpDef, requireFloats, type Tensor } from "../tensor.ts";
 import { sumLike } from "./broadcast.ts";
 
 interface ProductAttributes {
@@ -13,6 +13,7 @@ interface ProductAttributes {
 const matmulOp: OpDef<ProductAttributes> = {
   name: "matmul",
   infer: ([a, b], { transA, transB }, fail) => {
+    requireFloats([a!, b!], fail);
     if (a!.shape.length < 2 || b!.shape.length < 2) fail("both sides must have at least two axes");
     const [rows, innerA] = transA ? [a!.shape.at(-1)!, a!.shape.at(-2)!] : [a!.shape.at(-2)!, a!.shape.at(-1)!];
     const [innerB, columns] = transB ? [b!.shape.at(-1)!, b!.shape.at(-2)!] : [b!.shape.at(-2)!, b!.shape.at(-1)!];
@@ -20,13 +21,19 @@ const matmulOp: OpDef<ProductAttributes> = {
     const batch = broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2)) ?? fail("leading axes do not broadcast");
     return [{ shape: [...batch, rows, columns], dtype: "float32" }];
   },
-  onnx: ({ emit, attributes: { transA, transB, alpha }, inputNames, outputNames }) => {
+  onnx: (context) => {
+    const { emit, attributes, inputs, inputNames, outputNames } = context;
+    const { transA, transB, alpha } = attributes;
     if (!transA && !transB && alpha === 1) {
-      emit("MatMul", { inputs: inputNames, outputs: outputNames });
+      const [K, N] = inputs[1]!.shape.slice(-2);
+      const isWeight = inputs[1]!.shape.length === 2 && typeof K === "number" && typeof N === "number";
+      if (isWeight && isCutUnevenly({ K, N })) emitInSlices(context, { K });
+      else emit("MatMul", { inputs: inputNames, outputs: outputNames });
+      if (isWeight && K > sliceDepth && N >= 2 * narrowPanel) context.limitThreads(Math.floor(N / narrowPanel));
       return;
     }
-    const attributes = { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } };
-    emit("FusedMatMul", { inputs: inputNames, outputs: outputNames, attributes, domain: "com.microsoft" });
+    const settings = { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } };
+    emit("FusedMatMul", { inputs: inputNames, outputs: outputNames, attributes: settings, domain: "com.microsoft" });
   },
   // C = s A B: dA = s dC B', dB = s A' dC; with A or B transposed the factors change places
   vjp: ({ inputs, grads, attributes: { transA, transB, alpha } }) => {
@@ -41,4 +48,32 @@ const matmulOp: OpDef<ProductAttributes> = {
 /** alpha op(a) op(b), where op transposes the last two axes if asked. Shapes [..., M, K] x [..., K, N] after transposition. */
 export function matmul(a: Tensor, b: Tensor, { transA = false, transB = false, alpha = 1 }: Partial<ProductAttributes> = {}): Tensor {
   return apply1(matmulOp, [a, b], { transA, transB, alpha });
+}
+
+// The engine adds up a product's K terms in slices: 128 terms where a thread has at least 65 columns, 256 from 33, 512 from 17, all up
+// to 1,024 below (MlasSgemmOperation in onnxruntime/core/mlas/lib/sgemm.cpp). With fewer rows than columns it deals columns out to
+// threads, so the number of rows decides the slices and with them the last bits. A product whose slices could change is written
+// as slices of 128 terms, which are never cut again, or limits the number of threads.
+
+const sliceDepth = 128;
+const narrowPanel = 65;
+
+/** Whether two threads could cut the sum over K at other places than one thread. */
+function isCutUnevenly({ K, N }: { K: number; N: number }): boolean {
+  if (N <= 16 || N >= 2 * narrowPanel) return false;
+  const depth = N >= narrowPanel ? 128 : N > 32 ? 256 : 512;
+  return K > depth;
+}
+
+/** a b as a sum over slices of K, added in order. */
+function emitInSlices({ emit, int64, inputNames, outputNames }: OnnxContext<ProductAttributes>, { K }: { K: number }): void {
+  const sizes = Array.from({ length: Math.ceil(K / sliceDepth) }, (_, i) => Math.min(sliceDepth, K - i * sliceDepth));
+  const cut = (name: string, axis: number): readonly string[] =>
+    emit("Split", { inputs: [name, int64(sizes)], numOutputs: sizes.length, attributes: { axis: { int: axis } } });
+  const rights = cut(inputNames[1]!, 0);
+  const products = cut(inputNames[0]!, -1).map((left, i) => emit("MatMul", { inputs: [left, rights[i]!] })[0]!);
+  products.reduce((total, product, i) => {
+    const outputs = i === products.length - 1 ? { outputs: outputNames } : {};
+    return emit("Add", { inputs: [total, product], ...outputs })[0]!;
+  });
 }
