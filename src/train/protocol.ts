@@ -7,16 +7,16 @@ import type { TrainGraph } from "./trainGraph.ts";
 
 /** The engine's verbs: their arguments and results. */
 export interface EngineCalls {
-  readonly addGraph: { readonly in: { readonly key: string; readonly graph: TrainGraph }; readonly out: void };
+  readonly addGraph: { readonly in: { readonly key: string; readonly graph: TrainGraph }; readonly out: undefined };
   readonly forwardBackward: { readonly in: { readonly key: string; readonly samples: readonly TrainSample[] }; readonly out: StepMetrics };
   readonly optimStep: { readonly in: OptimSettings; readonly out: StepMetrics };
-  readonly discardGradient: { readonly in: undefined; readonly out: void };
+  readonly discardGradient: { readonly in: undefined; readonly out: undefined };
   /** Responses come as items before the result. */
-  readonly sample: { readonly in: readonly SampleRequest[]; readonly out: void };
+  readonly sample: { readonly in: readonly SampleRequest[]; readonly out: undefined };
   readonly copyState: { readonly in: undefined; readonly out: EngineState };
-  readonly loadState: { readonly in: EngineState; readonly out: void };
+  readonly loadState: { readonly in: EngineState; readonly out: undefined };
   readonly digests: { readonly in: undefined; readonly out: { readonly parameters: string; readonly optimizer: string } };
-  readonly dispose: { readonly in: undefined; readonly out: void };
+  readonly dispose: { readonly in: undefined; readonly out: undefined };
 }
 
 export type CallName = keyof EngineCalls;

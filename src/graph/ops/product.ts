@@ -1,7 +1,7 @@
 // Matrix products, over the last two axes, batched over the others.
 
 import { broadcastShapes } from "../shape.ts";
-import { apply1, type OpDef, requireFloats, type Tensor } from "../tensor.ts";
+import { apply1, type OnnxContext, type OpDef, requireFloats, type Tensor } from "../tensor.ts";
 import { sumLike } from "./broadcast.ts";
 
 interface ProductAttributes {
