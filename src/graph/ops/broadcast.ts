@@ -1,7 +1,7 @@
 // Broadcasting and its adjoint, summing. Also the leaves of a graph: inputs and constants.
 
-import { formatShape, normalAxis, type Shape, sameDims } from "../shape.ts";
-import { apply1, type DType, type OpDef, type Tensor, type TensorType } from "../tensor.ts";
+import { broadcastShapes, formatShape, normalAxis, type Shape, sameDims } from "../shape.ts";
+import { apply1, type DType, type OpDef, requireFloats, shapeError, type Tensor, type TensorType } from "../tensor.ts";
 
 /** A value that is fed when the graph runs. */
 const inputOp: OpDef<{ readonly name: string; readonly type: TensorType }> = {
@@ -55,7 +55,12 @@ export function onesLike(x: Tensor): Tensor {
 
 const expandLikeOp: OpDef<Record<string, never>> = {
   name: "expandLike",
-  infer: ([, like]) => [{ shape: like!.shape, dtype: "float32" }],
+  infer: ([x, like], _attributes, fail) => {
+    requireFloats([x!], fail);
+    const shape = broadcastShapes(x!.shape, like!.shape);
+    if (shape === undefined || !sameDims(shape, like!.shape)) fail("the first shape must broadcast to the second");
+    return [{ shape: like!.shape, dtype: "float32" }];
+  },
   onnx: ({ emit, inputNames, outputNames }) => {
     const [shape] = emit("Shape", { inputs: [inputNames[1]!] });
     emit("Expand", { inputs: [inputNames[0]!, shape!], outputs: outputNames });
@@ -71,6 +76,10 @@ export function expandLike(x: Tensor, like: Tensor): Tensor {
 /** `x` summed over the axes along which `like` was broadcast: the adjoint of broadcasting. */
 export function sumLike(x: Tensor, like: Tensor): Tensor {
   if (sameDims(x.shape, like.shape)) return x;
+  const shape = broadcastShapes(x.shape, like.shape);
+  if (shape === undefined || !sameDims(shape, x.shape)) {
+    throw shapeError("sumLike", "the second shape must broadcast to the first", [x, like]);
+  }
   const missing = x.shape.length - like.shape.length;
   const leading = Array.from({ length: missing }, (_, i) => i);
   const repeated = like.shape.flatMap((dim, i) => (dim === 1 && x.shape[i + missing] !== 1 ? [i + missing] : []));
@@ -86,7 +95,9 @@ interface SumAttributes {
 const sumOp: OpDef<SumAttributes> = {
   name: "sum",
   infer: ([x], { axes, keepDims }, fail) => {
+    requireFloats([x!], fail);
     for (const axis of axes) if (normalAxis(axis, x!.shape.length) !== axis) fail(`axis ${axis} is out of range`);
+    if (new Set(axes).size !== axes.length) fail(`axes ${formatShape(axes)} must differ`);
     const shape = x!.shape.flatMap((dim, i) => (axes.includes(i) ? (keepDims ? [1] : []) : [dim]));
     return [{ shape, dtype: "float32" }];
   },
@@ -110,7 +121,10 @@ export function sum(x: Tensor, { axes, keepDims = false }: { axes?: readonly num
 
 const largestOp: OpDef<Record<string, never>> = {
   name: "largest",
-  infer: () => [{ shape: [], dtype: "float32" }],
+  infer: (inputs, _attributes, fail) => {
+    requireFloats(inputs, fail);
+    return [{ shape: [], dtype: "float32" }];
+  },
   onnx: ({ emit, inputNames, outputNames }) => {
     emit("ReduceMax", { inputs: [inputNames[0]!], outputs: outputNames, attributes: { keepdims: { int: 0 } } });
   },
@@ -123,7 +137,10 @@ export function largest(x: Tensor): Tensor {
 
 const unsqueezeOp: OpDef<{ readonly axes: readonly number[] }> = {
   name: "unsqueeze",
-  infer: ([x], { axes }) => {
+  infer: ([x], { axes }, fail) => {
+    const rank = x!.shape.length + axes.length;
+    const ascending = axes.every((axis, i) => normalAxis(axis, rank) === axis && (i === 0 || axes[i - 1]! < axis));
+    if (!ascending) fail(`axes ${formatShape(axes)} must be ascending positions of the result`);
     const dims = [...x!.shape];
     for (const axis of axes) dims.splice(axis, 0, 1);
     return [{ shape: dims, dtype: x!.dtype }];

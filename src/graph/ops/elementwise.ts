@@ -1,7 +1,16 @@
 // Ops that act on each element by itself. Binary ones broadcast as numpy does.
 
 import { broadcastShapes } from "../shape.ts";
-import { apply1, type DType, type OnnxAttribute, type OpDef, type Tensor, type VjpContext } from "../tensor.ts";
+import {
+  apply1,
+  type DType,
+  type OnnxAttribute,
+  type OpDef,
+  requireFloats,
+  type Tensor,
+  type TensorType,
+  type VjpContext,
+} from "../tensor.ts";
 import { constant, sumLike } from "./broadcast.ts";
 
 type None = Record<string, never>;
@@ -15,7 +24,10 @@ function unary<A>(
 ): OpDef<A> {
   return {
     name,
-    infer: ([x]) => [{ shape: x!.shape, dtype: "float32" }],
+    infer: (inputs, _attributes, fail) => {
+      requireFloats(inputs, fail);
+      return [{ shape: inputs[0]!.shape, dtype: "float32" }];
+    },
     onnx: ({ emit, inputNames, outputNames }) => {
       const { opType, ...rest } = onnx;
       emit(opType, { ...rest, inputs: inputNames, outputs: outputNames });
@@ -27,9 +39,7 @@ function unary<A>(
 function binary(name: string, opType: string, vjp: BinaryVjp): OpDef<None> {
   return {
     name,
-    infer: ([a, b], _attributes, fail) => [
-      { shape: broadcastShapes(a!.shape, b!.shape) ?? fail("shapes do not broadcast"), dtype: "float32" },
-    ],
+    infer: inferBroadcast,
     onnx: ({ emit, inputNames, outputNames }) => {
       emit(opType, { inputs: inputNames, outputs: outputNames });
     },
@@ -77,6 +87,7 @@ interface ClipAttributes {
 const clipOp: OpDef<ClipAttributes> = {
   name: "clip",
   infer: ([x], { low, high }, fail) => {
+    requireFloats([x!], fail);
     if (!(low <= high)) fail(`the lower bound must not exceed the upper, ${low} and ${high}`);
     return [{ shape: x!.shape, dtype: "float32" }];
   },
@@ -90,12 +101,15 @@ const clipOp: OpDef<ClipAttributes> = {
   },
 };
 
+function inferBroadcast([a, b]: readonly Tensor[], _attributes: None, fail: (rule: string) => never): readonly TensorType[] {
+  requireFloats([a!, b!], fail);
+  return [{ shape: broadcastShapes(a!.shape, b!.shape) ?? fail("shapes do not broadcast"), dtype: "float32" }];
+}
+
 function comparison(name: string, opType: string): OpDef<None> {
   return {
     name,
-    infer: ([a, b], _attributes, fail) => [
-      { shape: broadcastShapes(a!.shape, b!.shape) ?? fail("shapes do not broadcast"), dtype: "float32" },
-    ],
+    infer: inferBroadcast,
     onnx: ({ emit, inputNames, outputNames }) => {
       const [truth] = emit(opType, { inputs: inputNames });
       emit("Cast", { inputs: [truth!], outputs: outputNames, attributes: { to: { int: 1 } } });

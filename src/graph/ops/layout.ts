@@ -1,6 +1,6 @@
 // Ops that move elements without changing them: reshape, transpose, split, concat, and gathers.
 
-import { type Dim, formatShape, mulDims, normalAxis, type Shape, sizeOf } from "../shape.ts";
+import { type Dim, formatShape, mulDims, normalAxis, type Shape, sameDims, sizeOf } from "../shape.ts";
 import { apply, apply1, type OpDef, type Tensor } from "../tensor.ts";
 import { sum, unsqueeze } from "./broadcast.ts";
 import { mul } from "./elementwise.ts";
@@ -13,10 +13,12 @@ const reshapeOp: OpDef<{ readonly shape: Shape }> = {
     return [{ shape, dtype: x!.dtype }];
   },
   onnx: ({ emit, int64, shapeOf, attributes, inputNames, outputNames }) => {
-    // One symbolic dimension can be left to the engine as -1; more are computed from the inputs' shapes.
-    const symbolic = attributes.shape.filter((dim) => typeof dim === "string").length;
-    const target = symbolic <= 1 ? int64(attributes.shape.map((dim) => (typeof dim === "string" ? -1 : dim))) : shapeOf(attributes.shape);
-    emit("Reshape", { inputs: [inputNames[0]!, target], outputs: outputNames });
+    // One symbolic dimension can be left to the engine as -1; more are computed from the inputs' shapes. Beside -1, a size of 0 has
+    // no meaning; without it, 0 must be allowed, or it would stand for the size that x has there.
+    const { shape } = attributes;
+    const leaveOne = shape.filter((dim) => typeof dim === "string").length === 1 && !shape.includes(0);
+    const target = leaveOne ? int64(shape.map((dim) => (typeof dim === "string" ? -1 : dim))) : shapeOf(shape);
+    emit("Reshape", { inputs: [inputNames[0]!, target], outputs: outputNames, attributes: { allowzero: { int: leaveOne ? 0 : 1 } } });
   },
   vjp: ({ inputs, grads }) => [reshape(grads[0]!, inputs[0]!.shape)],
 };
@@ -84,7 +86,7 @@ export function split(x: Tensor, { axis, sizes }: { axis: number; sizes: readonl
  * Consecutive parts of the rows of `x`, `counts[i]` rows in part i; `symbols` name the parts' numbers of rows.
  * The counts must add up to the rows of `x`.
  */
-export function splitRows(x: Tensor, { counts, symbols }: { counts: Tensor; symbols: readonly string[] }): readonly Tensor[] {
+export function splitRows(x: Tensor, { counts, symbols }: { counts: Tensor; symbols: readonly Dim[] }): readonly Tensor[] {
   return apply(splitOp, [x, counts], { axis: 0, sizes: symbols });
 }
 
@@ -104,6 +106,8 @@ const concatOp: OpDef<ConcatAttributes> = {
       const differs = part.shape.length !== first.shape.length || part.shape.some((dim, i) => i !== axis && dim !== first.shape[i]);
       if (differs) fail(`parts must agree on every axis but ${axis}`);
     }
+    const types = new Set(parts.map((part) => part.dtype));
+    if (types.size > 1) fail(`parts must have one type, not ${[...types].join(", ")}`);
     if (rows !== undefined) return [{ shape: first.shape.with(axis, rows), dtype: first.dtype }];
     const sizes = parts.map((part) => part.shape[axis]!);
     if (sizes.some((size) => typeof size !== "number")) fail(`sizes along axis ${axis} must be numbers; use concatRows`);
@@ -125,7 +129,7 @@ const concatOp: OpDef<ConcatAttributes> = {
     if (attributes.rows === undefined)
       return split(grads[0]!, { axis: attributes.axis, sizes: inputs.map((part) => part.shape[attributes.axis] as number) });
     const counts = inputs.at(-1)!;
-    return [...splitRows(grads[0]!, { counts, symbols: inputs.slice(0, -1).map((part) => String(part.shape[0])) }), undefined];
+    return [...splitRows(grads[0]!, { counts, symbols: inputs.slice(0, -1).map((part) => part.shape[0]!) }), undefined];
   },
 };
 
@@ -200,19 +204,22 @@ const scatterOp: OpDef<{ readonly reduction: "add" | "none" }> = {
   name: "scatterRows",
   infer: ([rows, index, like], _attributes, fail) => {
     if (index!.shape.length !== 1 || index!.shape[0] !== rows!.shape[0]) fail("there must be one index for each row");
+    if (!sameDims(rows!.shape.slice(1), like!.shape.slice(1))) fail("rows must have the width of the table");
     return [{ shape: like!.shape, dtype: "float32" }];
   },
-  onnx: ({ emit, int64, float32, attributes: { reduction }, inputNames, outputNames }) => {
+  onnx: ({ emit, int64, float32, attributes: { reduction }, inputs, inputNames, outputNames }) => {
     const [rows, index, like] = inputNames as [string, string, string];
     const [shape] = emit("Shape", { inputs: [like] });
     const [zeros] = emit("Expand", { inputs: [float32([0]), shape!] });
     const [wide] = emit("Cast", { inputs: [index], attributes: { to: { int: 7 } } });
-    const [column] = emit("Unsqueeze", { inputs: [wide!, int64([1])] });
     if (reduction === "none") {
+      const [column] = emit("Unsqueeze", { inputs: [wide!, int64([1])] });
       emit("ScatterND", { inputs: [zeros!, column!, rows], outputs: outputNames });
       return;
     }
-    // ScatterND adds from several threads at once; ScatterElements adds in order.
+    // ScatterND adds from several threads at once; ScatterElements adds in order. It wants an index for each element.
+    const tail = inputs[0]!.shape.slice(1).map((_, axis) => axis + 1);
+    const [column] = tail.length === 0 ? [wide] : emit("Unsqueeze", { inputs: [wide!, int64(tail)] });
     const [rowsShape] = emit("Shape", { inputs: [rows] });
     const [everywhere] = emit("Expand", { inputs: [column!, rowsShape!] });
     const attributes = { axis: { int: 0 }, reduction: { string: "add" } };
@@ -223,7 +230,11 @@ const scatterOp: OpDef<{ readonly reduction: "add" | "none" }> = {
 
 const oneHotOp: OpDef<{ readonly depth: number }> = {
   name: "oneHot",
-  infer: ([index], { depth }) => [{ shape: [...index!.shape, depth], dtype: "float32" }],
+  infer: ([index], { depth }, fail) => {
+    if (!isIndex(index!)) fail("indices must be integers");
+    if (index!.shape.length === 0) fail("indices must have an axis");
+    return [{ shape: [...index!.shape, depth], dtype: "float32" }];
+  },
   onnx: ({ emit, int64, float32, attributes, inputNames, outputNames }) => {
     const [index] = emit("Cast", { inputs: [inputNames[0]!], attributes: { to: { int: 7 } } });
     const inputs = [index!, int64([attributes.depth], []), float32([0, 1], [2])];

@@ -1,6 +1,7 @@
 // Normalisations over the last axis: RMS norm, softmax, log-softmax; and rotary positions.
 
-import { apply, apply1, type OpDef, type Tensor } from "../tensor.ts";
+import { formatShape } from "../shape.ts";
+import { apply, apply1, type OpDef, shapeError, type Tensor } from "../tensor.ts";
 import { constant, sum, sumLike } from "./broadcast.ts";
 import { add, exp, mul, neg, sub } from "./elementwise.ts";
 
@@ -103,8 +104,7 @@ export function rotary(x: Tensor, { cos, sin, positions }: { cos: Tensor; sin: T
 
 /** log(sum(exp(x))) over the last axis, kept as an axis of size 1: the constant that log-softmax subtracts. */
 export function logSumExp(x: Tensor): Tensor {
-  const first = sum(mul(sub(x, logSoftmax(x)), constant(1 / (x.shape.at(-1) as number))), { axes: [-1], keepDims: true });
-  return first;
+  return sum(mul(sub(x, logSoftmax(x)), constant(1 / (x.shape.at(-1) as number))), { axes: [-1], keepDims: true });
 }
 
 /** Shannon entropy in nats of the distributions with these log-probabilities over the last axis. */
@@ -112,8 +112,11 @@ export function entropy(logProbs: Tensor): Tensor {
   return neg(sum(mul(exp(logProbs), logProbs), { axes: [-1] }));
 }
 
-/** Mean over `axes`. */
+/** Mean over `axes`, whose sizes must be numbers. */
 export function mean(x: Tensor, axes: readonly number[]): Tensor {
+  if (axes.some((axis) => typeof x.shape.at(axis) === "string")) {
+    throw shapeError("mean", `axes ${formatShape(axes)} must have a fixed size`, [x]);
+  }
   const count = axes.reduce<number>((product, axis) => product * Number(x.shape.at(axis)), 1);
   return mul(sum(x, { axes }), constant(1 / count));
 }

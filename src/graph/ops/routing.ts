@@ -28,7 +28,10 @@ const topKOp: OpDef<{ readonly k: number }> = {
   },
 };
 
-/** The k largest elements of the last axis, largest first, and their indices; of equal elements the one with the smaller index. */
+/**
+ * The k largest elements of the last axis, largest first, and their indices; of equal elements the one with the smaller index.
+ * There must be at least one row: the engine ends the process when there is none.
+ */
 export function topK(x: Tensor, k: number): { readonly values: Tensor; readonly indices: Tensor } {
   const [values, indices] = apply(topKOp, [x], { k });
   return { values: values!, indices: indices! };

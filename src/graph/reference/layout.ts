@@ -54,7 +54,8 @@ const gatherParts: Kernel<None> = (context) => {
 const scatterRows: Kernel<{ readonly reduction: "add" | "none" }> = ({ inputs: [rows, index, like], attributes: { reduction }, fail }) => {
   const data = new Float64Array(like!.data.length);
   const width = numElements(like!.shape.slice(1));
-  if (reduction === "none" && new Set(index!.data).size !== index!.data.length) fail(`no row may be named twice in ${index!.data.join(", ")}`);
+  if (reduction === "none" && new Set(index!.data).size !== index!.data.length)
+    fail(`no row may be named twice in ${index!.data.join(", ")}`);
   index!.data.forEach((target, row) => {
     checkIndex(target, like!.shape[0]!, fail);
     for (let i = 0; i < width; i++) data[target * width + i]! += rows!.data[row * width + i]!;
