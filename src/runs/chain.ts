@@ -37,11 +37,14 @@ export function nextHash(previous: string, { config, stage, step, digests }: Cha
   return digestJson({ previous, config, stage, step, digests });
 }
 
-/** Digest of the parts of a resolved recipe that can alter a step: not its name, how it is measured and saved, nor by how many workers. */
+/** Digest of the parts of a resolved recipe that can alter a step: not its name, how it is measured and saved, nor on how many threads. */
 export function recipeDigest(recipe: { readonly [key: string]: Json }): string {
-  const { name: _name, eval: _eval, checkpoints: _checkpoints, rewards, ...deciding } = recipe;
-  const { numWorkers: _numWorkers, ...scoring } = { ...(rewards as { readonly [key: string]: Json }) };
-  return digestJson({ ...deciding, rewards: scoring });
+  const { name: _name, eval: _eval, checkpoints: _checkpoints, rewards, engine, ...deciding } = recipe;
+  return digestJson({ ...deciding, rewards: without(rewards, ["numWorkers"]), engine: without(engine, ["numThreads", "maxSequences"]) });
+}
+
+function without(section: Json | undefined, keys: readonly string[]): Json {
+  return Object.fromEntries(Object.entries({ ...(section as { readonly [key: string]: Json }) }).filter(([key]) => !keys.includes(key)));
 }
 
 /** What differs between two fingerprints, one line each: `node: 24.21.0 recorded, 24.22.0 here`. */

@@ -1,4 +1,5 @@
-// What decides a run's bits on this machine: recipe, the files it names, code, Node, ONNX Runtime, CPU.
+// What decides a run's bits on this machine: recipe, the files it names, code, Node, ONNX Runtime, CPU. Two machines with equal
+// fingerprints are taken to give equal hashes.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// The three ways to come by a run to work on: make a new one, go on with one, fork one.
+// The three ways to come by a run to work on: make a new one, go on with one, fork one. Each takes the run's lock before it
+// touches anything.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

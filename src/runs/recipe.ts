@@ -1,4 +1,5 @@
-// A recipe: the description of a run that a user writes, composed of each folder's own schema. Paths in it are relative to its file.
+// A recipe: the description of a run that a user writes, composed of each folder's own schema. Paths in it are relative to its
+// file. docs/recipe.md is generated from here: run scripts/recipe-docs.ts after any change.
 
 import { z } from "zod";
 
@@ -9,6 +10,7 @@ import { ModelConfig } from "../policy/config.ts";
 import { RewardConfig } from "../rewards/config.ts";
 import { RlConfig } from "../rl/config.ts";
 import { SftConfig } from "../sft/config.ts";
+import { EngineConfig } from "../train/config.ts";
 
 const Tokenizer = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -70,6 +72,7 @@ export const Recipe = z
     sft: SftConfig.exactOptional().describe("Supervised training on demonstrations. Absent: none."),
     rl: RlConfig.exactOptional().describe("Reinforcement learning from verdicts. Absent: none."),
     eval: EvalConfig.prefault({}).describe("Measurements on held-out tasks."),
+    engine: EngineConfig.prefault({}).describe("How the machine is used."),
     checkpoints: Checkpoints.prefault({}).describe("When the run is saved and what is kept."),
   })
   .superRefine(({ data, sft, rl, model }, context) => {

@@ -1,10 +1,12 @@
 // From a recipe file and `--set` options to a validated recipe. Every way this can fail is one ConfigError with the file in it.
+// A recipe is a module: loading it runs its author's code in this process.
 
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { ConfigError } from "../base/errors.ts";
+import { provideAuthorModules } from "../rewards/authorModules.ts";
 import { Recipe } from "./recipe.ts";
 import { issueMessages, nodeAt, ruleText, unknownKey } from "./recipeIssues.ts";
 import { hasKeys, type SchemaNode, schemaTree } from "./schemaKeys.ts";
@@ -88,6 +90,7 @@ async function importRecipe(path: string, shown: string): Promise<unknown> {
 }
 
 async function loadModule(path: string, shown: string): Promise<Record<string, unknown>> {
+  provideAuthorModules();
   try {
     return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   } catch (cause) {

@@ -1,4 +1,5 @@
-// docs/recipe.md as a function of the schemas: every key of a recipe with type, default, unit and meaning.
+// docs/recipe.md as a function of the schemas: every key of a recipe with type, default, unit and meaning. Written by
+// scripts/recipe-docs.ts.
 
 import type { Json } from "../base/json.ts";
 import { Recipe } from "./recipe.ts";

@@ -1,6 +1,7 @@
 // What runs write and others read: one class that owns the database connection of one runs folder. A step is recorded whole, with its
 // rollouts and verdicts, or not at all. Readers in other processes see each step the moment it is committed.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 
@@ -41,6 +42,21 @@ export interface NewEvent {
   readonly detail: string;
 }
 
+/** Whether there is a store to read in `folder`; opening one makes it. */
+export function storeExists(folder: string): boolean {
+  return existsSync(join(folder, databaseName));
+}
+
+/** The store of a folder that must have one. */
+export function openStore(folder: string, clock: Clock): RunStore {
+  if (storeExists(folder)) return new RunStore(folder, clock);
+  throw new RunError(
+    `run store "${folder}": must hold ${databaseName}, got no such file; start a run with whetstone train RECIPE.ts, or give another folder with --runs`,
+  );
+}
+
+const databaseName = "whetstone.sqlite";
+
 export class RunStore implements Disposable {
   readonly folder: string;
   readonly #database: DatabaseSync;
@@ -49,7 +65,7 @@ export class RunStore implements Disposable {
   /** `folder` is the runs folder, which holds the database and one folder for each run. */
   constructor(folder: string, clock: Clock) {
     this.folder = folder;
-    this.#database = openDatabase(join(folder, "whetstone.sqlite"));
+    this.#database = openDatabase(join(folder, databaseName));
     this.#clock = clock;
   }
 
@@ -149,6 +165,13 @@ export class RunStore implements Disposable {
     const row = this.#database
       .prepare("SELECT * FROM steps WHERE run_id = ? AND stage = ? AND step = ? AND superseded = 0")
       .get(runId, stage, step);
+    return row === undefined ? undefined : stepFromRow(row);
+  }
+
+  /** The newest step of a stage, or of the run. */
+  lastStep(runId: string, stage?: string): StepRow | undefined {
+    const select = "SELECT * FROM steps WHERE run_id = ? AND superseded = 0 AND stage = ifnull(?, stage) ORDER BY id DESC LIMIT 1";
+    const row = this.#database.prepare(select).get(runId, stage ?? null);
     return row === undefined ? undefined : stepFromRow(row);
   }
 

@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// Starts the command line: from src in the repository, from dist in the installed package. Plain JavaScript, so that an older Node
+// reads it and says what is needed.
+
+import { existsSync } from "node:fs";
+
+if (Number(process.versions.node.split(".")[0]) < 24) {
+  console.error(
+    "whetstone: needs Node 24 or newer, got " +
+      process.versions.node +
+      " (" +
+      process.execPath +
+      "); install it from https://nodejs.org" +
+      ", or in a clone of the repository use npx whetstone after npm ci, which brings its own",
+  );
+  process.exit(2);
+}
+
+const source = new URL("../src/cli/main.ts", import.meta.url);
+const entry = existsSync(source) ? source : new URL("../dist/src/cli/main.js", import.meta.url);
+void import(entry.href).then(({ main }) => main(process.argv.slice(2)));

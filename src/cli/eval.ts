@@ -1,0 +1,83 @@
+// `whetstone eval CHECKPOINT`: how many held-out tasks a checkpoint answers right.
+
+import type { Command } from "commander";
+
+import { systemClock } from "../base/clock.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { Accuracy } from "../eval/accuracy.ts";
+import {
+  type Examination,
+  evaluateCheckpoint,
+  examinationOfFile,
+  examinationOfRecipe,
+  recipeOfCheckpoint,
+} from "../runs/evaluateCheckpoint.ts";
+import { loadRecipe } from "../runs/recipeFile.ts";
+import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
+import { collect, decimal, wholeNumber } from "./options.ts";
+import { print, printError, printJson, shortNumber, table } from "./output.ts";
+
+interface Options {
+  readonly recipe?: string;
+  readonly set: readonly string[];
+  readonly input?: string;
+  readonly verifier?: string;
+  readonly temperature?: number;
+  readonly maxTokens?: number;
+  readonly json?: true;
+}
+
+export function addEval(whetstone: Command): void {
+  whetstone
+    .command("eval")
+    .description("measure a checkpoint on held-out tasks: of its run, of a recipe, or of a file")
+    .argument("<checkpoint>", "checkpoint folder")
+    .option("--recipe <file>", "measure on this recipe's held-out tasks (default: the recipe of the checkpoint's run)")
+    .option("--set <key=value>", "set one key of that recipe, such as eval.finalTasks=64", collect, [])
+    .option("--input <file>", "measure on the tasks of this file instead; needs --verifier")
+    .option("--verifier <use>", "id of a built-in verifier, or the file that exports one")
+    .option("--temperature <t>", "0 takes the most likely token", decimal)
+    .option("--max-tokens <count>", "longest response", wholeNumber)
+    .option("--json", "print JSON")
+    .action(evaluate);
+}
+
+async function evaluate(checkpoint: string, options: Options): Promise<void> {
+  const { temperature, maxTokens, json } = options;
+  const examination = {
+    ...(await findExamination(checkpoint, options)),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(maxTokens === undefined ? {} : { maxNewTokens: maxTokens }),
+  };
+  using interrupts = catchInterrupts(() => printError("stopping"));
+  try {
+    const results = await evaluateCheckpoint(checkpoint, examination, interrupts.stop);
+    if (json) printJson(results);
+    else print(Object.entries(results).map(resultText).join("\n"));
+  } catch (error) {
+    if (!interrupts.stop.aborted) throw error;
+    process.exitCode = interruptedExitCode;
+  }
+}
+
+async function findExamination(checkpoint: string, { recipe, set, input, verifier }: Options): Promise<Examination> {
+  if (input !== undefined) {
+    if (verifier === undefined) throw new ConfigError("eval: --input needs --verifier, an id or a file that exports one");
+    return examinationOfFile(input, { verifier, folder: process.cwd() });
+  }
+  if (recipe !== undefined) {
+    const loaded = await loadRecipe(recipe, set);
+    return examinationOfRecipe(loaded.recipe, loaded.folder);
+  }
+  const own = recipeOfCheckpoint(checkpoint, { clock: systemClock, overrides: set });
+  if (own !== undefined) return examinationOfRecipe(own.recipe, own.folder);
+  throw new ConfigError(
+    `eval: "${checkpoint}" lies in no run, so that its held-out tasks are not known; give --recipe, or --input and --verifier`,
+  );
+}
+
+function resultText([name, { accuracy, byFamily, tasks, unscorable, meanResponseTokens }]: [string, Accuracy]): string {
+  const rows = Object.entries(byFamily).map(([family, share]) => [`  ${family}`, shortNumber(share)]);
+  const left = unscorable === 0 ? "" : `, ${unscorable} could not be scored`;
+  return `${name}: accuracy ${shortNumber(accuracy)} on ${tasks} tasks${left}, ${shortNumber(meanResponseTokens)} tokens a response\n${table(rows)}`;
+}

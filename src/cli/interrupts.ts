@@ -1,0 +1,38 @@
+// Ctrl-C as two signals: the first asks for the step to be finished and saved, the second ends the process at once. That is safe:
+// whatever moment it falls in, a run goes on from its last checkpoint.
+
+import { printError } from "./output.ts";
+
+export interface Interrupts extends Disposable {
+  /** Finish the step, save, end. */
+  readonly stop: AbortSignal;
+  /** End now. */
+  readonly signal: AbortSignal;
+}
+
+export const interruptedExitCode = 130;
+
+/** Listens until disposed. `onStop` says what is going to happen. */
+export function catchInterrupts(onStop: () => void): Interrupts {
+  const stop = new AbortController();
+  const now = new AbortController();
+  const interrupt = (): void => {
+    if (!stop.signal.aborted) {
+      onStop();
+      stop.abort();
+      return;
+    }
+    printError("stopped at once");
+    now.abort();
+    process.exit(interruptedExitCode);
+  };
+  const names = ["SIGINT", "SIGTERM"] as const;
+  for (const name of names) process.on(name, interrupt);
+  return {
+    stop: stop.signal,
+    signal: now.signal,
+    [Symbol.dispose]: () => {
+      for (const name of names) process.off(name, interrupt);
+    },
+  };
+}

@@ -1,0 +1,36 @@
+// Options that several commands share, and how their texts become values. A text that does not fit is a usage error, exit code 2.
+
+import { InvalidArgumentError } from "commander";
+
+export const runsFolder = ["--runs <folder>", "folder that holds the runs and their database", "runs"] as const;
+
+/** For options that may be given several times. */
+export function collect(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`It must be a whole number, got "${text}".`);
+  return Number(text);
+}
+
+export function decimal(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError(`It must be a number, got "${text}".`);
+  return value;
+}
+
+/** "1,2,3" */
+export function tokenList(text: string): Int32Array {
+  if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError(`It must be token ids with commas between them, got "${text}".`);
+  return Int32Array.from(text.split(","), Number);
+}
+
+/** "rl", "12", "rl:12" or "sft:0" */
+export function stepReference(text: string): { stage?: string; step?: number } {
+  const found = /^(?:(sft|rl)(?::(\d+))?|(\d+))$/.exec(text);
+  if (found === null) throw new InvalidArgumentError(`It must be a stage, a step or both, such as rl, 12 or rl:12, got "${text}".`);
+  const [, stage, ofStage, alone] = found;
+  const step = ofStage ?? alone;
+  return { ...(stage === undefined ? {} : { stage }), ...(step === undefined ? {} : { step: Number(step) }) };
+}

@@ -1,0 +1,62 @@
+// What commands print: plain text for people on standard output, one JSON value where a program reads. Progress and errors go to
+// standard error, so that output can be piped.
+
+import type { Json } from "../base/json.ts";
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Indented for a whole answer. */
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, writable, 2));
+}
+
+/** One line for each of many values, so that a reader need not wait for the last. */
+export function printJsonLine(value: unknown): void {
+  print(JSON.stringify(value, writable));
+}
+
+export function printError(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(cell.length, most[i] ?? 0)), []);
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** A number as people read it: three digits that matter. */
+export function shortNumber(value: number): string {
+  if (!Number.isFinite(value) || Number.isInteger(value)) return value.toLocaleString("en-US");
+  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(3)));
+}
+
+/** "2 h 05 min", "3 min 12 s", "8 s". */
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  if (hours > 0) return `${hours} h ${String(minutes).padStart(2, "0")} min`;
+  return minutes > 0 ? `${minutes} min ${String(seconds % 60).padStart(2, "0")} s` : `${seconds} s`;
+}
+
+/** "2026-11-23 19:40", in UTC, so that it means the same to everybody. */
+export function timestamp(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace("T", " ");
+}
+
+/** Typed arrays as lists; numbers that JSON lacks as their names, which `null` would hide. */
+function writable(_key: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+  return ArrayBuffer.isView(value) && !(value instanceof DataView)
+    ? Array.from(value as unknown as ArrayLike<number>, (item) => writable("", item) as Json)
+    : value;
+}

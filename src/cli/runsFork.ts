@@ -1,0 +1,64 @@
+// `whetstone runs fork RUN`: a new run from another one's checkpoint, with the same recipe or with changes to it.
+
+import { dirname, join } from "node:path";
+
+import type { Command } from "commander";
+
+import { systemClock } from "../base/clock.ts";
+import { RunError } from "../base/errors.ts";
+import { type Checkpoint, checkpointName, listCheckpoints } from "../runs/checkpoints.ts";
+import { fingerprintHere } from "../runs/fingerprint.ts";
+import { asJson, forkRun } from "../runs/openRun.ts";
+import { prepare } from "../runs/prepare.ts";
+import { parseRecipe } from "../runs/recipeFile.ts";
+import { stages } from "../runs/run.ts";
+import { openStore } from "../runs/store.ts";
+import { collect, runsFolder, stepReference } from "./options.ts";
+import { print, printJson } from "./output.ts";
+import { superviseRun } from "./superviseRun.ts";
+
+interface Options {
+  readonly runs: string;
+  readonly from?: { readonly stage?: string; readonly step?: number };
+  readonly set: readonly string[];
+  readonly start: boolean;
+  readonly json?: true;
+}
+
+export function addFork(runs: Command): void {
+  runs
+    .command("fork")
+    .description("start a new run from a checkpoint of another")
+    .argument("<run>", "id of the run to fork")
+    .option(...runsFolder)
+    .option("--from <step>", "steps done, such as 40 or rl:40; there must be a checkpoint (default: the newest)", stepReference)
+    .option("--set <key=value>", "set one key of the recipe; may be given several times", collect, [])
+    .option("--no-start", "only make the run; runs resume starts it")
+    .option("--json", "print the result as JSON")
+    .action(fork);
+}
+
+async function fork(id: string, { runs, from, set, start, json }: Options): Promise<void> {
+  using store = openStore(runs, systemClock);
+  const row = store.run(id);
+  const checkpoint = findCheckpoint(id, { folder: join(runs, id), from });
+  const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}`, overrides: set });
+  const prepared = await prepare(recipe, dirname(row.recipeFile));
+  const place = { store, clock: systemClock, fingerprint: fingerprintHere(asJson(recipe), prepared.inputs) };
+  using run = await forkRun({ parent: id, checkpoint, recipe, recipeFile: row.recipeFile }, place);
+  if (start) return await superviseRun(run, { prepared, json: json === true });
+  if (json) printJson({ run: run.id, folder: run.folder, hash: run.hash });
+  else print(`run ${run.id} forked from ${checkpointName(checkpoint.trainer)} of ${id}; start it with: whetstone runs resume ${run.id}`);
+}
+
+function findCheckpoint(id: string, { folder, from }: { folder: string; from: Options["from"] }): Checkpoint {
+  const all = listCheckpoints(folder, stages);
+  const found = all.findLast(
+    ({ trainer }) =>
+      (from?.stage === undefined || trainer.stage === from.stage) && (from?.step === undefined || trainer.nextStep === from.step),
+  );
+  if (found !== undefined) return found;
+  const names = all.map(({ trainer }) => `${trainer.stage}:${trainer.nextStep}`).join(", ") || "none";
+  const wanted = from === undefined ? "any" : [from.stage, from.step].filter((part) => part !== undefined).join(":");
+  throw new RunError(`run ${id}: a fork starts from a checkpoint, got ${wanted}; there are: ${names}`);
+}

@@ -1,0 +1,42 @@
+// `whetstone runs resume RUN`: goes on from the newest checkpoint, to the same hashes as if nothing had happened.
+
+import { dirname } from "node:path";
+
+import type { Command } from "commander";
+
+import { systemClock } from "../base/clock.ts";
+import { fingerprintHere } from "../runs/fingerprint.ts";
+import { asJson, resumeRun } from "../runs/openRun.ts";
+import { prepare } from "../runs/prepare.ts";
+import { parseRecipe } from "../runs/recipeFile.ts";
+import { openStore } from "../runs/store.ts";
+import { runsFolder } from "./options.ts";
+import { superviseRun } from "./superviseRun.ts";
+
+interface Options {
+  readonly runs: string;
+  readonly allowDifferentMachine?: true;
+  readonly json?: true;
+}
+
+export function addResume(runs: Command): void {
+  runs
+    .command("resume")
+    .description("go on with a run that was stopped or killed")
+    .argument("<run>", "id of the run")
+    .option(...runsFolder)
+    .option("--allow-different-machine", "go on where code, Node, ONNX Runtime or CPU differ: a new hash chain from the last checkpoint")
+    .option("--json", "print the result as JSON")
+    .action(resume);
+}
+
+async function resume(id: string, { runs, allowDifferentMachine, json }: Options): Promise<void> {
+  using store = openStore(runs, systemClock);
+  const row = store.run(id);
+  const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}` });
+  const prepared = await prepare(recipe, dirname(row.recipeFile));
+  const fingerprint = fingerprintHere(asJson(recipe), prepared.inputs);
+  const asked = { id, recipe, allowDifferentMachine: allowDifferentMachine === true };
+  using run = resumeRun(asked, { store, clock: systemClock, fingerprint });
+  await superviseRun(run, { prepared, json: json === true });
+}

@@ -1,0 +1,88 @@
+// `whetstone runs rollouts RUN`: stored rollouts as transcripts. What the policy was asked, what it thought and answered, what the
+// verifiers said, what it earned.
+
+import type { Command } from "commander";
+
+import { systemClock } from "../base/clock.ts";
+import type { Verdict } from "../data/verdict.ts";
+import type { FoundRollout, RolloutFilter } from "../runs/rows.ts";
+import { openStore } from "../runs/store.ts";
+import { decimal, runsFolder, stepReference, wholeNumber } from "./options.ts";
+import { print, printError, printJsonLine, shortNumber } from "./output.ts";
+
+interface Options {
+  readonly runs: string;
+  readonly step?: { readonly stage?: string; readonly step?: number };
+  readonly family?: string;
+  readonly minReward?: number;
+  readonly maxReward?: number;
+  readonly unscorable?: true;
+  readonly limit: number;
+  readonly json?: true;
+}
+
+export function addRollouts(runs: Command): void {
+  runs
+    .command("rollouts")
+    .description("read stored rollouts as transcripts")
+    .argument("<run>", "id of the run")
+    .option(...runsFolder)
+    .option("--step <step>", "only of this step, such as 12 or rl:12", stepReference)
+    .option("--family <family>", "only of tasks of this family")
+    .option("--min-reward <reward>", "only with at least this reward", decimal)
+    .option("--max-reward <reward>", "only with at most this reward", decimal)
+    .option("--unscorable", "only those that could not be scored")
+    .option("--limit <count>", "at most so many", wholeNumber, 20)
+    .option("--json", "print one JSON object a line, with tokens and log-probabilities")
+    .action(printRollouts);
+}
+
+function printRollouts(id: string, { runs, step, json, ...filter }: Options): void {
+  using store = openStore(runs, systemClock);
+  store.run(id);
+  const wanted: RolloutFilter = { ...filter, ...step };
+  const found = store.rollouts(id, wanted);
+  for (const rollout of found) {
+    if (json) printJsonLine(rollout);
+    else print(transcript(rollout));
+  }
+  if (found.length === 0) printError(`run ${id}: no rollout fits; whetstone runs show ${id} tells what was recorded`);
+  else if (!json && found.length === filter.limit) printError(`the first ${filter.limit}; --limit shows more`);
+}
+
+/** One rollout to read from top to bottom. */
+function transcript(found: FoundRollout): string {
+  const { stage, step, task, rollout, verdicts, verifierVersions, reward, advantage } = found;
+  const earned = reward === undefined ? "could not be scored" : `reward ${shortNumber(reward)}`;
+  const credit = advantage === undefined ? "not learned from" : `advantage ${shortNumber(advantage)}`;
+  const parts = [
+    `-- ${stage} step ${step}, rollout ${rollout.id}, ${task.family} ${task.id}: ${earned}, ${credit}`,
+    ...task.messages.map(({ role, content }) => labelled(role, content)),
+    ...thinkingPart(found),
+    labelled(
+      "answer",
+      rollout.finish === "stop" ? rollout.answerText : `${rollout.answerText} [${rollout.finish} after ${rollout.tokens.length} tokens]`,
+    ),
+    ...Object.entries(verdicts).map(([verifier, verdict]) =>
+      labelled(`${verifier} (version ${verifierVersions[verifier]})`, verdictText(verdict)),
+    ),
+  ];
+  return `${parts.join("\n")}\n`;
+}
+
+function thinkingPart({ rollout: { thinking, thinkingText } }: FoundRollout): string[] {
+  if (thinkingText === "" && thinking.closedBy === "none") return [];
+  const closed = { policy: "", budget: ` [closed by the budget of ${thinking.budget}]`, none: " [never closed]" }[thinking.closedBy];
+  return [labelled("thinking", `${thinkingText}${closed}`)];
+}
+
+function verdictText(verdict: Verdict): string {
+  if (verdict.kind === "unscorable") return `could not tell: ${verdict.failure}, ${verdict.reason}`;
+  const components = Object.entries(verdict.components ?? {}).map(([name, value]) => `${name} ${shortNumber(value)}`);
+  return [`${shortNumber(verdict.score)}, ${verdict.evidence}`, ...components].join("; ");
+}
+
+/** Further lines of a text are indented, so that labels stand out. */
+function labelled(label: string, text: string): string {
+  return `${label}: ${text.replaceAll("\n", "\n    ")}`;
+}

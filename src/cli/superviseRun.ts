@@ -1,0 +1,29 @@
+// What `train`, `resume` and `fork` share: a run with progress on standard error, Ctrl-C, and words on how to go on.
+
+import { systemClock } from "../base/clock.ts";
+import { executeRun } from "../runs/execute.ts";
+import type { Preparation } from "../runs/prepare.ts";
+import type { Run } from "../runs/run.ts";
+import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
+import { print, printError, printJson } from "./output.ts";
+import { progressObserver } from "./progress.ts";
+
+export async function superviseRun(run: Run, { prepared, json }: { prepared: Preparation; json: boolean }): Promise<void> {
+  const goOn = `whetstone runs resume ${run.id}${run.store.folder === "runs" ? "" : ` --runs ${run.store.folder}`}`;
+  const progress = progressObserver(process.stderr, systemClock);
+  using interrupts = catchInterrupts(() => progress.note("finishing the step and saving; Ctrl-C again stops at once"));
+  progress.note(`run ${run.id} in ${run.folder}`);
+  const deps = { prepared, observer: progress, clock: systemClock, stop: interrupts.stop };
+  try {
+    const outcome = await executeRun(run, deps, interrupts.signal);
+    progress.done();
+    if (outcome.kind === "stopped") {
+      printError(`stopped and saved; go on with: ${goOn}`);
+      process.exitCode = interruptedExitCode;
+    } else if (json) printJson({ run: run.id, folder: run.folder, hash: run.hash, report: outcome.report });
+    else print(`run ${run.id} finished, hash ${run.hash}\n${JSON.stringify(outcome.report, null, 2)}`);
+  } catch (error) {
+    progress.done();
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+// The accuracy of a checkpoint, outside of any run: on the held-out tasks of a recipe, or on the tasks of a file.
+
+import { dirname, join, resolve } from "node:path";
+
+import type { Clock } from "../base/clock.ts";
+import { readTasks } from "../data/readers.ts";
+import type { Task } from "../data/task.ts";
+import { type Accuracy, measureAccuracy } from "../eval/accuracy.ts";
+import { encodePrompt } from "../policy/chat.ts";
+import { RewardConfig } from "../rewards/config.ts";
+import { scoreRollout } from "../rewards/score.ts";
+import { openVerifierPool } from "../rewards/verifiable/open.ts";
+import { backendFromCheckpoint } from "../train/backend.ts";
+import { EngineConfig } from "../train/config.ts";
+import { prepare } from "./prepare.ts";
+import type { Recipe } from "./recipe.ts";
+import { parseRecipe } from "./recipeFile.ts";
+import { RunStore, storeExists } from "./store.ts";
+
+/** What to measure on. Verifier files are relative to `folder`. */
+export interface Examination {
+  readonly sets: Readonly<Record<string, readonly Task[]>>;
+  readonly rewards: RewardConfig;
+  readonly folder: string;
+  readonly seed: number;
+  readonly temperature: number;
+  /** Absent: all that the policy has room for. */
+  readonly maxNewTokens?: number;
+}
+
+/** By name of the set. */
+export async function evaluateCheckpoint(
+  checkpoint: string,
+  { sets, rewards, folder, maxNewTokens, ...settings }: Examination,
+  signal: AbortSignal,
+): Promise<Record<string, Accuracy>> {
+  await using policy = backendFromCheckpoint(checkpoint, EngineConfig.parse({}));
+  await using pool = await openVerifierPool(rewards, folder);
+  const scoring = { pool, terms: rewards.terms, seedWords: [settings.seed] };
+  const measuring = {
+    ...settings,
+    policy,
+    promptTokens: (task: Task) => encodePrompt(task, policy.tokenizer),
+    score: (asked: Parameters<typeof scoreRollout>[0], abort: AbortSignal) => scoreRollout(asked, scoring, abort),
+    maxNewTokens: maxNewTokens ?? policy.config.maxPositions,
+  };
+  const results: Record<string, Accuracy> = {};
+  for (const [name, tasks] of Object.entries(sets)) results[name] = await measureAccuracy(tasks, measuring, signal);
+  return results;
+}
+
+/** The held-out tasks of a recipe. */
+export async function examinationOfRecipe(recipe: Recipe, folder: string): Promise<Examination> {
+  const { heldOut, heldOutBeyond } = await prepare(recipe, folder);
+  const { finalTasks, temperature, maxNewTokens } = recipe.eval;
+  const longest = maxNewTokens ?? recipe.rl?.maxNewTokens;
+  const beyond = heldOutBeyond.length === 0 ? {} : { heldOutBeyond: heldOutBeyond.slice(0, finalTasks) };
+  const sets = { heldOut: heldOut.slice(0, finalTasks), ...beyond };
+  return {
+    sets,
+    rewards: recipe.rewards,
+    folder,
+    seed: recipe.seed,
+    temperature,
+    ...(longest === undefined ? {} : { maxNewTokens: longest }),
+  };
+}
+
+/** All tasks of a file, checked by one verifier. */
+export async function examinationOfFile(file: string, { verifier, folder }: { verifier: string; folder: string }): Promise<Examination> {
+  const rewards = RewardConfig.parse({ verifiers: [{ use: verifier }] });
+  return { sets: { [file]: await readTasks(file) }, rewards, folder, seed: 0, temperature: 1 };
+}
+
+/** The recipe of the run that a checkpoint lies in; undefined where it lies in none. */
+export function recipeOfCheckpoint(
+  checkpoint: string,
+  { clock, overrides }: { clock: Clock; overrides: readonly string[] },
+): { readonly recipe: Recipe; readonly folder: string } | undefined {
+  const runFolder = dirname(dirname(resolve(checkpoint)));
+  const runs = dirname(runFolder);
+  if (!storeExists(runs)) return undefined;
+  using store = new RunStore(runs, clock);
+  const row = store.runs().find(({ id }) => join(runs, id) === runFolder);
+  if (row === undefined) return undefined;
+  return { recipe: parseRecipe(row.recipe, { file: `recipe of run ${row.id}`, overrides }), folder: dirname(row.recipeFile) };
+}

@@ -1,0 +1,189 @@
+// A whole run: stages in order, a measurement at the end of each, the report. Everything is recorded as it happens, so that killed
+// at any moment and executed again it goes on where its newest checkpoint is.
+
+import { dirname, join } from "node:path";
+
+import type { Clock } from "../base/clock.ts";
+import { DataError, StorageError } from "../base/errors.ts";
+import { writeFileAtomic } from "../base/files.ts";
+import type { Demonstration, Task } from "../data/task.ts";
+import { type Accuracy, type Measuring, measureAccuracy } from "../eval/accuracy.ts";
+import { initialParameters } from "../policy/architecture.ts";
+import type { StepMetrics } from "../policy/backend.ts";
+import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
+import type { VerifierPool } from "../rewards/pool.ts";
+import { scoreRollout } from "../rewards/score.ts";
+import { openVerifierPool } from "../rewards/verifiable/open.ts";
+import { trainPolicy } from "../rl/loop.ts";
+import type { RlRecord } from "../rl/record.ts";
+import { trainSupervised } from "../sft/loop.ts";
+import type { EncodedDemonstration } from "../sft/loss.ts";
+import { backendFromCheckpoint, EmbeddedBackend } from "../train/backend.ts";
+import { type MemoryWatch, watchMemory } from "./memory.ts";
+import type { Preparation } from "./prepare.ts";
+import { type RunReport, reportFile, runReport } from "./report.ts";
+import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
+
+/** Whoever watches; told about things that are already recorded. */
+export interface RunObserver {
+  step(done: { readonly stage: Stage; readonly step: number; readonly steps: number; readonly metrics: StepMetrics }): void;
+  note(text: string): void;
+}
+
+export interface ExecuteDeps {
+  readonly prepared: Preparation;
+  readonly observer: RunObserver;
+  readonly clock: Clock;
+  /** When aborted, the step is finished and saved, and the run ends. `signal` ends it at once. */
+  readonly stop: AbortSignal;
+}
+
+export type RunOutcome = { readonly kind: "finished"; readonly report: RunReport } | { readonly kind: "stopped" };
+
+/** Takes `run` to its end, or to where `stop` finds it. */
+export async function executeRun(run: Run, deps: ExecuteDeps, signal: AbortSignal): Promise<RunOutcome> {
+  const { latest } = run;
+  run.store.addEvent(run.id, { kind: latest === undefined ? "started" : "resumed", detail: latest?.folder ?? "from the beginning" });
+  run.setState("running");
+  try {
+    const outcome = await work(run, deps, signal);
+    run.setState(outcome.kind);
+    return outcome;
+  } catch (error) {
+    // A store that could not be written will not take this either; a run that is "running" without a process counts as interrupted.
+    if (!(error instanceof StorageError)) run.setState("failed");
+    throw error;
+  }
+}
+
+async function work(run: Run, deps: ExecuteDeps, signal: AbortSignal): Promise<RunOutcome> {
+  await using pool = await openVerifierPool(run.recipe.rewards, dirname(run.recipeFile));
+  await using policy = openPolicy(run, deps.prepared);
+  const at: Workplace = { ...deps, run, pool, policy, memory: watchMemory() };
+  if (run.recipe.sft === undefined && (run.latest === undefined || run.latest.trainer.nextStep === 0))
+    await measureStage("start", at, signal);
+  for (const stage of stages.slice(stages.indexOf((run.latest?.trainer.stage ?? "sft") as Stage))) {
+    if (run.recipe[stage] === undefined) continue;
+    await trainStage(stage, at, signal);
+    if (deps.stop.aborted) return { kind: "stopped" };
+    await measureStage(stage, at, signal);
+  }
+  const report = runReport(run.store, { id: run.id, nowMs: deps.clock.nowMs(), peakRssMiB: at.memory.peakRssMiB() });
+  writeFileAtomic(join(run.folder, reportFile), [`${JSON.stringify(report, null, 2)}\n`]);
+  return { kind: "finished", report };
+}
+
+interface Workplace extends ExecuteDeps {
+  readonly run: Run;
+  readonly pool: VerifierPool;
+  readonly policy: EmbeddedBackend;
+  readonly memory: MemoryWatch;
+}
+
+/** The policy as the newest checkpoint has it; for a new run, as the recipe says. */
+function openPolicy({ recipe, latest }: Run, { architecture, tokenizer, checkpoint }: Preparation): EmbeddedBackend {
+  const folder = latest?.folder ?? checkpoint;
+  if (folder !== undefined) return backendFromCheckpoint(folder, recipe.engine);
+  const parameters = initialParameters(architecture, [recipe.seed]);
+  return new EmbeddedBackend({ config: architecture, parameters, tokenizerJson: tokenizer.json }, recipe.engine);
+}
+
+async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Promise<void> {
+  const { run, policy, clock, stop, prepared } = at;
+  const record = observed(stage, at);
+  const common = { policy, clock, stop, record, evaluate: (nextStep: number, abort: AbortSignal) => measureStep(nextStep, at, abort) };
+  switch (stage) {
+    case "sft": {
+      const demonstrations = (step: number, count: number) =>
+        prepared.demonstrations!.batch(step, count).map((item) => encoded(item, prepared));
+      await trainSupervised(run.recipe.sft!, { ...common, demonstrations }, signal);
+      return;
+    }
+    case "rl": {
+      const tasks = (step: number, count: number) => prepared.tasks!.batch(step, count);
+      const { score, promptTokens } = measuring(at);
+      await trainPolicy(run.recipe.rl!, { ...common, seed: run.recipe.seed, tasks, promptTokens, score }, signal);
+      return;
+    }
+    default:
+      stage satisfies never;
+  }
+}
+
+/** The stage's record, which also tells the observer. */
+function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlRecord {
+  const versions = Object.fromEntries([...pool.verifiers.values()].map(({ id, version }) => [id, version]));
+  const record = run.stageRecord(stage, versions);
+  const { steps } = run.recipe[stage]!;
+  return {
+    ...record,
+    recordStep: async (done) => {
+      await record.recordStep(done);
+      memory.look();
+      for (const note of done.notes) observer.note(`${stage} step ${done.step}: ${note}`);
+      observer.step({ stage, step: done.step, steps, metrics: done.metrics });
+    },
+    goBack: async (cause) => {
+      const checkpoint = await record.goBack(cause);
+      observer.note(`${stage} step ${cause.step}: ${cause.reason}; back to step ${checkpoint.nextStep} with a lower learning rate`);
+      return checkpoint;
+    },
+  };
+}
+
+/** A demonstration that does not fit would be learned without its end. */
+function encoded(demonstration: Demonstration, { tokenizer, architecture }: Preparation): EncodedDemonstration {
+  const result = encodeDemonstration(demonstration, tokenizer);
+  if (result.tokens.length <= architecture.maxPositions) return result;
+  throw new DataError(
+    `demonstration of task "${demonstration.task.id}": must fit into the policy's ${architecture.maxPositions} positions, got ${result.tokens.length} tokens; shorten it or raise model.architecture.maxPositions`,
+  );
+}
+
+function measuring({ run, pool, policy, prepared }: Workplace): Measuring {
+  const { seed, rewards, rl, eval: evaluation } = run.recipe;
+  const scoring = { pool, terms: rewards.terms, seedWords: [seed] };
+  const { maxPositions } = prepared.architecture;
+  return {
+    policy,
+    promptTokens: (task: Task) => encodePrompt(task, prepared.tokenizer),
+    score: (asked, signal) => scoreRollout(asked, scoring, signal),
+    seed,
+    temperature: evaluation.temperature,
+    maxNewTokens: evaluation.maxNewTokens ?? rl?.maxNewTokens ?? maxPositions,
+  };
+}
+
+/** Held-out metrics after a step, where the recipe wants them. */
+async function measureStep(nextStep: number, at: Workplace, signal: AbortSignal): Promise<StepMetrics> {
+  const { everySteps, tasks } = at.run.recipe.eval;
+  if (nextStep % everySteps !== 0) return {};
+  const { accuracy, byFamily } = await measureAccuracy(at.prepared.heldOut.slice(0, tasks), measuring(at), signal);
+  const families = Object.entries(byFamily).map(([family, share]) => [`${heldOutAccuracy}/${family}`, share]);
+  return { [heldOutAccuracy]: accuracy, ...Object.fromEntries(families) };
+}
+
+/** What a stage led to, on all held-out tasks; once, so that a resumed run does not measure it again. */
+async function measureStage(name: Stage | "start", at: Workplace, signal: AbortSignal): Promise<void> {
+  const { run, prepared, observer } = at;
+  const stage = name === "start" ? "rl" : name;
+  const step = name === "start" ? 0 : run.recipe[name]!.steps;
+  const sets: readonly (readonly [string, readonly Task[]])[] = [
+    ["heldOut", prepared.heldOut],
+    ["heldOutBeyond", prepared.heldOutBeyond],
+  ];
+  const known = run.store.evaluations(run.id);
+  for (const [set, tasks] of sets) {
+    const isKnown = known.some((row) => row.name === set && row.stage === stage && row.step === step);
+    if (tasks.length === 0 || isKnown) continue;
+    const accuracy = await measureAccuracy(tasks.slice(0, run.recipe.eval.finalTasks), measuring(at), signal);
+    run.store.putEvaluation(run.id, { stage, step, name: set, result: asResult(accuracy) });
+    observer.note(`${set} accuracy after ${step} steps of ${stage}: ${accuracy.accuracy.toFixed(3)} (${accuracy.tasks} tasks)`);
+  }
+}
+
+/** Shares of nothing are left out: JSON has no NaN. */
+function asResult({ accuracy, byFamily, ...counts }: Accuracy): { readonly [key: string]: number | { readonly [key: string]: number } } {
+  const finite = Object.fromEntries(Object.entries(byFamily).filter(([, share]) => Number.isFinite(share)));
+  return { ...counts, byFamily: finite, ...(Number.isFinite(accuracy) ? { accuracy } : {}) };
+}

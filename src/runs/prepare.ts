@@ -1,0 +1,93 @@
+// From a recipe to what its run works with: tokenizer, architecture, tasks, verifier files. Everything a user can get wrong in them is
+// told here, before a run exists. Starts no process and no engine.
+
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+import { ConfigError } from "../base/errors.ts";
+import type { DataSource } from "../data/config.ts";
+import { evaluationTasks, openDemonstrations, openTasks } from "../data/source.ts";
+import type { DemonstrationStream, TaskStream } from "../data/stream.ts";
+import type { Task } from "../data/task.ts";
+import { byteTokenizerJson, characterTokenizerJson } from "../policy/alphabets.ts";
+import type { PolicyConfig } from "../policy/architecture.ts";
+import { loadCheckpoint } from "../policy/checkpoint.ts";
+import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
+import { locateVerifier } from "../rewards/verifiable/open.ts";
+import type { Recipe } from "./recipe.ts";
+
+export interface Preparation {
+  readonly architecture: PolicyConfig;
+  readonly tokenizer: Tokenizer;
+  /** Where the policy starts from; undefined: from random parameters. */
+  readonly checkpoint: string | undefined;
+  readonly demonstrations: DemonstrationStream | undefined;
+  readonly tasks: TaskStream | undefined;
+  readonly heldOut: readonly Task[];
+  readonly heldOutBeyond: readonly Task[];
+  /** Files that the recipe names and that decide what is computed; absolute. */
+  readonly inputs: readonly string[];
+}
+
+/** `folder` is where the recipe's file lies. */
+export async function prepare(recipe: Recipe, folder: string): Promise<Preparation> {
+  const { seed, data } = recipe;
+  const count = Math.max(recipe.eval.tasks, recipe.eval.finalTasks);
+  const source = (written: DataSource): DataSource =>
+    written.kind === "file" ? { ...written, path: resolve(folder, written.path) } : written;
+  const heldOut = await evaluationTasks(source(data.evaluation), { seed, count });
+  const heldOutBeyond = data.evaluationBeyond === undefined ? [] : await evaluationTasks(source(data.evaluationBeyond), { seed, count });
+  const training = { seed, heldOut: [...heldOut, ...heldOutBeyond] };
+  return {
+    ...prepareModel(recipe, folder),
+    demonstrations: data.demonstrations === undefined ? undefined : await openDemonstrations(source(data.demonstrations), training),
+    tasks: data.training === undefined ? undefined : await openTasks(source(data.training), training),
+    heldOut,
+    heldOutBeyond,
+    inputs: inputFiles(recipe, folder),
+  };
+}
+
+type ModelParts = Pick<Preparation, "architecture" | "tokenizer" | "checkpoint">;
+
+function prepareModel({ model }: Recipe, folder: string): ModelParts {
+  switch (model.kind) {
+    case "new": {
+      const tokenizer = openTokenizer(model.tokenizer, folder);
+      return { architecture: { ...model.architecture, vocabSize: tokenizer.vocabSize }, tokenizer, checkpoint: undefined };
+    }
+    case "checkpoint": {
+      const path = resolve(folder, model.path);
+      const { config, tokenizer } = loadCheckpoint(path);
+      return { architecture: config, tokenizer, checkpoint: path };
+    }
+    default:
+      return model satisfies never;
+  }
+}
+
+type TokenizerConfig = Extract<Recipe["model"], { kind: "new" }>["tokenizer"];
+
+function openTokenizer(config: TokenizerConfig, folder: string): Tokenizer {
+  switch (config.kind) {
+    case "character":
+      return loadTokenizer(characterTokenizerJson(config.alphabet));
+    case "byte":
+      return loadTokenizer(byteTokenizerJson());
+    case "file": {
+      const path = resolve(folder, config.path);
+      if (!existsSync(path))
+        throw new ConfigError(`${path}: no such file; model.tokenizer.path must be a tokenizer.json, relative to the recipe`);
+      return loadTokenizer(readFileSync(path, "utf8"), path);
+    }
+    default:
+      return config satisfies never;
+  }
+}
+
+/** A checkpoint's parameters are not among them: their digest is in every step. */
+function inputFiles({ data, rewards, model }: Recipe, folder: string): string[] {
+  const sources = Object.values(data).flatMap((source) => (source.kind === "file" ? [resolve(folder, source.path)] : []));
+  const tokenizer = model.kind === "new" && model.tokenizer.kind === "file" ? [resolve(folder, model.tokenizer.path)] : [];
+  return [...sources, ...tokenizer, ...rewards.verifiers.map(({ use }) => locateVerifier(use, folder))];
+}

@@ -1,0 +1,62 @@
+// What a run gained, from what it recorded: `report.json` in the run's folder. Accuracies are those measured at the end of each
+// stage on all held-out tasks.
+
+import type { EvaluationRow, EventRow } from "./rows.ts";
+import type { RunStore } from "./store.ts";
+
+export interface StageReport {
+  readonly accuracy?: number;
+  /** On tasks harder than any demonstration. */
+  readonly accuracyBeyond?: number;
+}
+
+export interface RunReport {
+  /** Spent working, over all the times that the run was started and resumed. */
+  readonly seconds: number;
+  /** Over all processes, of the last time that the run was started or resumed. */
+  readonly peakRssMiB: number;
+  /** Before the first step, where there is no supervised stage. */
+  readonly start?: StageReport;
+  readonly sft?: StageReport;
+  readonly rl?: StageReport;
+}
+
+export const reportFile = "report.json";
+
+export function runReport(store: RunStore, { id, nowMs, peakRssMiB }: { id: string; nowMs: number; peakRssMiB: number }): RunReport {
+  const evaluations = store.evaluations(id);
+  const starts = store.events(id).filter(({ kind }) => kind === "started" || kind === "resumed");
+  const finished = store.steps(id).map(({ finishedMs }) => finishedMs);
+  const ends = new Map([["start", evaluations.filter(({ stage, step }) => stage === "rl" && step === 0)]]);
+  for (const stage of ["sft", "rl"]) ends.set(stage, lastOf(evaluations.filter((row) => row.stage === stage && row.step > 0)));
+  const stages = [...ends].filter(([, rows]) => rows.length > 0).map(([name, rows]) => [name, stageReport(rows)]);
+  return { seconds: workingMs({ starts, finished, nowMs }) / 1000, peakRssMiB, ...Object.fromEntries(stages) };
+}
+
+/** Each start counts until the last step before the next one; what was lost with a killed process after its last step does not. */
+export function workingMs({
+  starts,
+  finished,
+  nowMs,
+}: {
+  starts: readonly Pick<EventRow, "atMs">[];
+  finished: readonly number[];
+  nowMs: number;
+}): number {
+  return starts.reduce((sum, { atMs }, i) => {
+    const next = starts[i + 1]?.atMs;
+    const end = next === undefined ? nowMs : Math.max(atMs, ...finished.filter((ms) => ms >= atMs && ms <= next));
+    return sum + end - atMs;
+  }, 0);
+}
+
+function lastOf(rows: readonly EvaluationRow[]): EvaluationRow[] {
+  const last = Math.max(...rows.map(({ step }) => step));
+  return rows.filter(({ step }) => step === last);
+}
+
+function stageReport(rows: readonly EvaluationRow[]): StageReport {
+  const accuracyOf = (set: string) => (rows.find(({ name }) => name === set)?.result as { accuracy?: number } | undefined)?.accuracy;
+  const [accuracy, accuracyBeyond] = [accuracyOf("heldOut"), accuracyOf("heldOutBeyond")];
+  return { ...(accuracy === undefined ? {} : { accuracy }), ...(accuracyBeyond === undefined ? {} : { accuracyBeyond }) };
+}

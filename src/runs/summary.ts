@@ -1,0 +1,57 @@
+// A run as one value to look at: how far each stage is, its latest numbers, its measurements, events and checkpoints. For the
+// command line and the dashboard; reads only what runs recorded.
+
+import { basename, join } from "node:path";
+
+import { type Checkpoint, listCheckpoints } from "./checkpoints.ts";
+import { isLocked } from "./lock.ts";
+import type { EvaluationRow, EventRow, RunRow, RunState } from "./rows.ts";
+import { stages } from "./run.ts";
+import type { RunStore } from "./store.ts";
+
+export interface StageSummary {
+  readonly stage: string;
+  /** Steps recorded. */
+  readonly done: number;
+  /** Steps that the recipe asks for. */
+  readonly steps: number;
+  /** Of the newest step. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface RunSummary extends Omit<RunRow, "state"> {
+  /** "interrupted": it was running when its process ended. */
+  readonly state: RunState | "interrupted";
+  readonly stages: readonly StageSummary[];
+  /** Head of the hash chain. */
+  readonly hash: string;
+  readonly evaluations: readonly EvaluationRow[];
+  readonly events: readonly EventRow[];
+  readonly checkpoints: readonly { readonly name: string; readonly folder: string; readonly accuracy?: number }[];
+}
+
+export function summariseRun(store: RunStore, id: string): RunSummary {
+  const run = store.run(id);
+  const folder = join(store.folder, id);
+  return {
+    ...run,
+    state: run.state === "running" && !isLocked(folder) ? "interrupted" : run.state,
+    stages: stages.flatMap((stage) => stageSummary(store, { run, stage })),
+    hash: store.lastStep(id)?.hash ?? run.startHash,
+    evaluations: store.evaluations(id),
+    events: store.events(id),
+    checkpoints: listCheckpoints(folder, stages).map(checkpointSummary),
+  };
+}
+
+/** A stage that the recipe leaves out has no summary. */
+function stageSummary(store: RunStore, { run, stage }: { run: RunRow; stage: string }): StageSummary[] {
+  const config = run.recipe[stage] as { readonly steps: number } | undefined;
+  if (config === undefined) return [];
+  const last = store.lastStep(run.id, stage);
+  return [{ stage, done: last === undefined ? 0 : last.step + 1, steps: config.steps, metrics: last?.metrics ?? {} }];
+}
+
+function checkpointSummary({ folder, trainer }: Checkpoint): RunSummary["checkpoints"][number] {
+  return { name: basename(folder), folder, ...(trainer.accuracy === undefined ? {} : { accuracy: trainer.accuracy }) };
+}
