@@ -45,7 +45,7 @@ export async function learnFrom(
   const startMs = clock.elapsedMs();
   const loss = clippedSurrogateLoss(config.algorithm.clip);
   const reports: UpdateReport[] = [];
-  const notes: string[] = [];
+  const skipped: string[] = [];
   let guard = before;
   let numTokens = 0;
   for (const credited of minibatches(groups, config.minibatchTasks)) {
@@ -55,18 +55,27 @@ export async function learnFrom(
     guard = outcome.guard;
     if (outcome.kind === "untrusted") return outcome;
     if (outcome.kind === "applied") reports.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
-    else notes.push(`update skipped: ${outcome.reason}`);
+    else skipped.push(outcome.reason);
     numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
   }
+  const averaged = updateMetrics(reports);
   const metrics = {
-    ...updateMetrics(reports),
+    ...averaged,
     learningRate: optimSettings(config, { step, guard }).learningRate,
     updates: reports.length,
-    skippedUpdates: notes.length,
+    skippedUpdates: skipped.length,
     trainedTokens: reports.reduce((sum, report) => sum + report.numTokens, 0),
     ...phaseSpeed("training", { numTokens, elapsedMs: clock.elapsedMs() - startMs }),
   };
+  const notes = [...skipped.map((reason) => `update skipped: ${reason}`), ...mismatchNotes(averaged)];
   return { kind: "learned", guard, metrics, notes };
+}
+
+/** Sampling and training must agree in every bit; where they do not, the engine is at fault and the gradient is off-policy. */
+function mismatchNotes({ mismatchMax = 0, mismatchShare = 0 }: StepMetrics): string[] {
+  if (mismatchMax === 0) return [];
+  const share = `${(100 * mismatchShare).toPrecision(3)} % of the tokens`;
+  return [`log-probabilities recomputed in training differ from the sampled ones in ${share}, by up to ${mismatchMax.toPrecision(3)}`];
 }
 
 /** Rollouts to train on, by `minibatchTasks` groups; minibatches without any are left out. */
