@@ -1,4 +1,5 @@
 // What a recipe says about its data: generated families, or a file.
+// What is read or drawn from it is the business of `source.ts`.
 
 import { z } from "zod";
 

@@ -1,4 +1,5 @@
-// Rows of a JSON Lines file: one JSON value a line, UTF-8, blank lines skipped. Lines are counted from 1.
+// Rows of a JSON Lines file: one JSON value a line, UTF-8, blank lines skipped.
+// Lines are counted from 1, as editors do.
 
 import { createReadStream } from "node:fs";
 

@@ -1,4 +1,5 @@
 // One sampled response to a task, with everything needed to score it, to train on it and to sample it again.
+// What it earned is not part of it: verdicts and advantages are kept beside it.
 
 export interface Rollout {
   readonly id: string;

@@ -1,4 +1,5 @@
-// From one row of a file to a task or a demonstration. Rows are untrusted: whatever is wrong with one is said with its place.
+// From one row of a file to a task or a demonstration.
+// Rows are untrusted: whatever is wrong with one is said with its place.
 
 import { basename, extname } from "node:path";
 import { z } from "zod";

@@ -1,4 +1,5 @@
 // What is asked, and what a verifier needs to check the answer.
+// A demonstration is a task with a worked response.
 
 import { digestJson } from "../base/digest.ts";
 import type { Json } from "../base/json.ts";

@@ -1,4 +1,5 @@
-// What a checker said. A failed check and a failed checker are different things.
+// What a checker said. A failed check and a failed checker are different things:
+// only a scored verdict can become a reward, an unscorable one is counted and left out.
 
 import { z } from "zod";
 

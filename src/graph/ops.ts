@@ -1,4 +1,5 @@
 // Every op that graphs are written with, in one place to import from.
+// The definitions stand in `ops/`, each with its shape rule, its ONNX form and its derivative.
 
 export { attend } from "./ops/attention.ts";
 export { constant, expandLike, input, largest, onesLike, sum, sumLike, unsqueeze, zerosLike } from "./ops/broadcast.ts";

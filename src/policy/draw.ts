@@ -1,4 +1,5 @@
 // Drawing one token from a row of log-probabilities.
+// One uniform number decides, from the rollout's own stream, so that neighbours in a batch cannot matter.
 
 import type { Rng } from "../base/rng.ts";
 

@@ -1,4 +1,5 @@
-// The main thread's side of the engine: calls as promises, sampled responses as a stream. A thread that dies fails every open call.
+// The main thread's side of the engine: calls as promises, sampled responses as a stream.
+// A thread that dies fails every open call.
 
 import { Worker } from "node:worker_threads";
 

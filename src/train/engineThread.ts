@@ -1,4 +1,5 @@
 // Entry point of the engine's thread: carries out calls one after another, in the order in which they came.
+// Its messages are those of `protocol.ts`.
 
 import { parentPort, workerData } from "node:worker_threads";
 

@@ -1,4 +1,5 @@
-// What the main thread and the engine's thread say to each other. Calls carry a number; every answer names the call it belongs to.
+// What the main thread and the engine's thread say to each other.
+// Calls carry a number; every answer names the call it belongs to.
 
 import type { OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import type { SampledResponse } from "../policy/sample.ts";

@@ -1,4 +1,5 @@
 // Drawing whole numbers for questions, and plausible wrong ones for slips.
+// Every digit count is as likely as another, so that long numbers do not crowd out short ones.
 
 import type { Rng } from "../../base/rng.ts";
 

@@ -1,4 +1,5 @@
-// Broadcasting and its adjoint, summing. Also the leaves of a graph: inputs and constants.
+// Broadcasting and its adjoint, summing.
+// Also the leaves of a graph: inputs and constants.
 
 import { broadcastShapes, formatShape, normalAxis, type Shape, sameDims } from "../shape.ts";
 import { apply1, type DType, type OpDef, requireFloats, shapeError, type Tensor, type TensorType } from "../tensor.ts";

@@ -1,4 +1,5 @@
-// Ops that act on each element by itself. Binary ones broadcast as numpy does.
+// Ops that act on each element by itself.
+// Binary ones broadcast as numpy does.
 
 import { broadcastShapes } from "../shape.ts";
 import {

@@ -1,4 +1,5 @@
 // Ops that move elements without changing them: reshape, transpose, split, concat, and gathers.
+// Their derivatives move gradients back, and add them up where an element was used more than once.
 
 import { type Dim, formatShape, mulDims, normalAxis, type Shape, sameDims, sizeOf } from "../shape.ts";
 import { apply, apply1, type OpDef, type Tensor } from "../tensor.ts";

@@ -1,4 +1,5 @@
-// Matrix products, over the last two axes, batched over the others.
+// Matrix products over the last two axes, batched over the others.
+// A row of the result has the same bits whatever the number of rows, from two rows on.
 
 import { broadcastShapes } from "../shape.ts";
 import { apply1, type OnnxContext, type OpDef, requireFloats, type Tensor } from "../tensor.ts";

@@ -1,4 +1,5 @@
 // Float64 kernels of the ops that act on each element by itself, and of broadcasting and summing.
+// Written for plainness: they are what the engine is compared with.
 
 import type { DType } from "../tensor.ts";
 import { type ArrayValue, at, broadcastAt, broadcastShape, forEachIndex, generate, type Kernel, numElements, offsetOf } from "./array.ts";

@@ -1,4 +1,5 @@
 // Float64 kernels of the ops that move elements without changing them.
+// Written for plainness: they are what the engine is compared with.
 
 import { type ArrayValue, at, generate, type Kernel, type KernelContext, numElements, offsetOf } from "./array.ts";
 

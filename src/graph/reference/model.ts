@@ -1,4 +1,5 @@
 // Float64 kernels of the ops that models are made of: products, normalisations, attention, rotary positions and routing.
+// Written for plainness: they are what the engine is compared with.
 
 import { type ArrayValue, at, broadcastAt, broadcastShape, generate, type Kernel, mapRows } from "./array.ts";
 
