@@ -17,9 +17,9 @@ import type { Loss, OptimSettings, PolicyBackend, SampleRequest, StepMetrics, Tr
 import { evaluateLoss } from "./lossValues.ts";
 
 /** Ends a response. */
-export const endToken = 0;
+const endToken = 0;
 /** Forced in when a thinking budget is used up. */
-export const closeToken = 1;
+const closeToken = 1;
 
 interface Target {
   readonly row: number;
