@@ -64,6 +64,7 @@ const cases: Readonly<Record<string, VerifierCases>> = {
         rejected: ["8*3", "8*3+1+1", "25", "8*3+1=26", "8+3*1", "(8*3+1", "24+1", "8*3+1; 8*3+1", "8*3+2/2"],
       },
       { reference: { numbers: [3, 3, 8, 8], target: 24 }, accepted: ["8/(3-8/3)", "3*8"], rejected: ["8*3+0", "8/(3-3)"] },
+      { reference: { numbers: [2, 5], target: 10 }, accepted: ["5*2"], rejected: ["5+5", "2*2*2+2"] },
       { reference: { numbers: [2, 5], target: -3 }, accepted: ["2-5", "2-5=-3"], rejected: ["5-2", "-3"] },
     ],
     badReferences: [{ numbers: [], target: 1 }, { numbers: [1.5], target: 1 }, { numbers: [1], target: "1" }, { target: 1 }, null],

@@ -230,8 +230,9 @@ describe("VerifierPool", () => {
 
   test("does not mistake its own busy process for a slow verifier", async () => {
     await using pool = await start();
-    const verdict = ask(pool, "right");
-    await delay(5); // sent
+    const verdict = ask(pool, "slow"); // answers after 150 ms, when nobody listens
+    await delay(20);
+    await new Promise((resolve) => setImmediate(resolve)); // from here, the event loop looks at timers before it reads
     const untilMs = performance.now() + deadlineMs + 300;
     while (performance.now() < untilMs);
     assert.equal((await verdict).kind, "scored");
@@ -255,10 +256,11 @@ describe("VerifierPool", () => {
     );
   });
 
-  test("stops waiting and running calls when the signal is aborted, and leaves no process behind", async () => {
+  test("stops waiting and running calls when the signal is aborted, and leaves no process behind", { timeout: 20_000 }, async () => {
     const before = new Set(childProcesses().map(({ pid }) => pid));
     {
-      await using pool = await start(2);
+      // Far longer than this test may take: only a kill frees a worker.
+      await using pool = await startVerifierPool({ verifiers: [{ file: puppet, deadlineMs: 300_000 }], numWorkers: 2 });
       const stop = new AbortController();
       const calls = Promise.allSettled(["never", "loop", "right", "right"].map((act) => ask(pool, act, stop.signal)));
       await delay(50);

@@ -25,6 +25,7 @@ describe("evaluateExpression", () => {
   test("computes fractions exactly", () => {
     assertWorth("1/3+1/3+1/3", whole(1n), [1n, 3n, 1n, 3n, 1n, 3n]);
     assertWorth("8/(3-8/3)", whole(24n), [8n, 3n, 8n, 3n]);
+    assertWorth("6/(2-5)+3", whole(1n), [6n, 2n, 5n, 3n]);
   });
 
   test("refuses everything else and says where", () => {
