@@ -26,8 +26,8 @@ import {
 } from "../src/index.ts";
 
 const seed = 0;
-const steps = 40;
-const groupSize = 24;
+const steps = 60;
+const groupSize = 32;
 const digits = [..."0123456789"];
 
 /** The task: 3 is answered by 4, and 9 by 0. */
@@ -117,7 +117,7 @@ for (let step = 0; step < steps; step++) {
     return members.map((rollout, i) => trainSample(rollout, { advantage: credit[i]!, weight: 1 / rollouts.length }));
   });
   const { entropy } = await policy.forwardBackward({ samples }, clippedSurrogate);
-  await policy.optimStep({ learningRate: 5e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 });
+  await policy.optimStep({ learningRate: 2e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 });
   const share = rollouts.reduce((total, rollout) => total + reward(rollout.taskId, rollout), 0) / rollouts.length;
   console.log(`step ${String(step).padStart(2)}   reward ${share.toFixed(3)}   entropy ${entropy!.toFixed(3)}`);
 }
