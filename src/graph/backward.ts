@@ -4,9 +4,12 @@ import { GraphError } from "../base/errors.ts";
 import { constant, zerosLike } from "./ops/broadcast.ts";
 import { add } from "./ops/elementwise.ts";
 import { formatShape } from "./shape.ts";
-import { type Node, nodesOf, scope, type Tensor } from "./tensor.ts";
+import { atPlace, type Node, nodesOf, scope, type Tensor } from "./tensor.ts";
 
-/** The gradient of `loss` (a scalar) with respect to each of `wrt`; zeros where the loss does not depend on it. */
+/**
+ * The gradient of `loss` (a scalar) with respect to each of `wrt`; zeros where the loss does not depend on it. Gradients are graphs
+ * like any other and can be differentiated again, except through ops with inner outputs.
+ */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor[] {
   if (loss.shape.length !== 0) throw new GraphError(`gradients: the loss must be a scalar, got ${formatShape(loss.shape)}; sum it first`);
   const nodes = nodesOf([loss]);
@@ -16,6 +19,9 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor
     if (!relevant.has(node.id) || node.op.vjp === undefined) continue;
     const outGrads = node.outputs.map((output) => grads.get(key(output)));
     if (outGrads.every((grad) => grad === undefined)) continue;
+    if (node.op.innerOutputs?.some((output) => outGrads[output] !== undefined)) {
+      throw new GraphError(`gradients: ${node.op.name} has no second derivative${atPlace(node.place)}; stop the gradient before it`);
+    }
     const complete = outGrads.map((grad, i) => grad ?? zerosLike(node.outputs[i]!));
     const inputGrads = scope(`d(${node.place})`, () =>
       node.op.vjp!({ inputs: node.inputs, outs: node.outputs, grads: complete, attributes: node.attributes }),

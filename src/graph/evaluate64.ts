@@ -7,7 +7,7 @@ import { elementwiseKernels } from "./reference/elementwise.ts";
 import { layoutKernels } from "./reference/layout.ts";
 import { modelKernels } from "./reference/model.ts";
 import { type Dim, formatShape, resolveDim, type Shape } from "./shape.ts";
-import { type Node, nodesOf, type Tensor } from "./tensor.ts";
+import { atPlace, type Node, nodesOf, type Tensor } from "./tensor.ts";
 
 export type { ArrayValue } from "./reference/array.ts";
 
@@ -41,7 +41,7 @@ function evaluateNode(node: Node, { inputs, sizes }: { inputs: readonly ArrayVal
   if (kernel === undefined) throw new GraphError(`evaluate64: the op "${node.op.name}" has no kernel; add one to src/graph/reference`);
   const fail = (rule: string): never => {
     const shapes = inputs.map((value) => formatShape(value.shape)).join(" x ");
-    throw new GraphError(`evaluate64: ${node.op.name}: ${rule}, got ${shapes}${placeOf(node)}`);
+    throw new GraphError(`evaluate64: ${node.op.name}: ${rule}, got ${shapes}${atPlace(node.place)}`);
   };
   const shapes = node.outputs.map((output) => output.shape.map((dim) => sizes.get(dim) ?? -1));
   // `apply` paired the op with its attributes; the kernel of that name reads back their type.
@@ -90,12 +90,10 @@ class SymbolSizes {
     const what = node.op.name === "input" ? `input "${(node.attributes as { name: string }).name}"` : `the result of ${node.op.name}`;
     const sizes = [...this.sizes].map(([symbol, size]) => `${symbol} = ${size}`).join(", ");
     const under = sizes === "" ? "" : ` with ${sizes}`;
-    throw new GraphError(`evaluate64: ${what} must have shape ${formatShape(shape)}${under}, got ${formatShape(actual)}${placeOf(node)}`);
+    throw new GraphError(
+      `evaluate64: ${what} must have shape ${formatShape(shape)}${under}, got ${formatShape(actual)}${atPlace(node.place)}`,
+    );
   }
-}
-
-function placeOf(node: Node): string {
-  return node.place === "" ? "" : ` at "${node.place}"`;
 }
 
 function isList(outputs: Tensor | readonly Tensor[]): outputs is readonly Tensor[] {

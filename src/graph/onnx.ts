@@ -58,6 +58,7 @@ class GraphWriter {
   private maxThreads = Number.POSITIVE_INFINITY;
 
   addInput(tensor: Tensor, name: string): void {
+    checkName(name);
     if (this.inputs.some((input) => input.name === name)) throw new GraphError(`toOnnx: input names must differ, got "${name}" twice`);
     this.inputs.push({ name, shape: tensor.shape, dtype: tensor.dtype });
     this.valueNames.set(key(tensor), name);
@@ -90,6 +91,7 @@ class GraphWriter {
   finish(outputs: Readonly<Record<string, Tensor>>): OnnxModel {
     const infos = Object.entries(outputs).map(([name, tensor]) => ({ name, shape: tensor.shape, dtype: tensor.dtype }));
     for (const [name, tensor] of Object.entries(outputs)) {
+      checkName(name);
       if (this.inputs.some((input) => input.name === name))
         throw new GraphError(`toOnnx: "${name}" names an input and an output; rename one`);
       this.nodes.push(encodeNode("Identity", { inputs: [this.resolve(this.valueNames.get(key(tensor))!)], outputs: [name] }));
@@ -171,6 +173,11 @@ class GraphWriter {
     });
     return rest.reduce((product, factor) => this.emit("Mul", { inputs: [product, factor] })[0]!, first!);
   }
+}
+
+/** Inner values have names that start with %. */
+function checkName(name: string): void {
+  if (name.startsWith("%")) throw new GraphError(`toOnnx: names must not start with "%", got "${name}"`);
 }
 
 function key(tensor: Tensor): string {

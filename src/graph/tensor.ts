@@ -42,6 +42,8 @@ export interface OpDef<A> {
    * derivative anywhere (comparisons, indices).
    */
   vjp?(context: VjpContext<A>): readonly (Tensor | undefined)[];
+  /** Outputs that only the derivative reads. They carry no gradient themselves, so that a second derivative is an error. */
+  readonly innerOutputs?: readonly number[];
 }
 
 export interface VjpContext<A> {
@@ -118,7 +120,12 @@ export function apply1<A>(op: OpDef<A>, inputs: readonly Tensor[], attributes: A
 /** What is wrong with `inputs` of the op called `name`, with their shapes and the place. */
 export function shapeError(name: string, rule: string, inputs: readonly Tensor[]): GraphError {
   const got = inputs.length === 0 ? "" : `, got ${inputs.map((input) => formatShape(input.shape)).join(" x ")}`;
-  return new GraphError(`${name}: ${rule}${got}${places.length === 0 ? "" : ` at "${places.join(".")}"`}`);
+  return new GraphError(`${name}: ${rule}${got}${atPlace(places.join("."))}`);
+}
+
+/** How messages end: the place, if there is one. */
+export function atPlace(place: string): string {
+  return place === "" ? "" : ` at "${place}"`;
 }
 
 /** Part of the shape rule of ops that compute with numbers; integers and truth values must be cast first. */

@@ -10,6 +10,7 @@ import { matmul } from "./product.ts";
 
 const attendOp: OpDef<{ readonly scale: number }> = {
   name: "attend",
+  innerOutputs: [1],
   infer: ([q, k, v, mask], _attributes, fail) => {
     const [batch, heads, queries, width] = q!.shape;
     if (q!.shape.length !== 4 || k!.shape.length !== 4) fail("queries and keys must be [batch, heads, rows, width]");

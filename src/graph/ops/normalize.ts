@@ -9,6 +9,7 @@ type None = Record<string, never>;
 
 const rmsNormOp: OpDef<{ readonly epsilon: number }> = {
   name: "rmsNorm",
+  innerOutputs: [1],
   infer: ([x, weight], _attributes, fail) => {
     const width = x!.shape.at(-1);
     if (typeof width !== "number" || weight!.shape.length !== 1 || weight!.shape[0] !== width)
