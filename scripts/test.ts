@@ -33,7 +33,7 @@ for await (const { type, data } of stream) {
   if (type === "test:pass" && data.details.type !== "suite") {
     // A file passes under its own name when it held no test.
     if (data.name === data.file) noTestsIn(data.file);
-    else if (data.skip || data.todo) counts.skipped++;
+    else if (data.skip !== undefined) skip(data);
     else counts.passed++;
   }
   if (type === "test:fail" && !isSubtestsFailed(data.details.error)) {
@@ -59,6 +59,14 @@ function testFiles(place: string): string[] {
   const stat = statSync(place, { throwIfNoEntry: false });
   if (stat?.isFile()) return [place];
   return globSync(`${place}/**/*.{${long ? "test,long" : "test"},}.ts`);
+}
+
+/** Nothing is skipped silently. */
+function skip({ file, line, name, skip: reason }: { file?: string; line?: number; name: string; skip?: string | boolean }): void {
+  counts.skipped++;
+  print(
+    `  - ${relative(".", file ?? "?")}:${line} ${name}: skipped, ${typeof reason === "string" && reason !== "" ? reason : "no reason given"}`,
+  );
 }
 
 function fail({ file = "?", line, name, cause, printed = [] }: Failure): void {

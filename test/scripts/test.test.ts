@@ -27,8 +27,16 @@ const passing = 'test("adds", () => assert.equal(1 + 1, 2));\n';
 
 describe("npm test", () => {
   test("counts tests of all folders, subtests one by one, and ends with the counts", () => {
-    const files = { "a.test.ts": passing, "b/c.test.ts": `${passing}test("later", { skip: true }, () => {});\n`, "b/no.ts": "throw 1;\n" };
+    const files = {
+      "a.test.ts": passing,
+      "b/c.test.ts": `${passing}test("later", { skip: "no such device" }, () => {});\n`,
+      "b/no.ts": "throw 1;\n",
+    };
     const { code, lines } = npmTest(files);
+    assert.ok(
+      lines.some((line) => line.endsWith("later: skipped, no such device")),
+      lines.join("\n"),
+    );
     assert.equal(lines.at(-1), "2 passed, 0 failed, 1 skipped");
     assert.equal(code, 0);
   });
