@@ -4,7 +4,7 @@
 // to the answer, as in solutions written by people in a hurry. Imitation learns the slips too; reinforcement learning sees only
 // whether the final answer is right, and unlearns them. Chains of five and six numbers are demonstrated by nobody: RL practises them.
 
-import { defineRecipe } from "../src/runs/recipe.ts";
+import { defineRecipe } from "../src/index.ts";
 
 const chains = (minTerms: number, maxTerms: number, slipRate = 0) => ({
   kind: "families" as const,

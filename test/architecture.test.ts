@@ -86,10 +86,12 @@ describe("importViolations", () => {
     assert.equal(importViolations([file("sandbox/client.ts", "../src/base/errors.ts")]).length, 1);
   });
 
-  test("gives examples and benchmarks the public surface", () => {
+  test("gives examples the public surface, and benchmarks the parts that they time, but no heavy package", () => {
     assert.deepEqual(importViolations([file("examples/a.ts", "../src/index.ts")]), []);
     assert.equal(importViolations([file("examples/a.ts", "../src/rl/loop.ts")]).length, 1);
     assert.equal(importViolations([file("src/rl/loop.ts", "../index.ts")]).length, 1);
+    assert.deepEqual(importViolations([file("bench/a.ts", "../src/train/engine.ts", "./b.ts")]), []);
+    assert.equal(importViolations([file("bench/a.ts", "../src/cli/main.ts", "onnxruntime-node")]).length, 2);
   });
 
   test("keeps heavy packages behind their folder, subpaths included", () => {
