@@ -1,4 +1,5 @@
 // Reverse-mode differentiation: the gradient of a scalar is another graph, built from the ops' vector-Jacobian products.
+// Nothing is computed here; the engine runs forward and backward as one graph.
 
 import { GraphError } from "../base/errors.ts";
 import { constant, zerosLike } from "./ops/broadcast.ts";

@@ -1,4 +1,5 @@
 // Normalisations over the last axis: RMS norm, softmax, log-softmax; and rotary positions.
+// Each row is computed by itself, so its bits do not depend on its neighbours.
 
 import { formatShape } from "../shape.ts";
 import { apply, apply1, type OpDef, shapeError, type Tensor } from "../tensor.ts";
