@@ -3,6 +3,7 @@
 // reads it and says what is needed.
 
 import { existsSync } from "node:fs";
+import * as nodeModule from "node:module"; // as a whole: an older Node lacks the name that is used below
 
 if (Number(process.versions.node.split(".")[0]) < 24) {
   console.error(
@@ -15,6 +16,9 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
   );
   process.exit(2);
 }
+
+// Halves the time to start.
+nodeModule.enableCompileCache();
 
 const source = new URL("../src/cli/main.ts", import.meta.url);
 const entry = existsSync(source) ? source : new URL("../dist/src/cli/main.js", import.meta.url);

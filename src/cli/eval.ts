@@ -1,4 +1,5 @@
 // `whetstone eval CHECKPOINT`: how many held-out tasks a checkpoint answers right.
+// Records nothing: measurements that belong to a run are made by the run.
 
 import type { Command } from "commander";
 

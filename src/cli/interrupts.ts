@@ -1,4 +1,4 @@
-// Ctrl-C as two signals: the first asks for the step to be finished and saved, the second ends the process at once. That is safe:
+// Ctrl-C as two signals: the first asks for the step to be finished and saved, the second ends everything at once. That is safe:
 // whatever moment it falls in, a run goes on from its last checkpoint.
 
 import { printError } from "./output.ts";
@@ -12,10 +12,17 @@ export interface Interrupts extends Disposable {
 
 export const interruptedExitCode = 130;
 
+/** The engine cannot be interrupted inside a graph; after so long the process ends without it. */
+const patienceMs = 500;
+
 /** Listens until disposed. `onStop` says what is going to happen. */
 export function catchInterrupts(onStop: () => void): Interrupts {
   const stop = new AbortController();
   const now = new AbortController();
+  const names = ["SIGINT", "SIGTERM"] as const;
+  const ignore = (): void => {
+    for (const name of names) process.off(name, interrupt);
+  };
   const interrupt = (): void => {
     if (!stop.signal.aborted) {
       onStop();
@@ -24,15 +31,10 @@ export function catchInterrupts(onStop: () => void): Interrupts {
     }
     printError("stopped at once");
     now.abort();
-    process.exit(interruptedExitCode);
+    ignore();
+    // Not process.exit: it tears down the engine's thread, which aborts when it is inside a graph.
+    setTimeout(() => process.kill(process.pid, "SIGINT"), patienceMs).unref();
   };
-  const names = ["SIGINT", "SIGTERM"] as const;
   for (const name of names) process.on(name, interrupt);
-  return {
-    stop: stop.signal,
-    signal: now.signal,
-    [Symbol.dispose]: () => {
-      for (const name of names) process.off(name, interrupt);
-    },
-  };
+  return { stop: stop.signal, signal: now.signal, [Symbol.dispose]: ignore };
 }

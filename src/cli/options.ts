@@ -1,4 +1,5 @@
 // Options that several commands share, and how their texts become values.
+// Messages name the option already: commander puts it in front of them.
 // A text that does not fit is a usage error, exit code 2.
 
 import { InvalidArgumentError } from "commander";

@@ -1,4 +1,5 @@
 // A run as it goes: one line that is rewritten on a terminal, plain lines without one. Everything shown is already recorded.
+// A line shows what a person waits for; the store has the rest.
 
 import type { Clock } from "../base/clock.ts";
 import type { RunObserver } from "../runs/execute.ts";

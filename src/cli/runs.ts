@@ -1,4 +1,5 @@
 // `whetstone runs`: the commands that look at runs and go on with them, each in its own file.
+// Adding one is adding its file and a name to the list below.
 
 import type { Command } from "commander";
 

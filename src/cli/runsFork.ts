@@ -1,4 +1,5 @@
 // `whetstone runs fork RUN`: a new run from another one's checkpoint, with the same recipe or with changes to it.
+// The parent stays as it is; the child records whose it is.
 
 import { dirname, join } from "node:path";
 

@@ -1,4 +1,5 @@
 // `whetstone runs ls`: every run, newest first. Reads the store, touches nothing.
+// A run that was killed shows as interrupted.
 
 import type { Command } from "commander";
 

@@ -1,4 +1,5 @@
 // `whetstone runs resume RUN`: goes on from the newest checkpoint, to the same hashes as if nothing had happened.
+// The recipe is the one that was recorded, not the file as it is today.
 
 import { dirname } from "node:path";
 

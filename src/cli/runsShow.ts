@@ -1,4 +1,5 @@
 // `whetstone runs show RUN`: where a run stands, what it measured, what happened to it.
+// With --json, everything that was recorded of every step.
 
 import type { Command } from "commander";
 

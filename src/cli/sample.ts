@@ -1,4 +1,5 @@
 // `whetstone sample CHECKPOINT`: type a prompt, watch the policy think. With --prompt or --prompt-tokens it answers once.
+// Answers come from the same sampler that training uses.
 
 import { createInterface } from "node:readline";
 

@@ -1,4 +1,5 @@
 // `whetstone score --verifier ID_OR_FILE --input FILE.jsonl`: what a verifier says about answers in a file, without a policy.
+// What a reward author tries a verifier with, and what other trainers may call.
 
 import { existsSync } from "node:fs";
 

@@ -1,4 +1,5 @@
 // What `train`, `resume` and `fork` share: a run with progress on standard error, Ctrl-C, and words on how to go on.
+// Its result goes to standard output, all else to standard error.
 
 import { systemClock } from "../base/clock.ts";
 import { executeRun } from "../runs/execute.ts";
@@ -24,6 +25,8 @@ export async function superviseRun(run: Run, { prepared, json }: { prepared: Pre
     else print(`run ${run.id} finished, hash ${run.hash}\n${JSON.stringify(outcome.report, null, 2)}`);
   } catch (error) {
     progress.done();
-    throw error;
+    if (!interrupts.signal.aborted) throw error;
+    printError(`go on from the last checkpoint with: ${goOn}`);
+    process.exitCode = interruptedExitCode;
   }
 }

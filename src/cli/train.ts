@@ -1,4 +1,5 @@
 // `whetstone train RECIPE.ts`: starts a run, or with --dry-run says what it would do.
+// Everything that can be wrong with the recipe is said before a run exists.
 
 import type { Command } from "commander";
 

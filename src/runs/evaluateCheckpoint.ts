@@ -1,4 +1,5 @@
 // The accuracy of a checkpoint, outside of any run: on the held-out tasks of a recipe, or on the tasks of a file.
+// The checkpoint may be of another program; the recipe may be of another policy.
 
 import { dirname, join, resolve } from "node:path";
 

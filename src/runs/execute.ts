@@ -51,7 +51,7 @@ export async function executeRun(run: Run, deps: ExecuteDeps, signal: AbortSigna
     return outcome;
   } catch (error) {
     // A store that could not be written will not take this either; a run that is "running" without a process counts as interrupted.
-    if (!(error instanceof StorageError)) run.setState("failed");
+    if (!(error instanceof StorageError)) run.setState(signal.aborted ? "stopped" : "failed");
     throw error;
   }
 }

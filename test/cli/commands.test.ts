@@ -1,0 +1,180 @@
+// Every command on one finished run of a tiny recipe.
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { type Finished, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
+
+const folder = workFolder();
+const recipe = writeTinyRecipe(folder);
+let trained: Finished;
+const run = (...args: readonly string[]) => whetstone(folder, ...args);
+const json = ({ stdout }: Finished) => JSON.parse(stdout);
+
+before(async () => {
+  trained = await run("train", recipe, "--json");
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("whetstone train", () => {
+  test("goes through both stages and writes the report", () => {
+    assert.equal(trained.code, 0, trained.stderr);
+    const { run: id, hash, report } = json(trained);
+    assert.equal(id, "tiny-1");
+    assert.match(hash, /^[0-9a-f]{64}$/);
+    assert.deepEqual(JSON.parse(readFileSync(join(folder, "runs/tiny-1/report.json"), "utf8")), report);
+    assert.ok(report.seconds > 0 && report.peakRssMiB > 0 && report.sft.accuracy >= 0 && report.rl.accuracy >= 0);
+  });
+
+  test("prints plain progress lines without a terminal", () => {
+    assert.match(trained.stderr, /^sft 4\/4 {2}loss [\d.]+ {2}[\d,]+ tokens\/s {2}\d+ s left$/m);
+    assert.match(trained.stderr, /^rl 6\/6 {2}reward [\d.]+ {2}accuracy [\d.]+ {2}[\d,]+ tokens\/s {2}\d+ s left$/m);
+    assert.ok(!trained.stderr.includes("\u001b"));
+  });
+
+  test("--dry-run says what would happen and starts nothing", async () => {
+    const planned = await run("train", recipe, "--dry-run", "--json", "--set", "rl.steps=50", "--runs", "elsewhere");
+    assert.equal(planned.code, 0, planned.stderr);
+    const { recipe: resolved, numParameters, stages, verifiers } = json(planned);
+    assert.equal(resolved.rl.steps, 50);
+    assert.equal(resolved.rl.temperature, 1);
+    assert.ok(numParameters > 10_000 && numParameters < 100_000);
+    assert.deepEqual(
+      stages.map((stage: { stage: string; steps: number }) => [stage.stage, stage.steps]),
+      [
+        ["sft", 4],
+        ["rl", 50],
+      ],
+    );
+    assert.deepEqual(
+      verifiers.map(({ id }: { id: string }) => id),
+      ["numeric"],
+    );
+    assert.ok(!existsSync(join(folder, "elsewhere")));
+  });
+});
+
+describe("whetstone runs", () => {
+  test("ls lists runs, and none where there are none", async () => {
+    const [listed] = json(await run("runs", "ls", "--json"));
+    assert.deepEqual([listed.id, listed.state, listed.stages.map(({ done }: { done: number }) => done)], ["tiny-1", "finished", [4, 6]]);
+    assert.match((await run("runs", "ls")).stdout, /^tiny-1 {2}finished .* sft 4\/4, rl 6\/6/m);
+    const empty = await run("runs", "ls", "--runs", "nowhere");
+    assert.deepEqual([empty.code, existsSync(join(folder, "nowhere"))], [0, false]);
+    assert.match(empty.stdout, /no runs in "nowhere" yet/);
+  });
+
+  test("show tells progress, measurements and checkpoints; as JSON every step", async () => {
+    const shown = await run("runs", "show", "tiny-1");
+    assert.match(shown.stdout, /tiny-1: finished[\s\S]*rl +6 of 6 steps[\s\S]*heldOut after 6 steps of rl[\s\S]*rl-000006/);
+    const { steps, hash, checkpoints } = json(await run("runs", "show", "tiny-1", "--json"));
+    assert.equal(steps.length, 10);
+    assert.equal(steps.at(-1).hash, hash);
+    assert.equal(hash, json(trained).hash);
+    assert.ok(checkpoints.some(({ name }: { name: string }) => name === "sft-000004"));
+  });
+
+  test("rollouts reads like a transcript", async () => {
+    const { stdout, stderr } = await run("runs", "rollouts", "tiny-1", "--step", "rl:5", "--limit", "1");
+    assert.match(
+      stdout,
+      /^-- rl step 5, rollout 5\.0\.0, arithmetic-chain \w+: reward \d.*\nuser: \d[+-]\d=\?\n(thinking: .*\n)?answer: [\s\S]*\nnumeric \(version \d\): \d/,
+    );
+    assert.match(stderr, /the first 1; --limit shows more/);
+  });
+
+  test("rollouts filters, and as JSON gives tokens and log-probabilities", async () => {
+    const lines = async (...filter: string[]) =>
+      (await run("runs", "rollouts", "tiny-1", "--json", ...filter)).stdout.split("\n").slice(0, -1);
+    const ofStep = (await lines("--step", "2", "--limit", "100")).map((line) => JSON.parse(line));
+    assert.equal(ofStep.length, 16);
+    assert.ok(ofStep.every(({ step, stage }) => step === 2 && stage === "rl"));
+    assert.equal(ofStep[0].rollout.tokens.length, ofStep[0].rollout.logProbs.length);
+    assert.deepEqual(await lines("--family", "sorting"), []);
+    const rewards = (await lines("--max-reward", "0", "--limit", "1000")).map((line) => JSON.parse(line).reward);
+    assert.ok(rewards.length > 0 && rewards.every((reward) => reward === 0));
+  });
+
+  test("fork makes a run that starts from a checkpoint, and resume takes it to its end", async () => {
+    const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--no-start", "--json", "--set", "rl.steps=8");
+    assert.equal(forked.code, 0, forked.stderr);
+    const resumed = await run("runs", "resume", "tiny-2", "--json");
+    assert.equal(resumed.code, 0, resumed.stderr);
+    const { parent, steps } = json(await run("runs", "show", "tiny-2", "--json"));
+    assert.deepEqual(parent, { run: "tiny-1", stage: "rl", step: 4 });
+    assert.deepEqual(
+      steps.map(({ stage, step }: { stage: string; step: number }) => `${stage}:${step}`),
+      ["rl:4", "rl:5", "rl:6", "rl:7"],
+    );
+    const wrong = await run("runs", "fork", "tiny-1", "--from", "rl:5");
+    assert.deepEqual(
+      [wrong.code, wrong.stderr.trim()],
+      [2, "run tiny-1: a fork starts from a checkpoint, got rl:5; there are: sft:4, rl:2, rl:4, rl:6"],
+    );
+  });
+});
+
+describe("whetstone sample", () => {
+  const checkpoint = "runs/tiny-1/checkpoints/rl-000006";
+
+  test("continues given tokens, greedily the same each time", async () => {
+    const args = ["sample", checkpoint, "--prompt-tokens", "1,2,3", "--temperature", "0", "--max-tokens", "8", "--json"];
+    const first = await run(...args);
+    assert.equal(first.code, 0, first.stderr);
+    const { tokens, logProbs, ...rest } = json(first);
+    assert.ok(tokens.length >= 1 && tokens.length <= 8 && tokens.length === logProbs.length);
+    assert.ok(logProbs.every((value: number) => value <= 0));
+    assert.deepEqual(rest, {});
+    assert.equal((await run(...args)).stdout, first.stdout);
+  });
+
+  test("answers a prompt in words, differently for another seed", async () => {
+    const answers = await Promise.all(["0", "1"].map((seed) => run("sample", checkpoint, "--prompt", "1+2=?", "--seed", seed)));
+    assert.ok(answers.every(({ code }) => code === 0));
+    assert.notEqual(answers[0]!.stdout, answers[1]!.stdout);
+  });
+
+  test("a folder that is no checkpoint is refused", async () => {
+    assert.equal((await run("sample", "runs/tiny-1", "--prompt", "1+2")).code, 2);
+  });
+});
+
+describe("whetstone eval", () => {
+  test("measures a checkpoint of a run as the run did", async () => {
+    const measured = await run("eval", "runs/tiny-1/checkpoints/rl-000006", "--json");
+    assert.equal(measured.code, 0, measured.stderr);
+    const { heldOut } = json(measured);
+    assert.equal(heldOut.tasks, 8);
+    assert.equal(heldOut.accuracy, json(trained).report.rl.accuracy);
+  });
+
+  test("measures on a file with a verifier, and needs one", async () => {
+    const task = { family: "own", messages: [{ role: "user", content: "1+2=?" }], verifier: "numeric", reference: { answer: "3" } };
+    writeFileSync(join(folder, "tasks.jsonl"), `${JSON.stringify(task)}\n`);
+    const args = ["eval", "runs/tiny-1/checkpoints/rl-000006", "--input", "tasks.jsonl"];
+    const measured = await run(...args, "--verifier", "numeric", "--max-tokens", "8", "--json");
+    assert.equal(measured.code, 0, measured.stderr);
+    assert.deepEqual(Object.keys(json(measured)["tasks.jsonl"].byFamily), ["own"]);
+    assert.equal((await run(...args)).code, 2);
+  });
+});
+
+describe("whetstone score", () => {
+  test("scores the rows of a file", async () => {
+    const rows = [
+      { reference: { answer: "42" }, answer: "so it is 42" },
+      { reference: { answer: "42" }, answer: "41" },
+    ];
+    writeFileSync(join(folder, "answers.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const scored = await run("score", "--verifier", "numeric", "--input", "answers.jsonl", "--json");
+    assert.equal(scored.code, 0, scored.stderr);
+    const verdicts = scored.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).verdict.score);
+    assert.deepEqual(verdicts, [1, 0]);
+    assert.match(scored.stderr, /2 rows: 2 scored, 0 unscorable, mean score 0\.5/);
+  });
+});

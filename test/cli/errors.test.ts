@@ -1,0 +1,82 @@
+// What a user reads after a mistake: one clear message on standard error, exit code 2, nothing started.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+
+import { bin, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
+
+const folder = workFolder();
+const recipe = writeTinyRecipe(folder);
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The tiny recipe with one piece of its text replaced. */
+function changed(from: string, to: string): string {
+  const text = readFileSync(join(folder, recipe), "utf8");
+  assert.ok(text.includes(from));
+  writeFileSync(join(folder, "changed.ts"), text.replace(from, to));
+  return "changed.ts";
+}
+
+async function refuses(args: readonly string[], expected: RegExp): Promise<void> {
+  const { code, stderr, stdout } = await whetstone(folder, ...args);
+  assert.match(stderr, expected);
+  assert.doesNotMatch(stderr, /\n {4}at /, "a stack trace is no message");
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.ok(!existsSync(join(folder, "runs")), "nothing may have been started");
+}
+
+describe("a recipe that is wrong", () => {
+  test("a misspelt key", () =>
+    refuses(["train", changed("steps: 6", "stpes: 6")], /^changed\.ts: unknown key "rl\.stpes"; did you mean "rl\.steps"$/m));
+  test("a misspelt --set", () =>
+    refuses(["train", recipe, "--set", "rl.stpes=1"], /^--set: unknown key "rl\.stpes"; did you mean "rl\.steps"$/m));
+  test("a value out of range", () =>
+    refuses(["train", recipe, "--set", "rl.steps=0"], /^tiny\.ts: rl\.steps must be greater than 0, got 0$/m));
+  test("an unknown verifier", () =>
+    refuses(["train", changed("numeric", "numerik")], /verifier "numerik": not in the table; known: .*numeric/));
+  test("a verifier file that is not there", () =>
+    refuses(["train", changed('"numeric"', '"./mine.ts"')], /verifier "\.\/mine\.ts": no such file/));
+  test("no file", () => refuses(["train", "nowhere.ts"], /^nowhere\.ts: no such file; /));
+
+  test("a task file with a broken line, by file and line", () => {
+    writeFileSync(join(folder, "tasks.jsonl"), '{"question": "1+1", "answer": "2"}\n{"question": \n');
+    const source = 'training: { kind: "file" as const, path: "tasks.jsonl", columns: { verifier: "numeric" } }';
+    return refuses(["train", changed("training: sums", source)], /tasks\.jsonl:2: /);
+  });
+
+  test("a checkpoint that is not there", () => {
+    const text = readFileSync(join(folder, recipe), "utf8").replace(/model: .*\n/, 'model: { kind: "checkpoint", path: "nowhere" },\n');
+    writeFileSync(join(folder, "changed.ts"), text);
+    return refuses(["train", "changed.ts"], /checkpoint ".*nowhere": no such folder/);
+  });
+
+  test("--dry-run refuses the same", () =>
+    refuses(["train", changed("numeric", "numerik"), "--dry-run"], /verifier "numerik": not in the table/));
+});
+
+describe("a command that is wrong", () => {
+  test("an unknown command", () => refuses(["trian"], /unknown command 'trian'\n\(Did you mean train\?\)/));
+  test("an unknown option", () => refuses(["runs", "ls", "--jsno"], /unknown option '--jsno'\n\(Did you mean --json\?\)/));
+  test("a missing argument", () => refuses(["train"], /missing required argument 'recipe'/));
+  test("an option that is no number", () => refuses(["runs", "rollouts", "x", "--limit", "many"], /It must be a whole number, got "many"/));
+  test("no store", () => refuses(["runs", "show", "x"], /run store "runs": must hold whetstone\.sqlite/));
+  test("a score file that is not there", () =>
+    refuses(["score", "--verifier", "numeric", "--input", "no.jsonl"], /^no\.jsonl: no such file/));
+
+  test("an unknown run, with the one that was meant", async () => {
+    mkdirSync(join(folder, "other"));
+    const made = await whetstone(folder, "train", recipe, "--set", "rl.steps=1", "--set", "sft.steps=1", "--runs", "other");
+    assert.equal(made.code, 0, made.stderr);
+    await refuses(["runs", "show", "tiny-l", "--runs", "other"], /^run "tiny-l": not in "other", .*; did you mean "tiny-1"$/m);
+  });
+});
+
+test("an older Node is told what is needed", () => {
+  const pretend = "data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'20.11.1'}})";
+  const { status, stderr } = spawnSync(process.execPath, ["--import", pretend, bin, "--help"], { encoding: "utf8" });
+  assert.equal(status, 2);
+  assert.match(stderr, /^whetstone: needs Node 24 or newer, got 20\.11\.1 /);
+});

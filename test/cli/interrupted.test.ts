@@ -1,0 +1,84 @@
+// Runs that are killed, stopped and started twice: real processes, real signals, equal hashes.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+
+import { finish, says, start, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
+
+const folder = workFolder();
+const recipe = writeTinyRecipe(folder, { rlSteps: 14 });
+const run = (...args: readonly string[]) => whetstone(folder, ...args);
+let undisturbed = "";
+
+before(async () => {
+  const finished = await run("train", recipe, "--json");
+  assert.equal(finished.code, 0, finished.stderr);
+  undisturbed = JSON.parse(finished.stdout).hash;
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+async function resumesToTheSameHash(id: string): Promise<void> {
+  const resumed = await run("runs", "resume", id, "--json");
+  assert.equal(resumed.code, 0, resumed.stderr);
+  assert.equal(JSON.parse(resumed.stdout).hash, undisturbed);
+}
+
+describe("a run killed with -9", () => {
+  for (const moment of ["sft 3/4", "rl 5/14"]) {
+    test(`after ${moment} is interrupted, and resumed it ends with the hash of an undisturbed run`, async () => {
+      const child = start(folder, ["train", recipe]);
+      await says(child, moment);
+      child.kill("SIGKILL");
+      await once(child, "close");
+      const [{ id, state }] = JSON.parse((await run("runs", "ls", "--json")).stdout);
+      assert.equal(state, "interrupted");
+      await resumesToTheSameHash(id);
+    });
+  }
+});
+
+describe("Ctrl-C", () => {
+  test("finishes the step, saves, says how to go on, and exits with 130", async () => {
+    const child = start(folder, ["train", recipe]);
+    const finished = finish(child);
+    await says(child, "rl 3/14");
+    child.kill("SIGINT");
+    const { code, stderr } = await finished;
+    assert.equal(code, 130, stderr);
+    const id = /go on with: whetstone runs resume (\S+)/.exec(stderr)![1]!;
+    const { state, checkpoints, stages } = JSON.parse((await run("runs", "show", id, "--json")).stdout);
+    assert.equal(state, "stopped");
+    assert.equal(checkpoints.at(-1).name, `rl-${String(stages[1].done).padStart(6, "0")}`);
+    await resumesToTheSameHash(id);
+  });
+
+  test("a second one stops at once, and the run can still be resumed", async () => {
+    const child = start(folder, ["train", recipe]);
+    const finished = finish(child);
+    await says(child, "rl 3/14");
+    child.kill("SIGINT");
+    child.kill("SIGTERM"); // the second signal, of the other kind, so that the two cannot be merged into one
+    const { code, stderr } = await finished;
+    // Inside a graph the process ends by the signal, which a shell shows as 130 too.
+    assert.ok(code === 130 || code === null, `got ${code}: ${stderr}`);
+    assert.match(stderr, /stopped at once/);
+    await resumesToTheSameHash(/^run (\S+) in /m.exec(stderr)![1]!);
+  });
+});
+
+describe("a second process on the same run", () => {
+  test("is refused with exit code 2 and told which process has it", async () => {
+    const child = start(folder, ["train", recipe, "--set", "rl.steps=5000"]);
+    const finished = finish(child);
+    await says(child, "sft 1/4");
+    const [{ id, state }] = JSON.parse((await run("runs", "ls", "--json")).stdout);
+    assert.equal(state, "running");
+    const second = await run("runs", "resume", id);
+    child.kill("SIGKILL");
+    await finished;
+    assert.equal(second.code, 2);
+    assert.match(second.stderr, new RegExp(`^run ${id}: only one process may work on a run, got a second one; process ${child.pid} `));
+  });
+});
