@@ -57,7 +57,7 @@ export async function readDemonstrations(file: string, columns?: Columns): Promi
 }
 
 /** The rows of a file as they are, each with its place; the extension decides how it is read. */
-export function rowsOf(file: string, columns?: Columns): AsyncIterable<Row> {
+function rowsOf(file: string, columns?: Columns): AsyncIterable<Row> {
   const read = formats.get(extname(file).toLowerCase());
   if (read === undefined) {
     throw new DataError(

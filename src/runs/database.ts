@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { RunError, StorageError } from "../base/errors.ts";
 
 /** Raised by every change of the tables; kept in `PRAGMA user_version`. */
-export const schemaVersion = 1;
+const schemaVersion = 1;
 
 /** Writers of other runs in the same folder hold the database for one step's transaction at most. */
 const busyTimeoutMs = 10_000;

@@ -24,7 +24,7 @@ export function fingerprintHere(recipe: { readonly [key: string]: Json }, inputs
 }
 
 /** Package version and a digest of the sources, which tells an edited working tree from a clean one. */
-export function codeVersion(): string {
+function codeVersion(): string {
   const sources = fileURLToPath(new URL("..", import.meta.url));
   const files = readdirSync(sources, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.[jt]s$/.test(entry.name) && !entry.name.endsWith(".d.ts"))

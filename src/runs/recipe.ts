@@ -57,7 +57,6 @@ const Checkpoints = z.strictObject({
     .exactOptional()
     .meta({ description: "Keep those of every so many steps for good. Absent: none.", unit: "steps" }),
 });
-export type CheckpointsConfig = z.infer<typeof Checkpoints>;
 
 export const Recipe = z
   .strictObject({

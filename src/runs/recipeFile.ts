@@ -39,7 +39,7 @@ export function parseRecipe(written: unknown, { file, overrides = [] }: { file: 
 }
 
 /** A copy of `input` with one key set. The value is JSON where it can be read as such, else text. */
-export function applyOverride(input: object, { override, tree }: { override: string; tree: SchemaNode }): object {
+function applyOverride(input: object, { override, tree }: { override: string; tree: SchemaNode }): object {
   const equals = override.indexOf("=");
   if (equals < 1) throw new ConfigError(`--set: must have the form key=value, got "${override}"; for example --set rl.steps=50`);
   const path = override.slice(0, equals).trim().split(".");

@@ -105,7 +105,7 @@ export function nodeAt(tree: SchemaNode, { path, input }: { path: readonly strin
   return node;
 }
 
-export function valueAt(input: unknown, path: readonly string[]): unknown {
+function valueAt(input: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined), input);
 }
 

@@ -144,7 +144,7 @@ export function metricsJson(metrics: Readonly<Record<string, number>>): string {
   return JSON.stringify(metrics, (_, value: Json) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value));
 }
 
-export function metricsFromJson(text: string): Record<string, number> {
+function metricsFromJson(text: string): Record<string, number> {
   const entries = Object.entries(JSON.parse(text) as Record<string, number | string>);
   return Object.fromEntries(entries.map(([name, value]) => [name, Number(value)]));
 }

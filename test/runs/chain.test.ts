@@ -38,10 +38,30 @@ describe("nextHash", () => {
 
 describe("recipeDigest", () => {
   test("ignores what cannot alter a step, and nothing else", () => {
-    const recipe = { name: "a", eval: { tasks: 1 }, checkpoints: {}, seed: 1, rewards: { numWorkers: 2, terms: ["x"] }, engine: { numThreads: 2, microBatchTokens: 8 }, rl: { steps: 3 } };
-    const same = { ...recipe, name: "b", eval: {}, checkpoints: { keepLast: 9 }, rewards: { ...recipe.rewards, numWorkers: 7 }, engine: { numThreads: 9, microBatchTokens: 8 } };
+    const recipe = {
+      name: "a",
+      eval: { tasks: 1 },
+      checkpoints: {},
+      seed: 1,
+      rewards: { numWorkers: 2, terms: ["x"] },
+      engine: { numThreads: 2, microBatchTokens: 8 },
+      rl: { steps: 3 },
+    };
+    const same = {
+      ...recipe,
+      name: "b",
+      eval: {},
+      checkpoints: { keepLast: 9 },
+      rewards: { ...recipe.rewards, numWorkers: 7 },
+      engine: { numThreads: 9, microBatchTokens: 8 },
+    };
     assert.equal(recipeDigest(same), recipeDigest(recipe));
-    const others = [{ seed: 2 }, { rl: { steps: 4 } }, { engine: { numThreads: 2, microBatchTokens: 9 } }, { rewards: { numWorkers: 2, terms: ["y"] } }];
+    const others = [
+      { seed: 2 },
+      { rl: { steps: 4 } },
+      { engine: { numThreads: 2, microBatchTokens: 9 } },
+      { rewards: { numWorkers: 2, terms: ["y"] } },
+    ];
     for (const change of others) assert.notEqual(recipeDigest({ ...recipe, ...change }), recipeDigest(recipe));
   });
 });
