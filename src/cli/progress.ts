@@ -49,7 +49,7 @@ interface Progress {
 }
 
 /** `rl 12/100  reward 0.62  accuracy 0.61  5,310 tokens/s  3 min 12 s left` */
-function progressLine({ stage, done, steps, metrics, leftMs }: Progress): string {
+export function progressLine({ stage, done, steps, metrics, leftMs }: Progress): string {
   const shown = ["loss", "reward", "accuracy"].flatMap((name) => {
     if (metrics[name] === undefined || (name === "loss" && metrics["reward"] !== undefined)) return [];
     return [`${name} ${shortNumber(metrics[name])}`];

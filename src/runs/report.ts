@@ -34,7 +34,7 @@ export function runReport(store: RunStore, { id, nowMs, peakRssMiB }: { id: stri
 }
 
 /** Each start counts until the last step before the next one; what was lost with a killed process after its last step does not. */
-function workingMs({
+export function workingMs({
   starts,
   finished,
   nowMs,
