@@ -17,9 +17,7 @@ import {
 } from "./support/architecture.ts";
 
 /** Files that explain themselves past 400 lines. */
-const longFiles: Readonly<Record<string, LongFile>> = {
-  "test/graph/cases/layout.ts": { reason: "one case after another of the op suite", table: true },
-};
+const longFiles: Readonly<Record<string, LongFile>> = {};
 
 const root = new URL("..", import.meta.url).pathname;
 const repository: readonly SourceFile[] = globSync("{src,sandbox,examples,bench,scripts,test}/**/*.ts", { cwd: root })

@@ -24,22 +24,8 @@ export {
   sub,
   tanh,
 } from "./ops/elementwise.ts";
-export {
-  concat,
-  concatRows,
-  flattenRows,
-  gatherDistinctRows,
-  gatherParts,
-  gatherRows,
-  oneHot,
-  pick,
-  reshape,
-  scatterAddRows,
-  scatterRows,
-  split,
-  splitRows,
-  transpose,
-} from "./ops/layout.ts";
+export { gatherDistinctRows, gatherParts, gatherRows, oneHot, pick, scatterAddRows, scatterRows } from "./ops/gather.ts";
+export { concat, concatRows, flattenRows, reshape, split, splitRows, transpose } from "./ops/layout.ts";
 export { addAll, entropy, logSoftmax, logSumExp, mean, rmsNorm, rotary, softmax } from "./ops/normalize.ts";
 export { matmul } from "./ops/product.ts";
 export { route, topK } from "./ops/routing.ts";

@@ -8,11 +8,12 @@ import * as ops from "../../src/graph/ops.ts";
 import { nodesOf } from "../../src/graph/tensor.ts";
 import { broadcastCases } from "./cases/broadcast.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
+import { gatherCases } from "./cases/gather.ts";
 import { layoutCases } from "./cases/layout.ts";
 import { modelCases } from "./cases/model.ts";
 import { buildCase, opSuite } from "./ops.suite.ts";
 
-const entries = { ...broadcastCases, ...elementwiseCases, ...layoutCases, ...modelCases };
+const entries = { ...broadcastCases, ...elementwiseCases, ...gatherCases, ...layoutCases, ...modelCases };
 
 for (const [op, entry] of Object.entries(entries)) opSuite(op, entry);
 

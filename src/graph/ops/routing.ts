@@ -5,7 +5,7 @@
 import { apply, type OpDef, type Tensor } from "../tensor.ts";
 import { sum, unsqueeze } from "./broadcast.ts";
 import { mul } from "./elementwise.ts";
-import { oneHot } from "./layout.ts";
+import { oneHot } from "./gather.ts";
 
 const topKOp: OpDef<{ readonly k: number }> = {
   name: "topK",

@@ -67,18 +67,11 @@ export function broadcastShape(a: readonly number[], b: readonly number[]): read
   return broadcastShapes(a, b) as readonly number[]; // numbers in, numbers out
 }
 
-/** The rows of the last axis, as views. An array without elements has none. */
-export function lastAxisRows(x: ArrayValue): readonly Float64Array[] {
-  const width = x.shape.at(-1)!;
-  return Array.from({ length: width === 0 ? 0 : x.data.length / width }, (_, row) => x.data.subarray(row * width, (row + 1) * width));
-}
-
 /** `x` with every row of its last axis replaced. */
 export function mapRows(x: ArrayValue, map: (row: Float64Array) => Float64Array): ArrayValue {
   const data = new Float64Array(x.data.length);
-  lastAxisRows(x).forEach((row, i) => {
-    data.set(map(row), i * row.length);
-  });
+  const width = x.shape.at(-1)!;
+  for (let start = 0; start < data.length; start += width) data.set(map(x.data.subarray(start, start + width)), start);
   return { shape: x.shape, data };
 }
 

@@ -1,4 +1,4 @@
-// Cases of the ops that act on each element by itself. Kinks and steps are avoided here; ties.test.ts is about them.
+// Cases of the ops that act on each element by itself. Kinks and steps are avoided here; ops/elementwise.test.ts is about them.
 
 import {
   abs,

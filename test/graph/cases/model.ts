@@ -71,6 +71,18 @@ export const modelCases: Readonly<Record<string, OpEntry>> = {
         build: (a, b) => matmul(a!, b!, { transA: true }),
         shapes: [[3, 2]],
       },
+      ...[
+        { inner: 300, columns: 40 },
+        { inner: 130, columns: 129 },
+        { inner: 150, columns: 140 },
+        { inner: 520, columns: 17 },
+      ].map(({ inner, columns }) => ({
+        what: `that adds up ${inner} terms for each of ${columns} columns`,
+        operands: [normal("N", inner), normal(inner, columns)],
+        build: (a: Tensor, b: Tensor) => matmul(a, b),
+        shapes: [["N", columns]],
+        sizes: [{ N: 2 }],
+      })),
       { what: "of a matrix with itself", operands: [normal(3, 3)], build: (a) => matmul(a!, a!, { transB: true }), shapes: [[3, 3]] },
     ],
     rejections: [
