@@ -12,7 +12,7 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
       " (" +
       process.execPath +
       "); install it from https://nodejs.org" +
-      ", or in a clone of the repository use npx whetstone after npm ci, which brings its own",
+      ", or run npm install node@24 in this folder, where npx finds it; in a clone of the repository npm ci brings it",
   );
   process.exit(2);
 }
