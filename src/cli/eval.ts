@@ -15,7 +15,7 @@ import {
 } from "../runs/evaluateCheckpoint.ts";
 import { loadRecipe } from "../runs/recipeFile.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { collect, decimal, wholeNumber } from "./options.ts";
+import { atLeastOne, collect, notNegative } from "./options.ts";
 import { print, printError, printJson, shortNumber, table } from "./output.ts";
 
 interface Options {
@@ -37,8 +37,8 @@ export function addEval(whetstone: Command): void {
     .option("--set <key=value>", "set one key of that recipe, such as eval.finalTasks=64", collect, [])
     .option("--input <file>", "measure on the tasks of this file instead; needs --verifier")
     .option("--verifier <use>", "id of a built-in verifier, or the file that exports one")
-    .option("--temperature <t>", "0 takes the most likely token", decimal)
-    .option("--max-tokens <count>", "longest response", wholeNumber)
+    .option("--temperature <t>", "0 takes the most likely token", notNegative)
+    .option("--max-tokens <count>", "longest response", atLeastOne)
     .option("--json", "print JSON")
     .action(evaluate);
 }

@@ -22,6 +22,25 @@ export function decimal(text: string): number {
   return value;
 }
 
+export function notNegative(text: string): number {
+  const value = decimal(text);
+  if (value < 0) throw new InvalidArgumentError(`It must not be negative, got "${text}".`);
+  return value;
+}
+
+export function atLeastOne(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError(`It must be at least 1, got "${text}".`);
+  return value;
+}
+
+/** In (0, 1]. */
+export function share(text: string): number {
+  const value = decimal(text);
+  if (value <= 0 || value > 1) throw new InvalidArgumentError(`It must be above 0 and at most 1, got "${text}".`);
+  return value;
+}
+
 /** "1,2,3" */
 export function tokenList(text: string): Int32Array {
   if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError(`It must be token ids with commas between them, got "${text}".`);

@@ -10,7 +10,7 @@ import { RunError } from "../base/errors.ts";
 import { type Checkpoint, checkpointName, listCheckpoints } from "../runs/checkpoints.ts";
 import { fingerprintHere } from "../runs/fingerprint.ts";
 import { asJson, forkRun } from "../runs/openRun.ts";
-import { prepare } from "../runs/prepare.ts";
+import { openRewards, prepare } from "../runs/prepare.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
 import { stages } from "../runs/run.ts";
 import { openStore } from "../runs/store.ts";
@@ -44,10 +44,14 @@ async function fork(id: string, { runs, from, set, start, json }: Options): Prom
   const row = store.run(id);
   const checkpoint = findCheckpoint(id, { folder: join(runs, id), from });
   const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}`, overrides: set });
-  const prepared = await prepare(recipe, dirname(row.recipeFile));
+  const folder = dirname(row.recipeFile);
+  const prepared = await prepare(recipe, folder);
   const place = { store, clock: systemClock, fingerprint: fingerprintHere(asJson(recipe), prepared.inputs) };
   using run = await forkRun({ parent: id, checkpoint, recipe, recipeFile: row.recipeFile }, place);
-  if (start) return await superviseRun(run, { prepared, json: json === true });
+  if (start) {
+    await using pool = await openRewards(recipe, { folder, prepared });
+    return await superviseRun(run, { prepared, pool, json: json === true });
+  }
   if (json) printJson({ run: run.id, folder: run.folder, hash: run.hash });
   else print(`run ${run.id} forked from ${checkpointName(checkpoint.trainer)} of ${id}; start it with: whetstone runs resume ${run.id}`);
 }

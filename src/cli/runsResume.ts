@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { fingerprintHere } from "../runs/fingerprint.ts";
 import { asJson, resumeRun } from "../runs/openRun.ts";
-import { prepare } from "../runs/prepare.ts";
+import { openRewards, prepare } from "../runs/prepare.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
 import { openStore } from "../runs/store.ts";
 import { runsFolder } from "./options.ts";
@@ -35,9 +35,11 @@ async function resume(id: string, { runs, allowDifferentMachine, json }: Options
   using store = openStore(runs, systemClock);
   const row = store.run(id);
   const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}` });
-  const prepared = await prepare(recipe, dirname(row.recipeFile));
+  const folder = dirname(row.recipeFile);
+  const prepared = await prepare(recipe, folder);
+  await using pool = await openRewards(recipe, { folder, prepared });
   const fingerprint = fingerprintHere(asJson(recipe), prepared.inputs);
   const asked = { id, recipe, allowDifferentMachine: allowDifferentMachine === true };
   using run = resumeRun(asked, { store, clock: systemClock, fingerprint });
-  await superviseRun(run, { prepared, json: json === true });
+  await superviseRun(run, { prepared, pool, json: json === true });
 }

@@ -12,7 +12,7 @@ import type { SampleRequest } from "../policy/backend.ts";
 import { encodePrompt } from "../policy/chat.ts";
 import { backendFromCheckpoint, type EmbeddedBackend } from "../train/backend.ts";
 import { EngineConfig } from "../train/config.ts";
-import { decimal, tokenList, wholeNumber } from "./options.ts";
+import { atLeastOne, notNegative, share, tokenList, wholeNumber } from "./options.ts";
 import { print, printJsonLine } from "./output.ts";
 
 interface Options {
@@ -34,10 +34,10 @@ export function addSample(whetstone: Command): void {
     .argument("<checkpoint>", "checkpoint folder")
     .option("--prompt <text>", "answer this and end")
     .option("--prompt-tokens <ids>", "continue these tokens as they are, such as 1,2,3, and end", tokenList)
-    .option("--temperature <t>", "0 takes the most likely token", decimal, 1)
-    .option("--top-k <k>", "draw from the k most likely tokens", wholeNumber)
-    .option("--top-p <p>", "draw from the most likely tokens that together have probability p", decimal)
-    .option("--max-tokens <count>", "longest response", wholeNumber, 256)
+    .option("--temperature <t>", "0 takes the most likely token", notNegative, 1)
+    .option("--top-k <k>", "draw from the k most likely tokens", atLeastOne)
+    .option("--top-p <p>", "draw from the most likely tokens that together have probability p", share)
+    .option("--max-tokens <count>", "longest response", atLeastOne, 256)
     .option("--thinking-budget <tokens>", "close the thinking after so many tokens; 0: do not think", wholeNumber)
     .option("--seed <number>", "names the random stream", wholeNumber, 0)
     .option("--json", "print {tokens, logProbs} and the texts as one line of JSON for each prompt")

@@ -11,7 +11,7 @@ import { startVerifierPool } from "../rewards/pool.ts";
 import { type ScoredRow, scoreRows } from "../rewards/scoreRows.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { catchInterrupts } from "./interrupts.ts";
-import { wholeNumber } from "./options.ts";
+import { atLeastOne } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber } from "./output.ts";
 
 interface Options {
@@ -28,8 +28,8 @@ export function addScore(whetstone: Command): void {
     .description('score answers from a file; a row is {"reference" or "task", "answer", "thinking"?}')
     .requiredOption("--verifier <use>", "id of a built-in verifier, or the file that exports one")
     .requiredOption("--input <file>", "JSON Lines file")
-    .option("--deadline-ms <ms>", "longest time for one answer", wholeNumber, 2000)
-    .option("--workers <count>", "verifier processes", wholeNumber, 2)
+    .option("--deadline-ms <ms>", "longest time for one answer", atLeastOne, 2000)
+    .option("--workers <count>", "verifier processes", atLeastOne, 2)
     .option("--json", "print one JSON object a line")
     .action(score);
 }

@@ -2,6 +2,7 @@
 // Its result goes to standard output, all else to standard error.
 
 import { systemClock } from "../base/clock.ts";
+import type { VerifierPool } from "../rewards/pool.ts";
 import { executeRun } from "../runs/execute.ts";
 import type { Preparation } from "../runs/prepare.ts";
 import type { Run } from "../runs/run.ts";
@@ -9,12 +10,15 @@ import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { print, printError, printJson } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 
-export async function superviseRun(run: Run, { prepared, json }: { prepared: Preparation; json: boolean }): Promise<void> {
+export async function superviseRun(
+  run: Run,
+  { prepared, pool, json }: { prepared: Preparation; pool: VerifierPool; json: boolean },
+): Promise<void> {
   const goOn = `whetstone runs resume ${run.id}${run.store.folder === "runs" ? "" : ` --runs ${run.store.folder}`}`;
   const progress = progressObserver(process.stderr, systemClock);
   using interrupts = catchInterrupts(() => progress.note("finishing the step and saving; Ctrl-C again stops at once"));
   progress.note(`run ${run.id} in ${run.folder}`);
-  const deps = { prepared, observer: progress, clock: systemClock, stop: interrupts.stop };
+  const deps = { prepared, pool, observer: progress, clock: systemClock, stop: interrupts.stop };
   try {
     const outcome = await executeRun(run, deps, interrupts.signal);
     progress.done();

@@ -7,7 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { fingerprintHere } from "../runs/fingerprint.ts";
 import { asJson, createRun } from "../runs/openRun.ts";
 import { type Plan, planRun } from "../runs/plan.ts";
-import { prepare } from "../runs/prepare.ts";
+import { openRewards, prepare } from "../runs/prepare.ts";
 import { type LoadedRecipe, loadRecipe } from "../runs/recipeFile.ts";
 import { RunStore } from "../runs/store.ts";
 import { collect, runsFolder } from "./options.ts";
@@ -46,10 +46,11 @@ async function showPlan(loaded: LoadedRecipe, { json }: Options): Promise<void> 
 async function train(loaded: LoadedRecipe, { runs, json }: Options): Promise<void> {
   const { recipe, folder, file } = loaded;
   const prepared = await prepare(recipe, folder);
+  await using pool = await openRewards(recipe, { folder, prepared });
   const fingerprint = fingerprintHere(asJson(recipe), prepared.inputs);
   using store = new RunStore(runs, systemClock);
   using run = createRun({ recipe, recipeFile: file }, { store, clock: systemClock, fingerprint });
-  await superviseRun(run, { prepared, json: json === true });
+  await superviseRun(run, { prepared, pool, json: json === true });
 }
 
 function planText({ recipe, numParameters, vocabSize, stages, verifiers }: Plan): string {

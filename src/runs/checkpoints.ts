@@ -56,15 +56,20 @@ export async function writeCheckpoint(runFolder: string, trainer: TrainerState, 
   const parent = join(runFolder, "checkpoints");
   const name = checkpointName(trainer);
   const writing = join(parent, `.writing-${name}`);
+  const final = join(parent, name);
   try {
+    // A step that is taken again saves what is there: the hash says so.
+    if (existsSync(final) && readTrainer(final).hash === trainer.hash) return final;
     mkdirSync(parent, { recursive: true });
     rmSync(writing, { recursive: true, force: true });
     await save(writing);
     writeTrainer(writing, trainer);
-    if (existsSync(join(parent, name))) deleteCheckpoint(join(parent, name));
-    renameSync(writing, join(parent, name));
+    const replaced = join(parent, `.replaced-${name}`);
+    if (existsSync(final)) renameSync(final, replaced);
+    renameSync(writing, final);
     syncFolder(parent);
-    return join(parent, name);
+    rmSync(replaced, { recursive: true, force: true });
+    return final;
   } catch (cause) {
     rmSync(writing, { recursive: true, force: true });
     if (cause instanceof WhetstoneError) throw cause;
@@ -87,12 +92,15 @@ export function writeTrainer(folder: string, trainer: TrainerState): void {
   writeFileAtomic(join(folder, "trainer.json"), [`${JSON.stringify(trainer, null, 2)}\n`]);
 }
 
-/** Removes what an interrupted process left: checkpoints half-written or half-deleted. Needs the run's lock. */
+/** Removes what an interrupted process left: checkpoints half-written, half-replaced or half-deleted. Needs the run's lock. */
 export function sweepCheckpoints(runFolder: string): void {
   const folder = join(runFolder, "checkpoints");
   if (!existsSync(folder)) return;
-  const leftovers = readdirSync(folder).filter((name) => name.startsWith(".writing-") || name.startsWith(".deleting-"));
-  for (const name of leftovers) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const name of readdirSync(folder)) {
+    const final = join(folder, name.replace(/^\.replaced-/, ""));
+    if (name.startsWith(".replaced-") && !existsSync(final)) renameSync(join(folder, name), final);
+    else if (name.startsWith(".")) rmSync(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 /** Deletes the checkpoints that the rules let go. */

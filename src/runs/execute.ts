@@ -1,7 +1,7 @@
 // A whole run: stages in order, a measurement at the end of each, the report. Everything is recorded as it happens, so that killed
 // at any moment and executed again it goes on where its newest checkpoint is.
 
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 import type { Clock } from "../base/clock.ts";
 import { DataError, StorageError } from "../base/errors.ts";
@@ -13,7 +13,6 @@ import type { StepMetrics } from "../policy/backend.ts";
 import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { scoreRollout } from "../rewards/score.ts";
-import { openVerifierPool } from "../rewards/verifiable/open.ts";
 import { trainPolicy } from "../rl/loop.ts";
 import type { RlRecord } from "../rl/record.ts";
 import { trainSupervised } from "../sft/loop.ts";
@@ -32,6 +31,7 @@ export interface RunObserver {
 
 export interface ExecuteDeps {
   readonly prepared: Preparation;
+  readonly pool: VerifierPool;
   readonly observer: RunObserver;
   readonly clock: Clock;
   /** When aborted, the step is finished and saved, and the run ends. `signal` ends it at once. */
@@ -57,9 +57,8 @@ export async function executeRun(run: Run, deps: ExecuteDeps, signal: AbortSigna
 }
 
 async function work(run: Run, deps: ExecuteDeps, signal: AbortSignal): Promise<RunOutcome> {
-  await using pool = await openVerifierPool(run.recipe.rewards, dirname(run.recipeFile));
   await using policy = openPolicy(run, deps.prepared);
-  const at: Workplace = { ...deps, run, pool, policy, memory: watchMemory() };
+  const at: Workplace = { ...deps, run, policy, memory: watchMemory() };
   if (run.recipe.sft === undefined && (run.latest === undefined || run.latest.trainer.nextStep === 0))
     await measureStage("start", at, signal);
   for (const stage of stages.slice(stages.indexOf((run.latest?.trainer.stage ?? "sft") as Stage))) {
@@ -75,7 +74,6 @@ async function work(run: Run, deps: ExecuteDeps, signal: AbortSignal): Promise<R
 
 interface Workplace extends ExecuteDeps {
   readonly run: Run;
-  readonly pool: VerifierPool;
   readonly policy: EmbeddedBackend;
   readonly memory: MemoryWatch;
 }

@@ -48,6 +48,10 @@ export function resumeRun(
   const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
   sweepCheckpoints(folder);
   const latest = listCheckpoints(folder, stages).at(-1);
+  if (latest === undefined && row.parent !== undefined) {
+    lock[Symbol.dispose]();
+    throw new RunError(`run ${id}: a fork goes on from a checkpoint, got none in "${folder}"; fork ${row.parent.run} again`);
+  }
   const run = { id, recipe, recipeFile: row.recipeFile, fingerprint, store, lock };
   if (!allowDifferentMachine) return new Run({ ...run, hash: latest?.trainer.hash ?? row.startHash });
   return new Run({ ...run, hash: startNewChain({ id, store, fingerprint, latest, startHash: row.startHash, differences }) });

@@ -5,8 +5,7 @@ import { dirname } from "node:path";
 
 import { numParameters } from "../policy/architecture.ts";
 import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
-import { openVerifierPool } from "../rewards/verifiable/open.ts";
-import { type Preparation, prepare } from "./prepare.ts";
+import { openRewards, type Preparation, prepare } from "./prepare.ts";
 import type { Recipe } from "./recipe.ts";
 import type { LoadedRecipe } from "./recipeFile.ts";
 
@@ -29,7 +28,7 @@ export interface Plan {
 export async function planRun({ recipe, file }: LoadedRecipe): Promise<Plan> {
   const folder = dirname(file);
   const prepared = await prepare(recipe, folder);
-  await using pool = await openVerifierPool({ ...recipe.rewards, numWorkers: 1 }, folder);
+  await using pool = await openRewards(recipe, { folder, prepared });
   return {
     recipe,
     numParameters: numParameters(prepared.architecture),

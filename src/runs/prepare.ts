@@ -1,19 +1,21 @@
 // From a recipe to what its run works with: tokenizer, architecture, tasks, verifier files. Everything a user can get wrong in them is
-// told here, before a run exists. Starts no process and no engine.
+// told here, before a run exists.
 
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError, DataError, VerifierError } from "../base/errors.ts";
 import type { DataSource } from "../data/config.ts";
 import { evaluationTasks, openDemonstrations, openTasks } from "../data/source.ts";
 import type { DemonstrationStream, TaskStream } from "../data/stream.ts";
 import type { Task } from "../data/task.ts";
 import { byteTokenizerJson, characterTokenizerJson } from "../policy/alphabets.ts";
 import type { PolicyConfig } from "../policy/architecture.ts";
+import { encodePrompt } from "../policy/chat.ts";
 import { loadCheckpoint } from "../policy/checkpoint.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
-import { locateVerifier } from "../rewards/verifiable/open.ts";
+import type { VerifierPool } from "../rewards/pool.ts";
+import { locateVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
 import type { Recipe } from "./recipe.ts";
 
 export interface Preparation {
@@ -38,14 +40,37 @@ export async function prepare(recipe: Recipe, folder: string): Promise<Preparati
   const heldOut = await evaluationTasks(source(data.evaluation), { seed, count });
   const heldOutBeyond = data.evaluationBeyond === undefined ? [] : await evaluationTasks(source(data.evaluationBeyond), { seed, count });
   const training = { seed, heldOut: [...heldOut, ...heldOutBeyond] };
+  const model = prepareModel(recipe, folder);
+  for (const task of training.heldOut) checkPrompt(task, model);
   return {
-    ...prepareModel(recipe, folder),
+    ...model,
     demonstrations: data.demonstrations === undefined ? undefined : await openDemonstrations(source(data.demonstrations), training),
     tasks: data.training === undefined ? undefined : await openTasks(source(data.training), training),
     heldOut,
     heldOutBeyond,
     inputs: inputFiles(recipe, folder),
   };
+}
+
+/** The pool that scores for a run. Everything about verifiers that a user can get wrong is told before it resolves. */
+export async function openRewards(recipe: Recipe, { folder, prepared }: { folder: string; prepared: Preparation }): Promise<VerifierPool> {
+  const pool = await openVerifierPool(recipe.rewards, folder);
+  const practised = recipe.rl === undefined ? [] : prepared.tasks!.batch(0, recipe.rl.tasksPerStep);
+  const missing = [...prepared.heldOut, ...prepared.heldOutBeyond, ...practised].find(({ verifier }) => !pool.verifiers.has(verifier));
+  if (missing === undefined) return pool;
+  await pool[Symbol.asyncDispose]();
+  throw new VerifierError(
+    `rewards.verifiers: must hold the verifier of every task, got none for "${missing.verifier}" of family "${missing.family}"; known: ${[...pool.verifiers.keys()].join(", ")}`,
+  );
+}
+
+/** A prompt that the policy cannot read would end the run at its first measurement. */
+function checkPrompt(task: Task, { tokenizer, architecture }: ModelParts): void {
+  const { length } = encodePrompt(task, tokenizer);
+  if (length < architecture.maxPositions) return;
+  throw new DataError(
+    `task "${task.id}": a prompt must leave room in the policy's ${architecture.maxPositions} positions, got ${length} tokens; shorten it or raise model.architecture.maxPositions`,
+  );
 }
 
 type ModelParts = Pick<Preparation, "architecture" | "tokenizer" | "checkpoint">;

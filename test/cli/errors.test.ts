@@ -53,6 +53,17 @@ describe("a recipe that is wrong", () => {
     return refuses(["train", "changed.ts"], /checkpoint ".*nowhere": no such folder/);
   });
 
+  test("a verifier that no task's verifier is", () =>
+    refuses(["train", changed("numeric", "exact")], /must hold the verifier of every task, got none for "numeric"/));
+  test("a term of an unknown verifier", () => {
+    const terms = 'numWorkers: 1, terms: [{ verifier: "form", weight: 1 }]';
+    return refuses(["train", changed("numWorkers: 1", terms)], /rewards\.terms: a term must name one of the verifiers, got "form"/);
+  });
+  test("an alphabet without the characters of the tasks", () => {
+    const tokenizer = 'kind: "new", tokenizer: { kind: "character", alphabet: "abc" }';
+    return refuses(["train", changed('kind: "new"', tokenizer)], /character/);
+  });
+
   test("--dry-run refuses the same", () =>
     refuses(["train", changed("numeric", "numerik"), "--dry-run"], /verifier "numerik": not in the table/));
 });
@@ -62,6 +73,7 @@ describe("a command that is wrong", () => {
   test("an unknown option", () => refuses(["runs", "ls", "--jsno"], /unknown option '--jsno'\n\(Did you mean --json\?\)/));
   test("a missing argument", () => refuses(["train"], /missing required argument 'recipe'/));
   test("an option that is no number", () => refuses(["runs", "rollouts", "x", "--limit", "many"], /It must be a whole number, got "many"/));
+  test("an option out of range", () => refuses(["sample", "x", "--top-p", "2"], /It must be above 0 and at most 1, got "2"/));
   test("no store", () => refuses(["runs", "show", "x"], /run store "runs": must hold whetstone\.sqlite/));
   test("a score file that is not there", () =>
     refuses(["score", "--verifier", "numeric", "--input", "no.jsonl"], /^no\.jsonl: no such file/));

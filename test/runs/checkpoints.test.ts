@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
@@ -86,7 +86,7 @@ describe("checkpoints on disk", () => {
       throw new Error("ENOSPC: no space left on device");
     };
     await assert.rejects(
-      writeCheckpoint(folder, trainer("rl", 10), failing),
+      writeCheckpoint(folder, { ...trainer("rl", 10), hash: "other" }, failing),
       (error) => error instanceof StorageError && /runs resume sums-1/.test(error.message),
     );
     await assert.rejects(writeCheckpoint(folder, trainer("rl", 20), failing), StorageError);
@@ -96,10 +96,31 @@ describe("checkpoints on disk", () => {
   test("what an interrupted process left is no checkpoint, and is swept", async (t) => {
     const folder = tempFolder(t);
     await writeCheckpoint(folder, trainer("rl", 10), save);
-    for (const name of [".writing-rl-000020", ".deleting-rl-000005"]) await save(join(folder, "checkpoints", name));
+    for (const name of [".writing-rl-000020", ".writing-rl-000020.tmp-77", ".deleting-rl-000005", ".replaced-rl-000010"])
+      await save(join(folder, "checkpoints", name));
     assert.equal(listCheckpoints(folder, stages).length, 1);
     sweepCheckpoints(folder);
     assert.deepEqual(readdirSync(join(folder, "checkpoints")), ["rl-000010"]);
+  });
+
+  test("one that was being replaced comes back when its successor never came", async (t) => {
+    const folder = tempFolder(t);
+    await writeCheckpoint(folder, trainer("rl", 10), save);
+    renameSync(join(folder, "checkpoints", "rl-000010"), join(folder, "checkpoints", ".replaced-rl-000010"));
+    sweepCheckpoints(folder);
+    assert.deepEqual(
+      listCheckpoints(folder, stages).map((checkpoint) => checkpoint.trainer),
+      [trainer("rl", 10)],
+    );
+  });
+
+  test("saving the same point again changes nothing; another point of that name replaces it", async (t) => {
+    const folder = tempFolder(t);
+    await writeCheckpoint(folder, trainer("rl", 10), save);
+    await writeCheckpoint(folder, trainer("rl", 10), () => assert.fail("saved again"));
+    await writeCheckpoint(folder, { ...trainer("rl", 10), hash: "other" }, save);
+    assert.deepEqual(readdirSync(join(folder, "checkpoints")), ["rl-000010"]);
+    assert.equal(listCheckpoints(folder, stages)[0]?.trainer.hash, "other");
   });
 
   test("pruning deletes what the rules let go", async (t) => {
