@@ -30,7 +30,7 @@ const matmulOp: OpDef<ProductAttributes> = {
       const isWeight = inputs[1]!.shape.length === 2 && typeof K === "number" && typeof N === "number";
       if (isWeight && isCutUnevenly({ K, N })) emitInSlices(context, { K });
       else emit("MatMul", { inputs: inputNames, outputs: outputNames });
-      if (isWeight && K > sliceDepth && N >= 2 * narrowPanel) context.limitThreads(Math.floor(N / narrowPanel));
+      if (isWeight) context.limitThreads(maxWidePanels({ K, N }));
       return;
     }
     const settings = { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } };
@@ -57,13 +57,23 @@ export function matmul(a: Tensor, b: Tensor, { transA = false, transB = false, a
 // as slices of 128 terms, which are never cut again, or limits the number of threads.
 
 const sliceDepth = 128;
-const narrowPanel = 65;
+/** Threads take whole blocks of columns. */
+const blockColumns = 16;
+/** So many blocks are at least 65 columns, even where the last one is not full. */
+const widePanelBlocks = 5;
 
 /** Whether two threads could cut the sum over K at other places than one thread. */
 function isCutUnevenly({ K, N }: { K: number; N: number }): boolean {
-  if (N <= 16 || N >= 2 * narrowPanel) return false;
-  const depth = N >= narrowPanel ? 128 : N > 32 ? 256 : 512;
+  const blocks = Math.ceil(N / blockColumns);
+  if (blocks === 1 || blocks >= 2 * widePanelBlocks) return false;
+  const depth = N > 64 ? 128 : N > 32 ? 256 : 512;
   return K > depth;
+}
+
+/** Up to so many threads every panel is wide, where that matters. */
+function maxWidePanels({ K, N }: { K: number; N: number }): number {
+  const panels = Math.floor(Math.ceil(N / blockColumns) / widePanelBlocks);
+  return K <= sliceDepth || panels < 2 ? Number.POSITIVE_INFINITY : panels;
 }
 
 /** a b as a sum over slices of K, added in order. */
