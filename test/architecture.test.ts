@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import {
@@ -19,11 +20,11 @@ import {
 /** Files that explain themselves past 400 lines. */
 const longFiles: Readonly<Record<string, LongFile>> = {};
 
-const root = new URL("..", import.meta.url).pathname;
+const root = join(import.meta.dirname, "..");
 const repository: readonly SourceFile[] = globSync("{src,sandbox,examples,bench,scripts,test}/**/*.ts", { cwd: root })
   .map((path) => path.replaceAll("\\", "/"))
   .sort()
-  .map((path) => ({ path, text: readFileSync(`${root}${path}`, "utf8") }));
+  .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 
 const file = (path: string, ...imports: readonly string[]): SourceFile => ({
   path,
