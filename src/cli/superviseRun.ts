@@ -29,7 +29,10 @@ export async function superviseRun(
     else print(`run ${run.id} finished, hash ${run.hash}\n${JSON.stringify(outcome.report, null, 2)}`);
   } catch (error) {
     progress.done();
-    if (!interrupts.signal.aborted) throw error;
+    if (!interrupts.signal.aborted) {
+      printError(`the run failed and is kept as it was recorded; once the cause is gone, go on with: ${goOn}`);
+      throw error;
+    }
     printError(`go on from the last checkpoint with: ${goOn}`);
     process.exitCode = interruptedExitCode;
   }

@@ -1,7 +1,9 @@
 // The hash chain of a run: "resumed exactly" and "repeated exactly" are one comparison of two hashes. Pure.
 //
 //     H_0 = sha256(fingerprint, [parent's hash])
-//     H_t = sha256(H_{t-1}, config, stage, step, digests of batch, rewards, parameters, optimizer, random state)
+//     H_t = sha256(H_{t-1}, config, stage, step, digests of batch, rewards, parameters, optimizer)
+//
+// There is no random state to add: streams are counter-based and keyed by the seed, which is in the config, and by the step.
 
 import { digestJson } from "../base/digest.ts";
 import type { Json } from "../base/json.ts";

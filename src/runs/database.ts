@@ -106,6 +106,8 @@ export function openDatabase(path: string): DatabaseSync {
   const { database, close } = open(path);
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;");
+    // Readers need no transaction; of two processes that make the tables at once, the second finds them made.
+    if (versionOf(database) === schemaVersion) return database;
     inTransaction(database, () => {
       const found = versionOf(database);
       if (found === schemaVersion) return;

@@ -1,8 +1,10 @@
 // Runs that are killed, stopped and started twice: real processes, real signals, equal hashes.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { finish, says, start, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
@@ -19,8 +21,8 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-async function resumesToTheSameHash(id: string): Promise<void> {
-  const resumed = await run("runs", "resume", id, "--json");
+async function resumesToTheSameHash(id: string, ...options: readonly string[]): Promise<void> {
+  const resumed = await run("runs", "resume", id, "--json", ...options);
   assert.equal(resumed.code, 0, resumed.stderr);
   assert.equal(JSON.parse(resumed.stdout).hash, undisturbed);
 }
@@ -65,6 +67,21 @@ describe("Ctrl-C", () => {
     assert.ok(code === 130 || code === null, `got ${code}: ${stderr}`);
     assert.match(stderr, /stopped at once/);
     await resumesToTheSameHash(/^run (\S+) in /m.exec(stderr)![1]!);
+  });
+});
+
+describe("a full disk", () => {
+  test("ends with exit code 1 and how to go on; with room again the run ends with the hash of an undisturbed one", async (t) => {
+    const disk = join(folder, "disk");
+    mkdirSync(disk);
+    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1500k", "tmpfs", disk]);
+    if (mounted.status !== 0) return t.skip("mounting a small file system needs root");
+    t.after(() => spawnSync("umount", ["-l", disk]));
+    const { code, stderr } = await run("train", recipe, "--runs", "disk/runs");
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /go on with: whetstone runs resume tiny-1 --runs disk\/runs\n.*(no space left on device|disk is full)/);
+    spawnSync("mount", ["-o", "remount,size=100m", disk]);
+    await resumesToTheSameHash("tiny-1", "--runs", "disk/runs");
   });
 });
 

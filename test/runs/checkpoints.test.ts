@@ -69,11 +69,12 @@ describe("checkpointsToKeep", () => {
 describe("checkpoints on disk", () => {
   test("are listed in the order of the run and read back as written", async (t) => {
     const folder = tempFolder(t);
-    for (const state of [trainer("rl", 9), trainer("sft", 100), trainer("rl", 10, 0.25)]) await writeCheckpoint(folder, state, save);
+    for (const state of [trainer("rl", 999_999), trainer("sft", 100), trainer("rl", 1_000_000, 0.25)])
+      await writeCheckpoint(folder, state, save);
     const found = listCheckpoints(folder, stages);
     assert.deepEqual(
       found.map((checkpoint) => checkpoint.trainer),
-      [trainer("sft", 100), trainer("rl", 9), trainer("rl", 10, 0.25)],
+      [trainer("sft", 100), trainer("rl", 999_999), trainer("rl", 1_000_000, 0.25)],
     );
     assert.ok(existsSync(join(found[2]!.folder, "model.safetensors")));
   });

@@ -1,7 +1,7 @@
 // A run through its life: recorded, interrupted, resumed, forked. The training is made up; store, lock and checkpoints are real.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 
@@ -171,6 +171,30 @@ describe("resumeRun", () => {
     // From now on it belongs to the new machine, and repeats there.
     using later = resumeRun(asRecorded, elsewhere);
     assert.deepEqual(await takeSteps(later, { until: 5, parameters: () => "other" }), again);
+  });
+
+  test("sweeps what the killed process left half-written", async (t) => {
+    const at = place(t);
+    const killed = createRun(created, at);
+    await takeSteps(killed, { until: 2 });
+    killed[Symbol.dispose]();
+    await save(join(killed.folder, "checkpoints", ".writing-rl-000004"));
+    using resumed = resumeRun(asRecorded, at);
+    assert.ok(!existsSync(join(resumed.folder, "checkpoints", ".writing-rl-000004")));
+  });
+
+  test("refuses a fork that lost its first checkpoint, instead of starting it from nothing", async (t) => {
+    const at = place(t);
+    using parent = createRun(created, at);
+    await takeSteps(parent, { until: 2 });
+    const fork = await forkRun({ parent: parent.id, checkpoint: parent.latest!, ...created }, at);
+    fork[Symbol.dispose]();
+    rmSync(join(fork.folder, "checkpoints"), { recursive: true });
+    assert.throws(
+      () => resumeRun({ ...asRecorded, id: fork.id }, at),
+      /a fork goes on from a checkpoint, got none in .*; fork sums-1 again/,
+    );
+    assert.throws(() => resumeRun({ ...asRecorded, id: fork.id }, at), /got none/); // the lock was given back
   });
 
   test("a run that nobody knows is refused", (t) => {
