@@ -28,7 +28,7 @@ export function progressObserver(output: ProgressOutput, clock: Clock): RunObser
         begun === undefined || step <= begun.first ? undefined : ((nowMs - begun.startMs) / (step - begun.first)) * (steps - step - 1);
       const line = progressLine({ stage, done: step + 1, steps, metrics, leftMs });
       if (!isTerminal) output.write(`${line}\n`);
-      else output.write(`\r\x1b[2K${line.slice(0, (output.columns ?? 80) - 1)}`);
+      else output.write(`\r\x1b[2K${line.slice(0, (output.columns || 80) - 1)}`);
       isLineOpen = isTerminal;
     },
     note: (text) => {
