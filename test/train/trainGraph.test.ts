@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { rngFor } from "../../src/base/rng.ts";
+import { add, constant, mul, neg, sum } from "../../src/graph/ops.ts";
+import { type PolicyConfig, parameterLayout, parameterView } from "../../src/policy/architecture.ts";
+import type { Loss, TrainSample } from "../../src/policy/backend.ts";
+import { parameterPieces } from "../../src/policy/parameters.ts";
+import { compile, type NDArray } from "../../src/runtime/session.ts";
+import { microBatchFeeds } from "../../src/train/microBatchFeeds.ts";
+import { gradientName, trainGraph } from "../../src/train/trainGraph.ts";
+import { logSoftmax, type ReferenceModel, referenceForward, referenceOf } from "../support/referenceQwen3.ts";
+import { randomSequences, samplesFor, tinyConfig, tinyParameters } from "../support/tinyPolicy.ts";
+
+// Router losses that weigh enough to be seen, and an epsilon that matters.
+const base = tinyConfig({ routerAuxLossWeight: 0.5, routerZLossWeight: 0.3, rmsNormEpsilon: 0.01, width: 24 });
+const configs: Readonly<Record<string, PolicyConfig>> = {
+  "grouped heads": base,
+  "tied embeddings": { ...base, tieEmbeddings: true },
+  "as many key/value heads as heads, expert weights as the router gives them": { ...base, numKvHeads: 4, normTopkProb: false },
+  "no experts": { ...base, numExperts: 0 },
+};
+
+/** Cross-entropy less a little entropy, so that both model outputs have a gradient. */
+const loss: Loss = {
+  name: "test",
+  settings: {},
+  build: ({ logProb_N, entropy_N, column }) => {
+    const entropy = sum(mul(column("weight"), entropy_N));
+    return { loss: add(neg(sum(mul(column("weight"), logProb_N))), mul(constant(-0.4), entropy)), metrics: { entropy } };
+  },
+};
+
+interface Case {
+  readonly config: PolicyConfig;
+  readonly parameters: Float32Array<ArrayBuffer>;
+  readonly samples: readonly TrainSample[];
+  readonly share: number;
+}
+
+/** Mixed lengths; one sample learns nothing, one only its last token, and the temperatures differ. */
+function caseOf(config: PolicyConfig): Case {
+  const [a, b, c, d] = samplesFor(randomSequences([9, 2, 6, 4], config)) as [TrainSample, TrainSample, TrainSample, TrainSample];
+  const none = { ...d, targets: new Int32Array(), columns: { weight: new Float32Array() } };
+  const last = { ...c, targets: Int32Array.of(5), temperature: 0.75, columns: { weight: Float32Array.of(0.0625) } };
+  return { config, parameters: tinyParameters(config), samples: [a, none, last, { ...b, temperature: 1.5 }], share: 0.25 };
+}
+
+async function inEngine({ config, parameters, samples, share }: Case) {
+  const layout = parameterLayout(config);
+  const graph = trainGraph(loss, { config, pieces: parameterPieces(layout) });
+  await using session = await compile(graph.model, { numThreads: 1 });
+  const weights = graph.pieces.map(({ name, shape, offset }): [string, NDArray] => {
+    return [name, { shape, data: parameters.subarray(offset, offset + shape.reduce((a, b) => a * b)) }];
+  });
+  const feeds = microBatchFeeds(samples, { config, columns: graph.columns, share });
+  const outputs = await session.run({ ...Object.fromEntries(weights), ...feeds });
+  const gradient = new Float32Array(layout.total);
+  for (const piece of graph.pieces) gradient.set(outputs[gradientName(piece.name)]!.data as Float32Array, piece.offset);
+  return { gradient, metrics: Object.fromEntries(graph.metrics.map((name) => [name, Number(outputs[name]!.data[0])])) };
+}
+
+/** The loss's parts by definition: sums over targets, and over the batch's tokens the router losses of each layer. */
+function inReference(model: ReferenceModel, { config, samples, share }: Case) {
+  let crossEntropy = 0;
+  let entropy = 0;
+  const routerLogits: Float64Array[][] = Array.from({ length: config.numLayers }, () => []);
+  for (const { tokens, targets, temperature, columns } of samples) {
+    const traces = referenceForward(model, tokens);
+    for (const { layers } of traces) layers.forEach((layer, l) => void routerLogits[l]!.push(layer.routerLogits));
+    targets.forEach((target, i) => {
+      const row = logSoftmax(traces[target - 1]!.logits, temperature);
+      crossEntropy -= columns["weight"]![i]! * row[tokens[target]!]!;
+      entropy -= columns["weight"]![i]! * row.reduce((total, logProb) => total + Math.exp(logProb) * logProb, 0);
+    });
+  }
+  const isMixture = config.numExperts > 0;
+  const routerBalance = isMixture ? share * mean(routerLogits.map((rows) => balance(rows, config))) : 0;
+  const routerZLoss = isMixture ? share * mean(routerLogits.map(zLoss)) : 0;
+  const taskLoss = crossEntropy - 0.4 * entropy;
+  const total = taskLoss + config.routerAuxLossWeight * routerBalance + config.routerZLossWeight * routerZLoss;
+  return { total, metrics: { loss: taskLoss, entropy, ...(isMixture ? { routerBalance, routerZLoss } : {}) } };
+}
+
+/** E sum_e f_e P_e: f_e is the share of choices that fell on expert e, P_e its mean probability. */
+function balance(rows: readonly Float64Array[], { numExperts: E, expertsPerToken: k }: PolicyConfig): number {
+  const experts = Array.from({ length: E }, (_, expert) => expert);
+  const isChosen = (row: Float64Array, expert: number): boolean => row.filter((logit) => logit > row[expert]!).length < k;
+  const f = experts.map((expert) => rows.filter((row) => isChosen(row, expert)).length / (rows.length * k));
+  const P = experts.map((expert) => mean(rows.map((row) => Math.exp(logSoftmax(row)[expert]!))));
+  return E * experts.reduce((total, expert) => total + f[expert]! * P[expert]!, 0);
+}
+
+function zLoss(rows: readonly Float64Array[]): number {
+  return mean(rows.map((row) => Math.log(row.reduce((total, logit) => total + Math.exp(logit), 0)) ** 2));
+}
+
+/** (L(p + h d) - L(p - h d)) / 2h, in float64. */
+function centralDifference(about: Case, direction: Float32Array<ArrayBuffer>): number {
+  const h = 1e-5;
+  const [at, along] = [referenceOf(about.config, about.parameters), referenceOf(about.config, direction)];
+  const moved = (step: number): number => {
+    const tensors = [...at.tensors].map(([name, values]) => {
+      return [name, values.map((value, i) => value + step * along.tensors.get(name)![i]!)] as const;
+    });
+    return inReference({ ...at, tensors: new Map(tensors) }, about).total;
+  };
+  return (moved(h) - moved(-h)) / (2 * h);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  return a.reduce((total, value, i) => total + value * b[i]!, 0);
+}
+
+describe("trainGraph", () => {
+  for (const [name, config] of Object.entries(configs)) {
+    test(`gives loss, metrics and every tensor's gradient, with ${name}`, async () => {
+      const about = caseOf(config);
+      const { gradient, metrics } = await inEngine(about);
+      const expected = inReference(referenceOf(config, about.parameters), about).metrics;
+      assert.deepEqual(Object.keys(metrics).sort(), Object.keys(expected).sort());
+      for (const [metric, value] of Object.entries(expected)) {
+        assert.ok(Math.abs(metrics[metric]! - value) < 1e-5, `${metric}: ${metrics[metric]}, expected ${value}`);
+      }
+      for (const entry of parameterLayout(config).entries) {
+        const direction = new Float32Array(gradient.length);
+        const rng = rngFor("direction", entry.name);
+        const own = parameterView(direction, entry);
+        own.set(own.map(() => rng.normal()));
+        const slope = centralDifference(about, direction);
+        // A random direction sees about the gradient's norm.
+        const norm = Math.sqrt(
+          dot(
+            gradient,
+            gradient.map((value, i) => (direction[i] === 0 ? 0 : value)),
+          ),
+        );
+        const error = Math.abs(dot(gradient, direction) - slope);
+        assert.ok(norm > 1e-5, `${entry.name}: a gradient of norm ${norm} says nothing`);
+        assert.ok(error < 2e-5 * norm, `${entry.name}: ${dot(gradient, direction)}, expected ${slope}, norm ${norm}`);
+      }
+    });
+  }
+
+  test("lists the columns that the loss reads, once each", () => {
+    const graph = trainGraph(loss, { config: base, pieces: parameterPieces(parameterLayout(base)) });
+    assert.deepEqual(graph.columns, ["weight"]);
+    assert.deepEqual([graph.metrics, graph.maxima], [["loss", "entropy", "routerBalance", "routerZLoss"], []]);
+  });
+
+  test("is the same program each time it is built", () => {
+    const bytes = () => trainGraph(loss, { config: base, pieces: parameterPieces(parameterLayout(base)) }).model.bytes;
+    assert.ok(Buffer.from(bytes()).equals(bytes()));
+  });
+});
