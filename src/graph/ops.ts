@@ -24,8 +24,9 @@ export {
   sub,
   tanh,
 } from "./ops/elementwise.ts";
-export { gatherDistinctRows, gatherParts, gatherRows, oneHot, pick, scatterAddRows, scatterRows } from "./ops/gather.ts";
+export { gatherDistinctRows, gatherJoined, gatherParts, gatherRows, oneHot, pick, scatterAddRows, scatterRows } from "./ops/gather.ts";
 export { concat, concatRows, flattenRows, reshape, split, splitRows, transpose } from "./ops/layout.ts";
 export { addAll, entropy, logSoftmax, logSumExp, mean, rmsNorm, rotary, softmax } from "./ops/normalize.ts";
+export { padLike, prefix } from "./ops/prefix.ts";
 export { matmul } from "./ops/product.ts";
-export { route, topK } from "./ops/routing.ts";
+export { combine, route, topK } from "./ops/routing.ts";

@@ -1,7 +1,9 @@
 // Shapes whose dimensions are numbers or products of named symbols ("N", "2*B*T"). A symbol stands for a size that is known
 // only when the graph runs; two dimensions are equal when they are the same product.
 
+/** A size: a number, or a product of a number and symbols such as "2*B*T", in the normal form of `mulDims`. */
 export type Dim = number | string;
+/** Sizes of the axes, outermost first; a scalar has none. */
 export type Shape = readonly Dim[];
 
 /** Product of dimensions in normal form: the number first, then the symbols in alphabetical order. */
@@ -25,10 +27,12 @@ export function sizeOf(shape: Shape): Dim {
   return mulDims(1, ...shape);
 }
 
+/** Whether two shapes are equal for all sizes of their symbols. */
 export function sameDims(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }
 
+/** As messages show it: "[4,2*N]". */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(",")}]`;
 }

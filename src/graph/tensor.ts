@@ -4,19 +4,23 @@
 import { GraphError } from "../base/errors.ts";
 import { formatShape, type Shape } from "./shape.ts";
 
+/** Element types. Ops compute with float32; integers are indices and counts, truth values only come from `cast`. */
 export type DType = "float32" | "int64" | "int32" | "bool";
 
+/** What is known of a tensor while a graph is built. */
 export interface TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
 }
 
+/** A value that will be there when the graph runs. */
 export interface Tensor extends TensorType {
   readonly node: Node;
   /** Which of the node's outputs this is. */
   readonly output: number;
 }
 
+/** One application of an op. */
 export interface Node {
   /** In order of creation: inputs always have smaller ids. */
   readonly id: number;
@@ -46,6 +50,7 @@ export interface OpDef<A> {
   readonly innerOutputs?: readonly number[];
 }
 
+/** What a derivative is built from. */
 export interface VjpContext<A> {
   readonly inputs: readonly Tensor[];
   readonly outs: readonly Tensor[];
@@ -71,6 +76,7 @@ export interface OnnxContext<A> {
   limitThreads(maxThreads: number): void;
 }
 
+/** An ONNX node, but for its operator. */
 export interface OnnxNodeSpec {
   readonly inputs: readonly string[];
   readonly outputs?: readonly string[];
@@ -80,6 +86,7 @@ export interface OnnxNodeSpec {
   readonly domain?: "com.microsoft";
 }
 
+/** An attribute value of an ONNX node. */
 export type OnnxAttribute =
   | { readonly int: number }
   | { readonly float: number }

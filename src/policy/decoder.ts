@@ -1,6 +1,6 @@
 // The policy as a machine that takes one token for each of many sequences and gives the log-probabilities of the next ones.
 //
-// Dimension key:  B sequences, V vocabulary, T longest prompt, C key/value heads, K head width.
+// Dimension key:  B sequences, V vocabulary, T padded length of the prompts, C key/value heads, K head width.
 
 import { toOnnx } from "../graph/onnx.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -116,18 +116,17 @@ async function runPrefill(
   { prompts, weights, config }: { prompts: readonly Int32Array[]; weights: Record<string, NDArray>; config: PolicyConfig },
 ): Promise<readonly CachedPrompt[]> {
   const { numLayers, numKvHeads: C, headWidth: K } = config;
-  const T = Math.max(...prompts.map((prompt) => prompt.length));
   // One sequence of one token would be a product of one row; another token after it changes nothing before it.
   const sequences = prompts.map((prompt) => (prompt.length === 1 ? Int32Array.of(prompt[0]!, prompt[0]!) : prompt));
-  const longest = Math.max(T, 2);
   const results = await session.run({ ...weights, ...sequenceFeeds(sequences, config) });
   return prompts.map((prompt, b) => {
     const numPositions = prompt.length - 1;
     const cut = (name: string): Float32Array => {
       const grid = results[name]!.data as Float32Array;
+      const T = results[name]!.shape[2]!;
       const part = new Float32Array(C * numPositions * K);
       for (let head = 0; head < C; head++) {
-        const from = (b * C + head) * longest * K;
+        const from = (b * C + head) * T * K;
         part.set(grid.subarray(from, from + numPositions * K), head * numPositions * K);
       }
       return part;

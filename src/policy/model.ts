@@ -10,6 +10,7 @@
 import {
   add,
   cast,
+  combine,
   concatRows,
   constant,
   div,
@@ -18,7 +19,6 @@ import {
   logSumExp,
   matmul,
   mul,
-  reshape,
   rmsNorm,
   route,
   silu,
@@ -30,7 +30,6 @@ import {
   topK,
   transpose,
 } from "../graph/ops.ts";
-import { sizeOf } from "../graph/shape.ts";
 import { scope, type Tensor } from "../graph/tensor.ts";
 import type { PolicyConfig } from "./architecture.ts";
 import type { ParameterInputs } from "./parameters.ts";
@@ -115,21 +114,18 @@ function experts(parameters: ParameterInputs, { x_ND, layer, config }: { x_ND: T
     const { values, indices } = topK(probs_NE, expertsPerToken);
     const weights_Nk = normTopkProb ? div(values, sum(values, { axes: [1], keepDims: true })) : values;
     const numRows = `rows${layer}`;
-    const { source, origin, real, rows, counts } = route(indices, { numExperts, symbol: numRows });
+    const sent = route(indices, { numExperts, symbol: numRows });
 
     const symbols = Array.from({ length: numExperts }, (_, expert) => `rows${layer}expert${expert}`);
-    const inputs = splitRows(gatherRows(x_ND, source, rows), { counts, symbols });
+    const inputs = splitRows(gatherRows(x_ND, sent.source, sent.rows), { counts: sent.counts, symbols });
     const outputs = inputs.map((x, expert) =>
       scope(`experts.${expert}`, () =>
         swiglu({ x, gateUp: parameters.get(`layers.${layer}.gateUp.${expert}`), down: parameters.get(`layers.${layer}.down.${expert}`) }),
       ),
     );
-    const y_RD = concatRows(outputs, { counts, rows: numRows });
-
-    const numPairs = sizeOf(indices.shape);
-    const weights_R1 = mul(gatherRows(reshape(weights_Nk, [numPairs, 1]), origin, reshape(rows, [numPairs])), real);
-    const y_ND = sum(gatherRows(mul(y_RD, weights_R1), rows, origin), { axes: [1] });
-    return { y_ND, router: reportRouter({ logits_NE, probs_NE, counts, config }) };
+    const y_RD = concatRows(outputs, { counts: sent.counts, rows: numRows });
+    const y_ND = combine(y_RD, { weights: weights_Nk, route: sent });
+    return { y_ND, router: reportRouter({ logits_NE, probs_NE, counts: sent.counts, config }) };
   });
 }
 

@@ -4,6 +4,7 @@
 
 import type { NDArray } from "../runtime/session.ts";
 import type { PolicyConfig } from "./architecture.ts";
+import { numBlocks } from "./sequences.ts";
 
 /** Hides a key: added to a score, it makes the probability exactly 0 in single precision. */
 export const hiddenScore = -1e9;
@@ -12,7 +13,8 @@ export const hiddenScore = -1e9;
 export function sequenceFeeds(sequences: readonly Int32Array[], config: PolicyConfig): Record<string, NDArray> {
   const lengths = sequences.map((tokens) => tokens.length);
   const B = sequences.length;
-  const T = Math.max(...lengths);
+  const U = blockPositions(Math.max(...lengths));
+  const T = numBlocks * U;
   const N = lengths.reduce((a, b) => a + b, 0);
   const tokens = new Int32Array(N);
   let offset = 0;
@@ -20,33 +22,46 @@ export function sequenceFeeds(sequences: readonly Int32Array[], config: PolicyCo
     tokens.set(sequence, offset);
     offset += sequence.length;
   }
-  return {
+  const G = config.numHeads / config.numKvHeads;
+  const feeds: Record<string, NDArray> = {
     tokens: { shape: [N], data: tokens },
-    positions: { shape: [B, T], data: repeatedRange(B, T) },
-    ...gridFeeds(lengths, { T, N, config }),
-    causal: { shape: [1, 1, (config.numHeads / config.numKvHeads) * T, T], data: causalMask(config.numHeads / config.numKvHeads, T) },
+    positions: { shape: [B, T], data: repeatedRange(B, { from: 0, to: T }) },
+    ...gridFeeds(lengths, { U, N, config }),
     ...rotaryTables(T, config),
   };
+  for (let i = 0; i < numBlocks; i++) {
+    feeds[`positions${i}`] = { shape: [B, U], data: repeatedRange(B, { from: i * U, to: (i + 1) * U }) };
+    feeds[`causal${i}`] = { shape: [1, 1, G * U, (i + 1) * U], data: causalMask({ G, U, block: i }) };
+  }
+  return feeds;
 }
 
-/** Where each head of each token goes in the query, key and value grids, and the way back. */
-function gridFeeds(lengths: readonly number[], { T, N, config }: { T: number; N: number; config: PolicyConfig }): Record<string, NDArray> {
+/** Positions in a block when the longest sequence has `length`; at least 2, since a product of one row has other bits. */
+export function blockPositions(length: number): number {
+  return Math.max(2, Math.ceil(length / numBlocks));
+}
+
+/** Where each head of each token goes in the query blocks, the key and value grids, and the way back. */
+function gridFeeds(lengths: readonly number[], { U, N, config }: { U: number; N: number; config: PolicyConfig }): Record<string, NDArray> {
   const { numHeads: H, numKvHeads: C } = config;
   const B = lengths.length;
+  const T = numBlocks * U;
   const stride = H + 2 * C;
-  const queries = new Int32Array(B * H * T);
+  const blockSize = B * H * U;
+  const queries = new Int32Array(numBlocks * blockSize);
   const keys = new Int32Array(B * C * T);
   const values = new Int32Array(B * C * T);
   const inverse = new Int32Array(N * stride);
   const results = new Int32Array(N * H);
-  const resultsInverse = new Int32Array(B * H * T);
-  const filled = new Float32Array(B * H * T);
+  const resultsInverse = new Int32Array(numBlocks * blockSize);
+  const filled = new Float32Array(numBlocks * blockSize);
   let start = 0;
   lengths.forEach((length, b) => {
     for (let t = 0; t < length; t++) {
       const token = start + t;
+      const block = Math.floor(t / U);
       for (let h = 0; h < H; h++) {
-        const place = (b * H + h) * T + t;
+        const place = block * blockSize + (b * H + h) * U + (t - block * U);
         queries[place] = token * stride + h;
         inverse[token * stride + h] = place;
         results[token * H + h] = place;
@@ -63,29 +78,34 @@ function gridFeeds(lengths: readonly number[], { T, N, config }: { T: number; N:
     }
     start += length;
   });
-  return {
-    queries: { shape: [B, H, T], data: queries },
+  const feeds: Record<string, NDArray> = {
     keys: { shape: [B, C, T], data: keys },
     values: { shape: [B, C, T], data: values },
     inverse: { shape: [N * stride], data: inverse },
     results: { shape: [N, H], data: results },
-    resultsInverse: { shape: [B * H * T], data: resultsInverse },
-    filled: { shape: [B * H * T, 1], data: filled },
   };
+  for (let i = 0; i < numBlocks; i++) {
+    const [from, to] = [i * blockSize, (i + 1) * blockSize];
+    feeds[`queries${i}`] = { shape: [B, H, U], data: queries.subarray(from, to) };
+    feeds[`resultsInverse${i}`] = { shape: [blockSize], data: resultsInverse.subarray(from, to) };
+    feeds[`filled${i}`] = { shape: [blockSize, 1], data: filled.subarray(from, to) };
+  }
+  return feeds;
 }
 
-/** 0..T-1 for each of B rows. */
-function repeatedRange(B: number, T: number): BigInt64Array {
-  const row = BigInt64Array.from({ length: T }, (_, t) => BigInt(t));
-  const all = new BigInt64Array(B * T);
-  for (let b = 0; b < B; b++) all.set(row, b * T);
+/** from..to-1 for each of B rows. */
+function repeatedRange(B: number, { from, to }: { from: number; to: number }): BigInt64Array {
+  const row = BigInt64Array.from({ length: to - from }, (_, i) => BigInt(from + i));
+  const all = new BigInt64Array(B * row.length);
+  for (let b = 0; b < B; b++) all.set(row, b * row.length);
   return all;
 }
 
-/** Row g T + t hides the keys after t. */
-function causalMask(G: number, T: number): Float32Array {
-  const mask = new Float32Array(G * T * T);
-  for (let row = 0; row < G * T; row++) mask.fill(hiddenScore, row * T + (row % T) + 1, (row + 1) * T);
+/** Row g U + u of a block stands for position block U + u and hides the keys after it. */
+function causalMask({ G, U, block }: { G: number; U: number; block: number }): Float32Array {
+  const numKeys = (block + 1) * U;
+  const mask = new Float32Array(G * U * numKeys);
+  for (let row = 0; row < G * U; row++) mask.fill(hiddenScore, row * numKeys + block * U + (row % U) + 1, (row + 1) * numKeys);
   return mask;
 }
 

@@ -1,14 +1,32 @@
 // A micro-batch of whole sequences as a graph: the forward pass that training differentiates and that computes a prompt once.
-// Tokens are packed without padding; only attention works on a padded [sequences, positions] grid, into which rows are gathered.
+// Tokens are packed without padding; only attention works on a padded grid of positions, into which rows are gathered. The grid's
+// queries are cut into blocks along the positions, each of which meets only the keys up to its own end: most of the masked half
+// of attention is never computed.
 //
-// Dimension key:  N tokens, B sequences, T longest sequence, H query heads, C key/value heads, G = H / C, K head width, M trained tokens.
+// Dimension key:  N tokens, B sequences, U positions in a block, T = numBlocks U, H query heads, C key/value heads, G = H / C, K head width.
 
-import { attend, gatherParts, gatherRows, input, mul, reshape, rmsNorm, rotary } from "../graph/ops.ts";
+import { attend, gatherJoined, gatherParts, input, prefix, reshape, rmsNorm, rotary } from "../graph/ops.ts";
 import { mulDims } from "../graph/shape.ts";
 import { scope, type Tensor } from "../graph/tensor.ts";
 import type { PolicyConfig } from "./architecture.ts";
 import { embed, finishLayer, projectHeads, type RouterReport } from "./model.ts";
 import type { ParameterInputs } from "./parameters.ts";
+
+/** Four blocks leave 5/8 of the square of scores; more would leave little less and make many small products. */
+export const numBlocks = 4;
+
+/** One block of query positions. */
+export interface BlockInputs {
+  /** Rows of the [N (H + 2 C), K] heads that fill the block [B, H, U]; padding repeats row 0. */
+  readonly queries: Tensor;
+  /** [B, U]. */
+  readonly positions: Tensor;
+  /** For each place of the block [B H U] the row of [N, H] that takes its result (padding: 0), and whether there is one. */
+  readonly inverse: Tensor;
+  readonly filled: Tensor;
+  /** 0 where a query may see a key, -1e9 elsewhere: [1, 1, G U, keys up to the block's end]. */
+  readonly causal: Tensor;
+}
 
 /** Graph inputs that say which token belongs where. `sequenceFeeds` makes their values. */
 export interface SequenceInputs {
@@ -16,35 +34,35 @@ export interface SequenceInputs {
   readonly positions_BT: Tensor;
   readonly cos: Tensor;
   readonly sin: Tensor;
-  /** Rows of the [N (H + 2 C), K] heads that fill the query, key and value grids; padding repeats row 0. */
-  readonly queries_BHT: Tensor;
+  readonly blocks: readonly BlockInputs[];
+  /** Rows of the heads that fill the key and value grids; padding repeats row 0. */
   readonly keys_BCT: Tensor;
   readonly values_BCT: Tensor;
-  /** For each of the N (H + 2 C) rows its place in the three grids laid after one another. */
+  /** For each of the N (H + 2 C) rows its place in the blocks, keys and values laid after one another. */
   readonly inverse: Tensor;
-  /** Places [N, H] of the results in the query grid, and for each place of the grid its row in [N, H] (padding: 0). */
+  /** Places of the results [N, H] in the blocks laid after one another. */
   readonly results_NH: Tensor;
-  readonly resultsInverse: Tensor;
-  /** 1 where the query grid holds a token, 0 in padding: [B H T, 1]. */
-  readonly filled: Tensor;
-  /** 0 where a query may see a key, -1e9 elsewhere: [1, 1, G T, T]. */
-  readonly causal: Tensor;
 }
 
 export function sequenceInputs({ numHeads: H, numKvHeads: C, headWidth: K }: PolicyConfig): SequenceInputs {
+  const T = mulDims(numBlocks, "U");
+  const block = (i: number): BlockInputs => ({
+    queries: input(`queries${i}`, ["B", H, "U"], "int32"),
+    positions: input(`positions${i}`, ["B", "U"], "int64"),
+    inverse: input(`resultsInverse${i}`, [mulDims(H, "B", "U")], "int32"),
+    filled: input(`filled${i}`, [mulDims(H, "B", "U"), 1]),
+    causal: input(`causal${i}`, [1, 1, mulDims(H / C, "U"), mulDims(i + 1, "U")]),
+  });
   return {
     tokens_N: input("tokens", ["N"], "int32"),
-    positions_BT: input("positions", ["B", "T"], "int64"),
+    positions_BT: input("positions", ["B", T], "int64"),
     cos: input("cos", ["P", K / 2]),
     sin: input("sin", ["P", K / 2]),
-    queries_BHT: input("queries", ["B", H, "T"], "int32"),
-    keys_BCT: input("keys", ["B", C, "T"], "int32"),
-    values_BCT: input("values", ["B", C, "T"], "int32"),
+    blocks: Array.from({ length: numBlocks }, (_, i) => block(i)),
+    keys_BCT: input("keys", ["B", C, T], "int32"),
+    values_BCT: input("values", ["B", C, T], "int32"),
     inverse: input("inverse", [mulDims(H + 2 * C, "N")], "int32"),
     results_NH: input("results", ["N", H], "int32"),
-    resultsInverse: input("resultsInverse", [mulDims(H, "B", "T")], "int32"),
-    filled: input("filled", [mulDims(H, "B", "T"), 1]),
-    causal: input("causal", [1, 1, mulDims(H / C, "T"), "T"]),
   };
 }
 
@@ -87,17 +105,21 @@ function attendSequences(
 ): { readonly heads_N: Tensor; readonly keys: Tensor; readonly values: Tensor } {
   return scope(`layers.${layer}.attention`, () => {
     const { numHeads: H, numKvHeads: C, headWidth: K, rmsNormEpsilon } = config;
+    const { cos, sin, blocks, inverse } = inputs;
     const rows = reshape(qkv_N, [mulDims(H + 2 * C, "N"), K]);
-    const indices = [inputs.queries_BHT, inputs.keys_BCT, inputs.values_BCT];
-    const [q_BHTK, k_BCTK, values] = gatherParts(rows, { indices, inverse: inputs.inverse }) as [Tensor, Tensor, Tensor];
-    const turn = { cos: inputs.cos, sin: inputs.sin, positions: inputs.positions_BT };
-    const queries = rotary(rmsNorm(q_BHTK, parameters.get(`layers.${layer}.qNorm`), rmsNormEpsilon), turn);
-    const keys = rotary(rmsNorm(k_BCTK, parameters.get(`layers.${layer}.kNorm`), rmsNormEpsilon), turn);
-    // The query heads of one key/value head share its keys: their rows form one product.
-    const q = reshape(queries, ["B", C, mulDims(H / C, "T"), K]);
-    const out = attend({ q, k: keys, v: values, mask: inputs.causal, scale: 1 / Math.sqrt(K) });
-    const out_RK = mul(reshape(out, [mulDims(H, "B", "T"), K]), inputs.filled);
-    const heads_NHK = gatherRows(out_RK, inputs.results_NH, inputs.resultsInverse);
+    const grids = gatherParts(rows, { indices: [...blocks.map(({ queries }) => queries), inputs.keys_BCT, inputs.values_BCT], inverse });
+    const [keyGrid, values] = grids.slice(numBlocks) as [Tensor, Tensor];
+    const turned = (grid: Tensor, { norm, positions }: { norm: string; positions: Tensor }): Tensor =>
+      rotary(rmsNorm(grid, parameters.get(`layers.${layer}.${norm}`), rmsNormEpsilon), { cos, sin, positions });
+    const keys = turned(keyGrid, { norm: "kNorm", positions: inputs.positions_BT });
+    const results = blocks.map(({ positions, causal, inverse: way, filled }, i) => {
+      // The query heads of one key/value head share its keys: their rows form one product.
+      const q = reshape(turned(grids[i]!, { norm: "qNorm", positions }), ["B", C, mulDims(H / C, "U"), K]);
+      const seen = { axis: 2, size: mulDims(i + 1, "U") };
+      const out = attend({ q, k: prefix(keys, seen), v: prefix(values, seen), mask: causal, scale: 1 / Math.sqrt(K) });
+      return { rows: reshape(out, [mulDims(H, "B", "U"), K]), inverse: way, picked: filled };
+    });
+    const heads_NHK = gatherJoined(results, inputs.results_NH);
     return { heads_N: reshape(heads_NHK, ["N", H * K]), keys, values };
   });
 }

@@ -3,7 +3,7 @@
 // Dimension key:  B sequences, H key/value heads, Q query rows, S keys, K head width.
 
 import { broadcastShapes, sameDims } from "../shape.ts";
-import { apply, type OpDef, type Tensor } from "../tensor.ts";
+import { apply, type OpDef, requireFloats, type Tensor } from "../tensor.ts";
 import { sum } from "./broadcast.ts";
 import { mul, sub } from "./elementwise.ts";
 import { matmul } from "./product.ts";
@@ -12,6 +12,7 @@ const attendOp: OpDef<{ readonly scale: number }> = {
   name: "attend",
   innerOutputs: [1],
   infer: ([q, k, v, mask], _attributes, fail) => {
+    requireFloats([q!, k!, v!, mask!], fail);
     const [batch, heads, queries, width] = q!.shape;
     if (q!.shape.length !== 4 || k!.shape.length !== 4) fail("queries and keys must be [batch, heads, rows, width]");
     if (k!.shape[0] !== batch || k!.shape[1] !== heads || k!.shape[3] !== width)

@@ -4,13 +4,13 @@
 import { broadcastShapes, formatShape, normalAxis, type Shape, sameDims } from "../shape.ts";
 import { apply1, type DType, type OpDef, requireFloats, shapeError, type Tensor, type TensorType } from "../tensor.ts";
 
-/** A value that is fed when the graph runs. */
 const inputOp: OpDef<{ readonly name: string; readonly type: TensorType }> = {
   name: "input",
   infer: (_inputs, { type }) => [type],
   onnx: () => {},
 };
 
+/** A value that is fed when the graph runs, under a name of its own. Symbols in its shape get their sizes from what is fed. */
 export function input(name: string, shape: Shape, dtype: DType = "float32"): Tensor {
   return apply1(inputOp, [], { name, type: { shape, dtype } });
 }
@@ -46,10 +46,12 @@ const filledLikeOp: OpDef<{ readonly value: number }> = {
   vjp: () => [undefined],
 };
 
+/** Zeros of the shape of `x`, whose values do not matter. */
 export function zerosLike(x: Tensor): Tensor {
   return apply1(filledLikeOp, [x], { value: 0 });
 }
 
+/** Ones of the shape of `x`, whose values do not matter. */
 export function onesLike(x: Tensor): Tensor {
   return apply1(filledLikeOp, [x], { value: 1 });
 }

@@ -142,17 +142,21 @@ export const add = (a: Tensor, b: Tensor): Tensor => apply1(addOp, [a, b], {});
 export const sub = (a: Tensor, b: Tensor): Tensor => apply1(subOp, [a, b], {});
 export const mul = (a: Tensor, b: Tensor): Tensor => apply1(mulOp, [a, b], {});
 export const div = (a: Tensor, b: Tensor): Tensor => apply1(divOp, [a, b], {});
+/** The smaller of each pair; equal ones send the gradient to `a`. */
 export const minimum = (a: Tensor, b: Tensor): Tensor => apply1(minimumOp, [a, b], {});
+/** The larger of each pair; equal ones send the gradient to `a`. */
 export const maximum = (a: Tensor, b: Tensor): Tensor => apply1(maximumOp, [a, b], {});
 export const neg = (x: Tensor): Tensor => apply1(negOp, [x], {});
 export const exp = (x: Tensor): Tensor => apply1(expOp, [x], {});
 export const log = (x: Tensor): Tensor => apply1(logOp, [x], {});
 export const sqrt = (x: Tensor): Tensor => apply1(sqrtOp, [x], {});
+/** |x|, with gradient 0 at 0. */
 export const abs = (x: Tensor): Tensor => apply1(absOp, [x], {});
 export const tanh = (x: Tensor): Tensor => apply1(tanhOp, [x], {});
 export const sigmoid = (x: Tensor): Tensor => apply1(sigmoidOp, [x], {});
 /** x sigmoid(x). */
 export const silu = (x: Tensor): Tensor => apply1(siluOp, [x], {});
+/** `x` between `low` and `high`; the gradient flows inside and on the bounds. */
 export const clip = (x: Tensor, low: number, high: number): Tensor => apply1(clipOp, [x], { low, high });
 /** 1 where a < b, else 0. Carries no gradient. */
 export const lessThan = (a: Tensor, b: Tensor): Tensor => apply1(lessThanOp, [a, b], {});

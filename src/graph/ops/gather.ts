@@ -180,6 +180,42 @@ function joinRows(parts: readonly Tensor[]): Tensor {
   return apply1(joinRowsOp, parts, {});
 }
 
+const gatherJoinedOp: OpDef<{ readonly numParts: number }> = {
+  name: "gatherJoined",
+  infer: (inputs, { numParts }, fail) => {
+    const [parts, index] = [inputs.slice(0, numParts), inputs[numParts]!];
+    if (!isIndex(index)) fail("indices must be integers");
+    if (parts.some((part) => !sameDims(part.shape.slice(1), parts[0]!.shape.slice(1))))
+      fail("parts must agree on every axis but the first");
+    return [{ shape: [...index.shape, ...parts[0]!.shape.slice(1)], dtype: parts[0]!.dtype }];
+  },
+  onnx: ({ emit, attributes: { numParts }, inputNames, outputNames }) => {
+    const [all] = emit("Concat", { inputs: inputNames.slice(0, numParts), attributes: { axis: { int: 0 } } });
+    emit("Gather", { inputs: [all!, inputNames[numParts]!], outputs: outputNames, attributes: { axis: { int: 0 } } });
+  },
+  vjp: ({ inputs, grads, attributes: { numParts } }) => {
+    const [parts, index, ways] = [inputs.slice(0, numParts), inputs[numParts]!, inputs.slice(numParts + 1)];
+    const rows = reshape(grads[0]!, [sizeOf(index.shape), ...parts[0]!.shape.slice(1)]);
+    const back = parts.map((_, i) => mul(gatherRows(rows, ways[2 * i]!), ways[2 * i + 1]!));
+    return [...back, ...inputs.slice(numParts).map(() => undefined)];
+  },
+};
+
+/** One of the parts that `gatherJoined` picks from: its rows [R, width] and the way back. */
+export interface JoinedPart {
+  readonly rows: Tensor;
+  /** For each row the position (flat, in the index) it was picked for: [R]. */
+  readonly inverse: Tensor;
+  /** 1 where the row was picked, 0 where it was not and its inverse means nothing: [R, 1]. */
+  readonly picked: Tensor;
+}
+
+/** Rows at `index` of the parts laid after one another; no row is picked twice. The inverse of `gatherParts`. */
+export function gatherJoined(parts: readonly JoinedPart[], index: Tensor): Tensor {
+  const ways = parts.flatMap(({ inverse, picked }) => [inverse, picked]);
+  return apply1(gatherJoinedOp, [...parts.map(({ rows }) => rows), index, ...ways], { numParts: parts.length });
+}
+
 /** A sum of symbols is no product of symbols, so it becomes a symbol of its own. */
 function addDims(dims: readonly Dim[]): Dim {
   if (dims.every((dim) => typeof dim === "number")) return dims.reduce((total, dim) => total + dim, 0);

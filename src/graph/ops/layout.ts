@@ -21,6 +21,7 @@ const reshapeOp: OpDef<{ readonly shape: Shape }> = {
   vjp: ({ inputs, grads }) => [reshape(grads[0]!, inputs[0]!.shape)],
 };
 
+/** The same elements, in the same order, in another shape. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   return apply1(reshapeOp, [x], { shape });
 }

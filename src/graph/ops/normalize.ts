@@ -2,9 +2,11 @@
 // Each row is computed by itself, so its bits do not depend on its neighbours.
 
 import { formatShape } from "../shape.ts";
-import { apply, apply1, type OpDef, shapeError, type Tensor } from "../tensor.ts";
+import { apply, apply1, type OpDef, requireFloats, shapeError, type Tensor, type TensorType } from "../tensor.ts";
 import { constant, sum, sumLike } from "./broadcast.ts";
 import { add, exp, mul, neg, sub } from "./elementwise.ts";
+import { flattenRows, reshape } from "./layout.ts";
+import { matmul } from "./product.ts";
 
 type None = Record<string, never>;
 
@@ -12,6 +14,7 @@ const rmsNormOp: OpDef<{ readonly epsilon: number }> = {
   name: "rmsNorm",
   innerOutputs: [1],
   infer: ([x, weight], _attributes, fail) => {
+    requireFloats([x!, weight!], fail);
     const width = x!.shape.at(-1);
     if (typeof width !== "number" || weight!.shape.length !== 1 || weight!.shape[0] !== width)
       fail("the weight must be a vector of the last axis's size");
@@ -24,14 +27,18 @@ const rmsNormOp: OpDef<{ readonly epsilon: number }> = {
     const settings = { axis: { int: -1 }, epsilon: { float: attributes.epsilon }, stash_type: { int: 1 } };
     emit("SimplifiedLayerNormalization", { inputs: inputNames, outputs: outputNames, attributes: settings });
   },
-  // y = w x r with r = (mean(x^2) + eps)^(-1/2):  dx = r (g w - x r mean(g w x r)),  dw = sum g x r
+  // y = w x r with r = (mean(x^2) + eps)^(-1/2) and D the width:
+  //   h = g r,  dw = sum over rows of h x,  dx = h w - x c  with  c = r^2 (h x) . w / D
+  // Sums are products with w and with ones, which read their input once and write little.
   vjp: ({ inputs, outs, grads }) => {
     const [x, weight] = inputs as [Tensor, Tensor];
-    const inverse = outs[1]!;
-    const normal = mul(x, inverse);
-    const weighted = mul(grads[0]!, weight);
-    const along = mul(sum(mul(weighted, normal), { axes: [-1], keepDims: true }), constant(1 / (x.shape.at(-1) as number)));
-    return [mul(sub(weighted, mul(normal, along)), inverse), sumLike(mul(grads[0]!, normal), weight)];
+    const [, inverse] = outs as [Tensor, Tensor];
+    const width = x.shape.at(-1) as number;
+    const scaled = mul(grads[0]!, inverse);
+    const crossed = mul(scaled, x);
+    const along = reshape(matmul(flattenRows(crossed), reshape(weight, [width, 1]), { alpha: 1 / width }), inverse.shape);
+    const toward = mul(x, mul(along, mul(inverse, inverse)));
+    return [sub(mul(scaled, weight), toward), sumLike(crossed, weight)];
   },
 };
 
@@ -42,7 +49,7 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
 
 const softmaxOp: OpDef<None> = {
   name: "softmax",
-  infer: ([x]) => [{ shape: x!.shape, dtype: "float32" }],
+  infer: inferLastAxis,
   onnx: ({ emit, inputNames, outputNames }) => {
     emit("Softmax", { inputs: inputNames, outputs: outputNames, attributes: { axis: { int: -1 } } });
   },
@@ -53,13 +60,20 @@ const softmaxOp: OpDef<None> = {
   },
 };
 
+function inferLastAxis([x]: readonly Tensor[], _attributes: None, fail: (rule: string) => never): readonly TensorType[] {
+  requireFloats([x!], fail);
+  if (x!.shape.length === 0) fail("there must be an axis");
+  return [{ shape: x!.shape, dtype: "float32" }];
+}
+
+/** exp(x) / sum(exp(x)) over the last axis. */
 export function softmax(x: Tensor): Tensor {
   return apply1(softmaxOp, [x], {});
 }
 
 const logSoftmaxOp: OpDef<None> = {
   name: "logSoftmax",
-  infer: ([x]) => [{ shape: x!.shape, dtype: "float32" }],
+  infer: inferLastAxis,
   onnx: ({ emit, inputNames, outputNames }) => {
     emit("LogSoftmax", { inputs: inputNames, outputs: outputNames, attributes: { axis: { int: -1 } } });
   },
@@ -67,6 +81,7 @@ const logSoftmaxOp: OpDef<None> = {
   vjp: ({ outs, grads }) => [sub(grads[0]!, mul(exp(outs[0]!), sum(grads[0]!, { axes: [-1], keepDims: true })))],
 };
 
+/** x - log(sum(exp(x))) over the last axis. */
 export function logSoftmax(x: Tensor): Tensor {
   return apply1(logSoftmaxOp, [x], {});
 }
@@ -74,6 +89,7 @@ export function logSoftmax(x: Tensor): Tensor {
 const rotaryOp: OpDef<None> = {
   name: "rotary",
   infer: ([x, cos, sin, positions], _attributes, fail) => {
+    requireFloats([x!, cos!, sin!], fail);
     const [batch, , length, width] = x!.shape;
     if (x!.shape.length !== 4 || typeof width !== "number" || width % 2 !== 0) fail("x must be [batch, heads, positions, even width]");
     if (cos!.shape.at(-1) !== (width as number) / 2 || sin!.shape.at(-1) !== (width as number) / 2)

@@ -2,14 +2,18 @@
 //
 // Dimension key:  N tokens, k experts a token, E experts, R = N k + 2 E rows in the order of experts.
 
-import { apply, type OpDef, type Tensor } from "../tensor.ts";
+import { type Dim, sameDims, sizeOf } from "../shape.ts";
+import { apply, type OpDef, requireFloats, type Tensor } from "../tensor.ts";
 import { sum, unsqueeze } from "./broadcast.ts";
 import { mul } from "./elementwise.ts";
-import { oneHot } from "./gather.ts";
+import { gatherRows, oneHot } from "./gather.ts";
+import { reshape } from "./layout.ts";
+import { matmul } from "./product.ts";
 
 const topKOp: OpDef<{ readonly k: number }> = {
   name: "topK",
   infer: ([x], { k }, fail) => {
+    requireFloats([x!], fail);
     const size = x!.shape.at(-1);
     if (typeof size !== "number" || k < 1 || k > size) fail(`k must be between 1 and the last axis's size, not ${k}`);
     const shape = x!.shape.with(-1, k);
@@ -98,4 +102,48 @@ const routeOp: OpDef<{ readonly numExperts: number; readonly symbol: string }> =
 export function route(experts: Tensor, { numExperts, symbol }: { numExperts: number; symbol: string }): Route {
   const [source, origin, real, rows, counts] = apply(routeOp, [experts], { numExperts, symbol });
   return { source: source!, origin: origin!, real: real!, rows: rows!, counts: counts! };
+}
+
+const combineOp: OpDef<Record<string, never>> = {
+  name: "combine",
+  infer: ([y, weights, rows], _attributes, fail) => {
+    if (!sameDims(weights!.shape, rows!.shape) || weights!.shape.length !== 2) fail("there must be one weight for each (token, slot) pair");
+    if (y!.shape.length !== 2) fail("the results must be [rows, width]");
+    const [numTokens, slots] = weights!.shape as [Dim, Dim];
+    return [
+      { shape: [numTokens, y!.shape[1]!], dtype: "float32" },
+      { shape: [numTokens, slots, y!.shape[1]!], dtype: "float32" },
+    ];
+  },
+  onnx: ({ emit, int64, inputNames, outputNames }) => {
+    const [y, weights, rows] = inputNames as [string, string, string];
+    const [result, picked] = outputNames as [string, string];
+    emit("Gather", { inputs: [y, rows], outputs: [picked], attributes: { axis: { int: 0 } } });
+    const [lying] = emit("Unsqueeze", { inputs: [weights, int64([1])] });
+    const [product] = emit("MatMul", { inputs: [lying!, picked] });
+    emit("Squeeze", { inputs: [product!, int64([1])], outputs: [result] });
+  },
+  // dy of a row is its weight times the gradient of its token, 0 for the extra rows; dw of a pair is its result along that gradient
+  innerOutputs: [1],
+  vjp: ({ inputs, outs, grads }) => {
+    const [, weights, rows, source, origin, real] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+    const [numTokens, slots] = weights.shape as [Dim, Dim];
+    const grad = grads[0]!;
+    const numPairs = sizeOf(weights.shape);
+    const weights_R1 = mul(gatherRows(reshape(weights, [numPairs, 1]), origin, reshape(rows, [numPairs])), real);
+    const along = matmul(outs[1]!, reshape(grad, [numTokens, grad.shape[1]!, 1]));
+    return [
+      mul(gatherRows(grad, source, rows), weights_R1),
+      reshape(along, [numTokens, slots]),
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ];
+  },
+};
+
+/** For each token the sum of its rows of `y` (in the order of experts, [R, D]), weighted: [N, D]. `weights` are [N, k]. */
+export function combine(y: Tensor, { weights, route: { rows, source, origin, real } }: { weights: Tensor; route: Route }): Tensor {
+  return apply(combineOp, [y, weights, rows, source, origin, real], {})[0]!;
 }

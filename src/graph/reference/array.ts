@@ -75,6 +75,21 @@ export function mapRows(x: ArrayValue, map: (row: Float64Array) => Float64Array)
   return { shape: x.shape, data };
 }
 
+/** Element [i.., r..] of the result is element [index[i..], r..] of `x`. */
+export function takeRows({ fail }: KernelContext<unknown>, x: ArrayValue, index: ArrayValue): ArrayValue {
+  const lead = index.shape.length;
+  for (const target of index.data) checkIndex(target, x.shape[0]!, fail);
+  return generate([...index.shape, ...x.shape.slice(1)], (position) => {
+    const row = index.data[offsetOf(index.shape, position)]!;
+    return at(x, [row, ...position.slice(lead)]);
+  });
+}
+
+/** The engine wraps negative indices; no graph of this project means that, so here they are mistakes. */
+export function checkIndex(index: number, size: number, fail: (rule: string) => never): void {
+  if (!Number.isInteger(index) || index < 0 || index >= size) fail(`index ${index} must be an integer from 0 to ${size - 1}`);
+}
+
 function advance(index: number[], shape: readonly number[]): void {
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     index[axis]!++;

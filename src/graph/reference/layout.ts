@@ -1,7 +1,7 @@
 // Float64 kernels of the ops that move elements without changing them.
 // Written for plainness: they are what the engine is compared with.
 
-import { type ArrayValue, at, generate, type Kernel, type KernelContext, numElements, offsetOf } from "./array.ts";
+import { type ArrayValue, at, checkIndex, generate, type Kernel, numElements, takeRows } from "./array.ts";
 
 type None = Record<string, never>;
 
@@ -45,11 +45,27 @@ const concat: Kernel<{ readonly axis: number; readonly rows?: unknown }> = ({ in
   return [join(parts, axis)];
 };
 
+const prefix: Kernel<{ readonly axis: number }> = ({ inputs: [x], attributes: { axis }, shapes: [shape], fail }) => {
+  const size = shape![axis]!;
+  if (!(size >= 0 && size <= x!.shape[axis]!)) fail(`axis ${axis} must have at least ${size} entries`);
+  return [generate(x!.shape.with(axis, size), (index) => at(x!, index))];
+};
+
+const padLike: Kernel<{ readonly axis: number }> = ({ inputs: [x, like], attributes: { axis }, fail }) => {
+  if (x!.shape[axis]! > like!.shape[axis]!) fail(`axis ${axis} must not be longer than that of the second`);
+  return [generate(like!.shape, (index) => (index[axis]! < x!.shape[axis]! ? at(x!, index) : 0))];
+};
+
 const gatherRows: Kernel<unknown> = (context) => [takeRows(context, context.inputs[0]!, context.inputs[1]!)];
 
 const gatherParts: Kernel<None> = (context) => {
   const [x, , ...indices] = context.inputs;
   return indices.map((index) => takeRows(context, x!, index));
+};
+
+const gatherJoined: Kernel<{ readonly numParts: number }> = (context) => {
+  const { inputs, attributes } = context;
+  return [takeRows(context, join(inputs.slice(0, attributes.numParts), 0), inputs[attributes.numParts]!)];
 };
 
 const scatterRows: Kernel<{ readonly reduction: "add" | "none" }> = ({ inputs: [rows, index, like], attributes: { reduction }, fail }) => {
@@ -74,16 +90,6 @@ const pick: Kernel<None> = ({ inputs: [x, index], fail }) => {
   return [generate(index!.shape, (position) => at(x!, position.with(-1, at(index!, position))))];
 };
 
-/** Element [i.., r..] of the result is element [index[i..], r..] of `x`. */
-function takeRows({ fail }: KernelContext<unknown>, x: ArrayValue, index: ArrayValue): ArrayValue {
-  const lead = index.shape.length;
-  for (const target of index.data) checkIndex(target, x.shape[0]!, fail);
-  return generate([...index.shape, ...x.shape.slice(1)], (position) => {
-    const row = index.data[offsetOf(index.shape, position)]!;
-    return at(x, [row, ...position.slice(lead)]);
-  });
-}
-
 function join(parts: readonly ArrayValue[], axis: number): ArrayValue {
   const sizes = parts.map((part) => part.shape[axis]!);
   const shape = parts[0]!.shape.with(
@@ -98,19 +104,17 @@ function join(parts: readonly ArrayValue[], axis: number): ArrayValue {
   });
 }
 
-/** The engine wraps negative indices; no graph of this project means that, so here they are mistakes. */
-function checkIndex(index: number, size: number, fail: (rule: string) => never): void {
-  if (!Number.isInteger(index) || index < 0 || index >= size) fail(`index ${index} must be an integer from 0 to ${size - 1}`);
-}
-
 export const layoutKernels = {
   reshape,
   transpose,
   split,
   concat,
   joinRows: (({ inputs }) => [join(inputs, 0)]) satisfies Kernel<None>,
+  prefix,
+  padLike,
   gatherRows,
   gatherParts,
+  gatherJoined,
   scatterRows,
   oneHot,
   pick,

@@ -1,7 +1,7 @@
 // Float64 kernels of the ops that models are made of: products, normalisations, attention, rotary positions and routing.
 // Written for plainness: they are what the engine is compared with.
 
-import { type ArrayValue, at, broadcastAt, broadcastShape, generate, type Kernel, mapRows } from "./array.ts";
+import { type ArrayValue, at, broadcastAt, broadcastShape, generate, type Kernel, mapRows, takeRows } from "./array.ts";
 
 type None = Record<string, never>;
 
@@ -106,6 +106,19 @@ const route: Kernel<{ readonly numExperts: number }> = ({ inputs: [experts], att
   ];
 };
 
+/** The second output is the rows of each token, before they are weighted. */
+const combine: Kernel<None> = (context) => {
+  const [y, weights, rows] = context.inputs as [ArrayValue, ArrayValue, ArrayValue];
+  const picked = takeRows(context, y, rows);
+  const [tokens, slots, width] = picked.shape as [number, number, number];
+  const result = generate([tokens, width], ([token, i]) => {
+    let total = 0;
+    for (let slot = 0; slot < slots; slot++) total += at(weights, [token!, slot]) * at(picked, [token!, slot, i!]);
+    return total;
+  });
+  return [result, picked];
+};
+
 function softmaxRow(row: Float64Array): Float64Array {
   const top = Math.max(...row);
   const powers = row.map((value) => Math.exp(value - top));
@@ -118,4 +131,4 @@ function swapLastAxes(x: ArrayValue): ArrayValue {
   return generate(shape, (index) => at(x, [...index.slice(0, -2), index.at(-1)!, index.at(-2)!]));
 }
 
-export const modelKernels = { matmul, softmax, logSoftmax, rmsNorm, attend, rotary, topK, route };
+export const modelKernels = { matmul, softmax, logSoftmax, rmsNorm, attend, rotary, topK, route, combine };

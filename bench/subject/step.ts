@@ -1,0 +1,51 @@
+// The training step that benches time: 32 sequences of 128 tokens, every token but the first learned.
+
+import { rngFor } from "../../src/base/rng.ts";
+import { type PolicyConfig, parameterLayout } from "../../src/policy/architecture.ts";
+import type { TrainSample } from "../../src/policy/backend.ts";
+import { parameterPieces } from "../../src/policy/parameters.ts";
+import { crossEntropyLoss, supervisedBatch } from "../../src/sft/loss.ts";
+import { trainGraph } from "../../src/train/trainGraph.ts";
+import { benchEngineFor, flopsPerToken } from "./model.ts";
+
+const numSequences = 32;
+const sequenceTokens = 128;
+const numWarmupSteps = 3;
+const adam = { learningRate: 1e-4, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
+
+/** Forward once, backward twice; the causal half of attention: a token sees half of the positions on average. */
+export function stepFlops(config: PolicyConfig): { readonly flops: number; readonly numTokens: number } {
+  const numTokens = numSequences * sequenceTokens;
+  return { flops: 3 * numTokens * flopsPerToken(config, (sequenceTokens + 1) / 2), numTokens };
+}
+
+/** Milliseconds of each step after the warm-up. All gradients reach JavaScript; `withUpdate` adds AdamW. */
+export async function timeSteps(config: PolicyConfig, { steps, withUpdate }: { steps: number; withUpdate: boolean }): Promise<number[]> {
+  await using engine = benchEngineFor(config);
+  await engine.addGraph("bench", trainGraph(crossEntropyLoss, { config, pieces: parameterPieces(parameterLayout(config)) }));
+  const samples = randomSamples(config.vocabSize);
+  const timesMs: number[] = [];
+  for (let step = 0; step < steps + numWarmupSteps; step++) {
+    const startMs = performance.now();
+    await engine.forwardBackward("bench", samples);
+    const gradientMs = performance.now() - startMs;
+    if (withUpdate) engine.optimStep(adam);
+    timesMs.push(performance.now() - startMs);
+    if (!withUpdate) engine.discardGradient();
+    console.error(
+      `${config.numExperts} experts, step ${step}: ${timesMs.at(-1)!.toFixed(0)} ms, of which the gradient ${gradientMs.toFixed(0)}`,
+    );
+  }
+  return timesMs.slice(numWarmupSteps);
+}
+
+function randomSamples(vocabSize: number): readonly TrainSample[] {
+  const demonstrations = Array.from({ length: numSequences }, (_, index) => {
+    const rng = rngFor("bench", index);
+    return {
+      tokens: Int32Array.from({ length: sequenceTokens }, () => rng.int(vocabSize)),
+      targets: Int32Array.from({ length: sequenceTokens - 1 }, (__, i) => i + 1),
+    };
+  });
+  return supervisedBatch(demonstrations).samples;
+}
