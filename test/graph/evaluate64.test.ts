@@ -164,6 +164,14 @@ describe("evaluate64 refuses", () => {
     rejects([oneHot(at, 3)], { at: value([2], [0, -1]) }, "evaluate64: oneHot: index -1 must be an integer from 0 to 2, got [2]");
   });
 
+  test("a position outside the rotary tables", () => {
+    const tables = { cos: array([2, 1], [1, 0]), sin: array([2, 1], [0, 1]) };
+    const rotated = rotary(input("q", [1, 1, 1, 2]), { ...tables, positions: input("at", [1, 1], "int64") });
+    const feeds = { q: value([1, 1, 1, 2], [1, 2]), at: value([1, 1], [2]) };
+    const shapes = "[1,1,1,2] x [2,1] x [2,1] x [1,1]";
+    rejects([rotated], feeds, `evaluate64: rotary: index 2 must be an integer from 0 to 1, got ${shapes}`);
+  });
+
   test("a row scattered to twice where rows must differ", () => {
     const at = input("at", ["N"], "int64");
     rejects(

@@ -19,17 +19,17 @@ export interface Operand {
 
 /** Standard normal numbers. */
 export function normal(...shape: Shape): Operand {
-  return floats(shape, (rng) => rng.normal());
+  return each(shape, (rng) => rng.normal());
 }
 
 /** Numbers from 0.5 to 2.5. */
 export function positive(...shape: Shape): Operand {
-  return floats(shape, (rng) => 0.5 + 2 * rng.uniform());
+  return each(shape, (rng) => 0.5 + 2 * rng.uniform());
 }
 
 /** Normal numbers moved away from the points where an op has a kink or a step. */
 export function avoiding(points: readonly number[], shape: Shape): Operand {
-  return floats(shape, (rng) => {
+  return each(shape, (rng) => {
     let draw = 1.5 * rng.normal();
     while (points.some((point) => Math.abs(draw - point) < 0.1)) draw = 1.5 * rng.normal();
     return draw;
@@ -39,7 +39,7 @@ export function avoiding(points: readonly number[], shape: Shape): Operand {
 /** Different numbers, at least 0.5 apart, in random order: nothing ties. */
 export function distinct(...shape: Shape): Operand {
   return {
-    ...floats(shape, () => 0),
+    ...normal(...shape),
     draw: (rng, sizes) => rng.shuffle(Array.from({ length: numElements(sizes) }, (_, i) => Math.fround(0.5 * i - 2 + 0.2 * rng.uniform()))),
   };
 }
@@ -47,6 +47,11 @@ export function distinct(...shape: Shape): Operand {
 /** Integers in [0, below). */
 export function integers(below: number, shape: Shape, dtype: "int64" | "int32" = "int64"): Operand {
   return { shape, dtype, learns: false, draw: (rng, sizes) => Array.from({ length: numElements(sizes) }, () => rng.int(below)) };
+}
+
+/** Float numbers worked out from the sizes of the shape. */
+export function floats(shape: Shape, draw: Operand["draw"]): Operand {
+  return { shape, dtype: "float32", learns: true, draw };
 }
 
 /** Integers worked out from the sizes of the shape. */
@@ -65,13 +70,8 @@ export function drawValue(operand: Operand, { rng, sizes }: { rng: Rng; sizes: S
   return { shape, data: Float64Array.from(operand.draw(rng, shape)) };
 }
 
-function floats(shape: Shape, draw: (rng: Rng) => number): Operand {
-  return {
-    shape,
-    dtype: "float32",
-    learns: true,
-    draw: (rng, sizes) => Array.from({ length: numElements(sizes) }, () => Math.fround(draw(rng))),
-  };
+function each(shape: Shape, draw: (rng: Rng) => number): Operand {
+  return floats(shape, (rng, sizes) => Array.from({ length: numElements(sizes) }, () => Math.fround(draw(rng))));
 }
 
 function numElements(shape: readonly number[]): number {

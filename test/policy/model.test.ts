@@ -65,12 +65,11 @@ function inFloat64(about: Case): Float64Array {
   const exact = Object.entries(feeds).map(([name, { shape, data }]): [string, ArrayValue] => {
     return [name, { shape, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) }];
   });
-  return evaluate64(logProbs, { ...Object.fromEntries(exact), ...exactRotation(about.config) } satisfies Feeds).data;
+  return evaluate64(logProbs, { ...Object.fromEntries(exact), ...exactRotation(about.config, feeds["cos"]!.shape) } satisfies Feeds).data;
 }
 
 /** The rotary tables before they are rounded to float32. */
-function exactRotation({ headWidth, ropeTheta }: PolicyConfig): Record<"cos" | "sin", ArrayValue> {
-  const shape = [Math.max(...lengths), headWidth / 2];
+function exactRotation({ headWidth, ropeTheta }: PolicyConfig, shape: readonly number[]): Record<"cos" | "sin", ArrayValue> {
   const table = (wave: (angle: number) => number): ArrayValue => {
     const data = Float64Array.from({ length: shape[0]! * shape[1]! }, (_, i) => {
       return wave(Math.floor(i / shape[1]!) * ropeTheta ** ((-2 * (i % shape[1]!)) / headWidth));

@@ -1,7 +1,7 @@
 // Float64 kernels of the ops that models are made of: products, normalisations, attention, rotary positions and routing.
 // Written for plainness: they are what the engine is compared with.
 
-import { type ArrayValue, at, broadcastAt, broadcastShape, generate, type Kernel, mapRows, takeRows } from "./array.ts";
+import { type ArrayValue, at, broadcastAt, broadcastShape, checkIndex, generate, type Kernel, mapRows, takeRows } from "./array.ts";
 
 type None = Record<string, never>;
 
@@ -70,7 +70,8 @@ const attend: Kernel<{ readonly scale: number }> = ({ inputs: [q, k, v, mask], a
   return [result, probs];
 };
 
-const rotary: Kernel<None> = ({ inputs: [x, cos, sin, positions] }) => {
+const rotary: Kernel<None> = ({ inputs: [x, cos, sin, positions], fail }) => {
+  for (const position of positions!.data) checkIndex(position, cos!.shape[0]!, fail);
   const half = x!.shape[3]! / 2;
   const rotated = generate(x!.shape, ([b, h, t, i]) => {
     const angle = [at(positions!, [b!, t!]), i! % half] as const;

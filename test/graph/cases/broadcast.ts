@@ -1,7 +1,7 @@
 // Cases of the leaves of a graph, of broadcasting, and of summing.
 
-import { constant, expandLike, input, largest, onesLike, sum, sumLike, unsqueeze, zerosLike } from "../../../src/graph/ops.ts";
-import { fixed, integers, normal } from "../operand.ts";
+import { constant, expandLike, input, largest, onesLike, splitRows, sum, sumLike, unsqueeze, zerosLike } from "../../../src/graph/ops.ts";
+import { fixed, given, integers, normal } from "../operand.ts";
 import type { OpEntry } from "../ops.suite.ts";
 
 export const broadcastCases: Readonly<Record<string, OpEntry>> = {
@@ -30,6 +30,12 @@ export const broadcastCases: Readonly<Record<string, OpEntry>> = {
   onesLike: {
     cases: [
       { what: "of a fixed shape", operands: [fixed(normal(2, 1, 3))], build: onesLike, shapes: [[2, 1, 3]] },
+      {
+        what: "of a size that no input shows",
+        operands: [fixed(normal(5, 2)), given([2], () => [2, 3])],
+        build: (x, counts) => onesLike(splitRows(x!, { counts: counts!, symbols: ["A", "B"] })[1]!),
+        shapes: [["B", 2]],
+      },
       { what: "of integers of a symbolic shape", operands: [integers(5, ["N", 2])], build: onesLike, shapes: [["N", 2]] },
     ],
   },

@@ -2,9 +2,27 @@
 // operands are a permutation and its inverse.
 
 import type { Rng } from "../../../src/base/rng.ts";
-import { gatherDistinctRows, gatherParts, gatherRows, input, oneHot, pick, scatterAddRows, scatterRows } from "../../../src/graph/ops.ts";
-import { fixed, given, integers, normal } from "../operand.ts";
+import type { JoinedPart } from "../../../src/graph/ops/gather.ts";
+import {
+  gatherDistinctRows,
+  gatherJoined,
+  gatherParts,
+  gatherRows,
+  input,
+  oneHot,
+  pick,
+  scatterAddRows,
+  scatterRows,
+} from "../../../src/graph/ops.ts";
+import type { Tensor } from "../../../src/graph/tensor.ts";
+import { fixed, floats, given, integers, normal } from "../operand.ts";
 import type { OpEntry } from "../ops.suite.ts";
+
+/** A part whose rows are picked in order. */
+function pickedWhole(rows: Tensor): JoinedPart {
+  const [size] = rows.shape;
+  return { rows, inverse: input("inverse", [size!], "int64"), picked: input("picked", [size!, 1]) };
+}
 
 const nonEmpty = [
   { N: 5, M: 3 },
@@ -151,6 +169,55 @@ export const gatherCases: Readonly<Record<string, OpEntry>> = {
         what: "an inverse of another length than the rows",
         build: () => gatherParts(input("x", [4, 3]), { indices: [input("index", [4], "int64")], inverse: input("back", [3], "int64") }),
         message: "gatherParts: indices must be integers and the inverse must have one entry for each row, got [4,3] x [3] x [4]",
+      },
+    ],
+  },
+  gatherJoined: {
+    cases: [
+      {
+        // Rows 0 to 2 are the first part's, 3 and 4 the second's. Positions 0, 1, 2 hold rows 4, 0, 3; rows 1 and 2 stay out.
+        what: "of two parts, some rows left out",
+        operands: [
+          normal(3, 2),
+          normal(2, 2),
+          given([3], () => [4, 0, 3]),
+          given([3], () => [1, 0, 2]),
+          fixed(floats([3, 1], () => [1, 0, 0])),
+          given([2], () => [2, 0]),
+          fixed(floats([2, 1], () => [1, 1])),
+        ],
+        build: (first, second, index, wayOfFirst, firstPicked, wayOfSecond, secondPicked) =>
+          gatherJoined(
+            [
+              { rows: first!, inverse: wayOfFirst!, picked: firstPicked! },
+              { rows: second!, inverse: wayOfSecond!, picked: secondPicked! },
+            ],
+            index!,
+          ),
+        shapes: [[3, 2]],
+      },
+      {
+        what: "of one part of symbolic size, by a matrix",
+        operands: [
+          normal("N", 3),
+          given(["N", 1], (_, [size]) => Array.from({ length: size! }, (__, i) => i)),
+          given(["N"], (_, [size]) => Array.from({ length: size! }, (__, i) => i)),
+          fixed(floats(["N", 1], (_, [size]) => Array(size).fill(1))),
+        ],
+        build: (rows, index, inverse, picked) => gatherJoined([{ rows: rows!, inverse: inverse!, picked: picked! }], index!),
+        shapes: [["N", 1, 3]],
+      },
+    ],
+    rejections: [
+      {
+        what: "parts of different width",
+        build: () => gatherJoined([input("a", [3, 2]), input("b", [2, 4])].map(pickedWhole), input("index", ["N"], "int64")),
+        message: "gatherJoined: parts must agree on every axis but the first, got [3,2] x [2,4] x [N] x [3] x [3,1] x [2] x [2,1]",
+      },
+      {
+        what: "an index that is not an integer",
+        build: () => gatherJoined([input("a", [3, 2])].map(pickedWhole), input("index", ["N"])),
+        message: "gatherJoined: indices must be integers, got [3,2] x [N] x [3] x [3,1]",
       },
     ],
   },

@@ -1,9 +1,23 @@
 // Cases of the ops that change the shape of tensors, or cut and join them.
 // Axes have different sizes, so that none can be taken for another.
 
-import { concat, concatRows, constant, flattenRows, input, mul, reshape, split, splitRows, transpose } from "../../../src/graph/ops.ts";
+import {
+  concat,
+  concatRows,
+  constant,
+  flattenRows,
+  input,
+  mul,
+  padLike,
+  prefix,
+  reshape,
+  split,
+  splitRows,
+  transpose,
+  unsqueeze,
+} from "../../../src/graph/ops.ts";
 import type { Tensor } from "../../../src/graph/tensor.ts";
-import { given, integers, normal } from "../operand.ts";
+import { fixed, given, integers, normal } from "../operand.ts";
 import type { OpEntry } from "../ops.suite.ts";
 
 const splitByCounts = (x: Tensor, counts: Tensor): readonly Tensor[] => splitRows(x, { counts, symbols: ["A", "B", "C"] });
@@ -63,6 +77,60 @@ export const layoutCases: Readonly<Record<string, OpEntry>> = {
         what: "an axis left out",
         build: () => transpose(input("x", [2, 3]), [0]),
         message: "transpose: [0] must name each axis once, got [2,3]",
+      },
+    ],
+  },
+  prefix: {
+    cases: [
+      {
+        what: "of a fixed number of columns",
+        operands: [normal("N", 5)],
+        build: (x) => prefix(x!, { axis: 1, size: 2 }),
+        shapes: [["N", 2]],
+      },
+      {
+        what: "of as many entries as another input has",
+        operands: [normal(2, 7, 3), normal("M")],
+        build: (x, like) => mul(prefix(x!, { axis: 1, size: "M" }), unsqueeze(like!, [1])),
+        shapes: [[2, "M", 3]],
+      },
+      { what: "of everything", operands: [normal("N", 2)], build: (x) => prefix(x!, { axis: 0, size: "N" }), shapes: [["N", 2]] },
+      { what: "of integers", operands: [integers(9, [4])], build: (x) => prefix(x!, { axis: 0, size: 3 }), shapes: [[3]] },
+    ],
+    rejections: [
+      {
+        what: "more than there is",
+        build: () => prefix(input("x", [2, 3]), { axis: 1, size: 4 }),
+        message: "prefix: axis 1 has fewer than 4 entries, got [2,3]",
+      },
+      {
+        what: "an axis that is not there",
+        build: () => prefix(input("x", [2, 3]), { axis: 2, size: 1 }),
+        message: "prefix: axis 2 is out of range, got [2,3]",
+      },
+    ],
+  },
+  padLike: {
+    cases: [
+      {
+        what: "along the middle axis",
+        operands: [normal(2, "M", 3), fixed(normal(2, 7, 3))],
+        build: (x, like) => padLike(x!, { like: like!, axis: 1 }),
+        shapes: [[2, 7, 3]],
+      },
+      {
+        what: "of rows, to a symbol",
+        operands: [normal(2, 3), fixed(normal("N", 3))],
+        build: (x, like) => padLike(x!, { like: like!, axis: 0 }),
+        shapes: [["N", 3]],
+        sizes: [{ N: 5 }, { N: 2 }],
+      },
+    ],
+    rejections: [
+      {
+        what: "another axis that differs",
+        build: () => padLike(input("x", [2, 3]), { like: input("like", [4, 2]), axis: 0 }),
+        message: "padLike: both must agree on every axis but 0, got [2,3] x [4,2]",
       },
     ],
   },

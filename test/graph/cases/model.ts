@@ -3,6 +3,7 @@
 import {
   addAll,
   attend,
+  combine,
   entropy,
   input,
   logSoftmax,
@@ -18,7 +19,7 @@ import {
 import type { Shape } from "../../../src/graph/shape.ts";
 import type { Tensor } from "../../../src/graph/tensor.ts";
 import { distinct, fixed, given, integers, normal, type Operand } from "../operand.ts";
-import type { OpCase, OpEntry } from "../ops.suite.ts";
+import type { OpCase, OpEntry, Rejection } from "../ops.suite.ts";
 
 /** One product in each of the four ways in which its sides can be stored. */
 function products(batchA: Shape, batchB: Shape, batch: Shape): readonly OpCase[] {
@@ -38,6 +39,13 @@ function products(batchA: Shape, batchB: Shape, batch: Shape): readonly OpCase[]
 function alongLastAxis(op: (x: Tensor) => Tensor, shapeOf: (shape: Shape) => Shape): OpCase[] {
   const shapes: readonly Shape[] = [[4], ["N", 3], [2, "N", 1], [2, 1, 3, 5]];
   return shapes.map((shape) => ({ what: `of [${shape}]`, operands: [normal(...shape)], build: op, shapes: [shapeOf(shape)] }));
+}
+
+function withoutLastAxis(name: string, op: (x: Tensor) => Tensor): readonly Rejection[] {
+  return [
+    { what: "a scalar", build: () => op(input("x", [])), message: `${name}: there must be an axis, got []` },
+    { what: "integers", build: () => op(input("x", [2], "int64")), message: `${name}: operands must be float32, not int64, got [2]` },
+  ];
 }
 
 const same = (shape: Shape): Shape => shape;
@@ -113,8 +121,8 @@ export const modelCases: Readonly<Record<string, OpEntry>> = {
       },
     ],
   },
-  softmax: { cases: alongLastAxis(softmax, same) },
-  logSoftmax: { cases: alongLastAxis(logSoftmax, same) },
+  softmax: { cases: alongLastAxis(softmax, same), rejections: withoutLastAxis("softmax", softmax) },
+  logSoftmax: { cases: alongLastAxis(logSoftmax, same), rejections: withoutLastAxis("logSoftmax", logSoftmax) },
   logSumExp: { cases: alongLastAxis(logSumExp, (shape) => shape.with(-1, 1)) },
   entropy: {
     cases: alongLastAxis(
@@ -296,6 +304,37 @@ export const modelCases: Readonly<Record<string, OpEntry>> = {
         what: "a last axis of symbolic size",
         build: () => topK(input("x", [4, "N"]), 1),
         message: "topK: k must be between 1 and the last axis's size, not 1, got [4,N]",
+      },
+    ],
+  },
+  combine: {
+    cases: [
+      {
+        what: "of two slots of three experts",
+        operands: [normal("R", 4), normal("N", 2), integers(3, ["N", 2])],
+        build: (y, weights, experts) => combine(y!, { weights: weights!, route: route(experts!, { numExperts: 3, symbol: "R" }) }),
+        shapes: [["N", 4]],
+        sizes: [
+          { N: 5, R: 16 },
+          { N: 1, R: 8 },
+        ],
+      },
+      {
+        what: "of one slot",
+        operands: [normal("R", 3), normal("N", 1), integers(2, ["N", 1])],
+        build: (y, weights, experts) => combine(y!, { weights: weights!, route: route(experts!, { numExperts: 2, symbol: "R" }) }),
+        shapes: [["N", 3]],
+        sizes: [{ N: 4, R: 8 }],
+      },
+    ],
+    rejections: [
+      {
+        what: "another number of weights than slots",
+        build: () => {
+          const routed = route(input("experts", ["N", 2], "int64"), { numExperts: 3, symbol: "R" });
+          return combine(input("y", ["R", 4]), { weights: input("weights", ["N", 3]), route: routed });
+        },
+        message: "combine: there must be one weight for each (token, slot) pair, got [R,4] x [N,3] x [N,2] x [R] x [R] x [R,1]",
       },
     ],
   },
