@@ -76,9 +76,9 @@ export function mapRows(x: ArrayValue, map: (row: Float64Array) => Float64Array)
 }
 
 /** Element [i.., r..] of the result is element [index[i..], r..] of `x`. */
-export function takeRows({ fail }: KernelContext<unknown>, x: ArrayValue, index: ArrayValue): ArrayValue {
+export function takeRows(x: ArrayValue, { index, fail }: { index: ArrayValue; fail: KernelContext<unknown>["fail"] }): ArrayValue {
   const lead = index.shape.length;
-  for (const target of index.data) checkIndex(target, x.shape[0]!, fail);
+  for (const target of index.data) checkIndex(target, { size: x.shape[0]!, fail });
   return generate([...index.shape, ...x.shape.slice(1)], (position) => {
     const row = index.data[offsetOf(index.shape, position)]!;
     return at(x, [row, ...position.slice(lead)]);
@@ -86,7 +86,7 @@ export function takeRows({ fail }: KernelContext<unknown>, x: ArrayValue, index:
 }
 
 /** The engine wraps negative indices; no graph of this project means that, so here they are mistakes. */
-export function checkIndex(index: number, size: number, fail: (rule: string) => never): void {
+export function checkIndex(index: number, { size, fail }: { size: number; fail: (rule: string) => never }): void {
   if (!Number.isInteger(index) || index < 0 || index >= size) fail(`index ${index} must be an integer from 0 to ${size - 1}`);
 }
 

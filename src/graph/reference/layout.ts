@@ -56,17 +56,13 @@ const padLike: Kernel<{ readonly axis: number }> = ({ inputs: [x, like], attribu
   return [generate(like!.shape, (index) => (index[axis]! < x!.shape[axis]! ? at(x!, index) : 0))];
 };
 
-const gatherRows: Kernel<unknown> = (context) => [takeRows(context, context.inputs[0]!, context.inputs[1]!)];
+const gatherRows: Kernel<unknown> = ({ inputs: [x, index], fail }) => [takeRows(x!, { index: index!, fail })];
 
-const gatherParts: Kernel<None> = (context) => {
-  const [x, , ...indices] = context.inputs;
-  return indices.map((index) => takeRows(context, x!, index));
-};
+const gatherParts: Kernel<None> = ({ inputs: [x, , ...indices], fail }) => indices.map((index) => takeRows(x!, { index, fail }));
 
-const gatherJoined: Kernel<{ readonly numParts: number }> = (context) => {
-  const { inputs, attributes } = context;
-  return [takeRows(context, join(inputs.slice(0, attributes.numParts), 0), inputs[attributes.numParts]!)];
-};
+const gatherJoined: Kernel<{ readonly numParts: number }> = ({ inputs, attributes: { numParts }, fail }) => [
+  takeRows(join(inputs.slice(0, numParts), 0), { index: inputs[numParts]!, fail }),
+];
 
 const scatterRows: Kernel<{ readonly reduction: "add" | "none" }> = ({ inputs: [rows, index, like], attributes: { reduction }, fail }) => {
   const data = new Float64Array(like!.data.length);
@@ -74,19 +70,19 @@ const scatterRows: Kernel<{ readonly reduction: "add" | "none" }> = ({ inputs: [
   if (reduction === "none" && new Set(index!.data).size !== index!.data.length)
     fail(`no row may be named twice in ${index!.data.join(", ")}`);
   index!.data.forEach((target, row) => {
-    checkIndex(target, like!.shape[0]!, fail);
+    checkIndex(target, { size: like!.shape[0]!, fail });
     for (let i = 0; i < width; i++) data[target * width + i]! += rows!.data[row * width + i]!;
   });
   return [{ shape: like!.shape, data }];
 };
 
 const oneHot: Kernel<{ readonly depth: number }> = ({ inputs: [index], attributes: { depth }, fail }) => {
-  for (const target of index!.data) checkIndex(target, depth, fail);
+  for (const target of index!.data) checkIndex(target, { size: depth, fail });
   return [generate([...index!.shape, depth], (position) => Number(at(index!, position.slice(0, -1)) === position.at(-1)))];
 };
 
 const pick: Kernel<None> = ({ inputs: [x, index], fail }) => {
-  for (const target of index!.data) checkIndex(target, x!.shape.at(-1)!, fail);
+  for (const target of index!.data) checkIndex(target, { size: x!.shape.at(-1)!, fail });
   return [generate(index!.shape, (position) => at(x!, position.with(-1, at(index!, position))))];
 };
 

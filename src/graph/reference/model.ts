@@ -71,7 +71,7 @@ const attend: Kernel<{ readonly scale: number }> = ({ inputs: [q, k, v, mask], a
 };
 
 const rotary: Kernel<None> = ({ inputs: [x, cos, sin, positions], fail }) => {
-  for (const position of positions!.data) checkIndex(position, cos!.shape[0]!, fail);
+  for (const position of positions!.data) checkIndex(position, { size: cos!.shape[0]!, fail });
   const half = x!.shape[3]! / 2;
   const rotated = generate(x!.shape, ([b, h, t, i]) => {
     const angle = [at(positions!, [b!, t!]), i! % half] as const;
@@ -108,13 +108,12 @@ const route: Kernel<{ readonly numExperts: number }> = ({ inputs: [experts], att
 };
 
 /** The second output is the rows of each token, before they are weighted. */
-const combine: Kernel<None> = (context) => {
-  const [y, weights, rows] = context.inputs as [ArrayValue, ArrayValue, ArrayValue];
-  const picked = takeRows(context, y, rows);
+const combine: Kernel<None> = ({ inputs: [y, weights, rows], fail }) => {
+  const picked = takeRows(y!, { index: rows!, fail });
   const [tokens, slots, width] = picked.shape as [number, number, number];
   const result = generate([tokens, width], ([token, i]) => {
     let total = 0;
-    for (let slot = 0; slot < slots; slot++) total += at(weights, [token!, slot]) * at(picked, [token!, slot, i!]);
+    for (let slot = 0; slot < slots; slot++) total += at(weights!, [token!, slot]) * at(picked, [token!, slot, i!]);
     return total;
   });
   return [result, picked];
