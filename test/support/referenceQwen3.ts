@@ -66,7 +66,7 @@ export function referenceForward({ config, tensors }: ReferenceModel, tokens: Ar
   const head = config.tie_word_embeddings ? embedding : tensor("lm_head.weight");
   const caches = Array.from({ length: config.num_hidden_layers }, () => ({ keys: [] as Float64Array[][], values: [] as Float64Array[][] }));
   return Array.from(tokens, (token, position) => {
-    let stream = embedding.slice(token * width, (token + 1) * width);
+    let stream: Float64Array = embedding.slice(token * width, (token + 1) * width);
     const layers = caches.map((cache, layer): LayerTrace => {
       const own = (name: string): Float64Array => tensor(`model.layers.${layer}.${name}.weight`);
       const attention = attend(norm(stream, own("input_layernorm"), epsilon), { cache, position, own, config });
