@@ -17,8 +17,8 @@ export interface Draw {
 }
 
 /**
- * Inverse transform: the first token at which the running sum of probabilities passes u times their total. One uniform number a
- * token, whatever the settings. Without `topK` and `topP` the reported log-probability is the row's own number, bit for bit.
+ * Inverse transform: the first token at which the running sum of probabilities passes u times their total. Uses one uniform number,
+ * or none at temperature 0. Without `topK` and `topP` the reported log-probability is the row's own number, bit for bit.
  */
 export function drawToken(logProbs: Float32Array, { temperature, topK, topP }: DrawSettings, rng: Rng): Draw {
   if (temperature === 0) {
@@ -48,7 +48,8 @@ function keep(logProbs: Float32Array, { topK = logProbs.length, topP = 1 }: Pick
   const kept: number[] = [];
   let mass = 0;
   for (const token of order) {
-    if (kept.length === topK || mass >= topP) break;
+    // Rounding can bring the mass to 1 before the last token.
+    if (kept.length === topK || (topP < 1 && mass >= topP)) break;
     kept.push(token);
     mass += Math.exp(logProbs[token]!);
   }
