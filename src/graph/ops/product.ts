@@ -76,9 +76,14 @@ function maxWidePanels({ K, N }: { K: number; N: number }): number {
   return K <= sliceDepth || panels < 2 ? Number.POSITIVE_INFINITY : panels;
 }
 
+/** Slices of a sum of K terms that are never cut again. */
+export function sliceSizes(K: number): number[] {
+  return Array.from({ length: Math.ceil(K / sliceDepth) }, (_, i) => Math.min(sliceDepth, K - i * sliceDepth));
+}
+
 /** a b as a sum over slices of K, added in order. */
 function emitInSlices({ emit, int64, inputNames, outputNames }: OnnxContext<ProductAttributes>, { K }: { K: number }): void {
-  const sizes = Array.from({ length: Math.ceil(K / sliceDepth) }, (_, i) => Math.min(sliceDepth, K - i * sliceDepth));
+  const sizes = sliceSizes(K);
   const cut = (name: string, axis: number): readonly string[] =>
     emit("Split", { inputs: [name, int64(sizes)], numOutputs: sizes.length, attributes: { axis: { int: axis } } });
   const rights = cut(inputNames[1]!, 0);
