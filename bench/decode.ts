@@ -6,7 +6,7 @@ import { parameterLayout } from "../src/policy/architecture.ts";
 import type { SampleRequest } from "../src/policy/backend.ts";
 import type { BenchOptions } from "./main.ts";
 import { besideMatmul, median } from "./subject/matmulRate.ts";
-import { benchEngineFor, benchModel, flopsPerToken } from "./subject/model.ts";
+import { benchEngines, benchModel, flopsPerToken } from "./subject/model.ts";
 
 const numSequences = 64;
 const numPositions = 256;
@@ -30,12 +30,12 @@ export async function run({ rounds = "3" }: BenchOptions): Promise<Readonly<Reco
 
 /** Milliseconds of each round after a first one that is not counted. */
 async function timeRounds(rounds: number): Promise<number[]> {
-  await using engine = benchEngineFor(benchModel);
+  await using engines = benchEngines(benchModel);
   const timesMs: number[] = [];
   for (let round = 0; round <= rounds; round++) {
     const startMs = performance.now();
     let numTokens = 0;
-    for await (const { tokens } of engine.sample(requests(round), new AbortController().signal)) numTokens += tokens.length;
+    for await (const { tokens } of engines.sample(requests(round), new AbortController().signal)) numTokens += tokens.length;
     timesMs.push(performance.now() - startMs);
     console.error(`round ${round}: ${numTokens} tokens in ${timesMs.at(-1)!.toFixed(0)} ms`);
   }

@@ -105,7 +105,7 @@ function trainSample(
 
 await using policy = new EmbeddedBackend(
   { config: architecture, parameters: initialParameters(architecture, [seed]), tokenizerJson: tokenizer.json },
-  { numThreads: 1, maxSequences: 256, microBatchTokens: 8192 },
+  { numThreads: 1, maxSequences: 256, gradientShards: 1, microBatchTokens: 8192 },
 );
 for (let step = 0; step < steps; step++) {
   const rollouts: Rollout[] = [];

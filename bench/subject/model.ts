@@ -5,7 +5,7 @@
 import { adamW } from "../../src/optim/adamw.ts";
 import { initialParameters, type PolicyConfig } from "../../src/policy/architecture.ts";
 import type { EngineConfig } from "../../src/train/config.ts";
-import { Engine } from "../../src/train/engine.ts";
+import { EngineGroup } from "../../src/train/engineGroup.ts";
 
 export const benchModel: PolicyConfig = {
   vocabSize: 64,
@@ -28,14 +28,14 @@ export const benchModel: PolicyConfig = {
 };
 
 /** Control tokens of no meaning: benches sample random text that never ends by itself. */
-export const noControl = { thinkOpenId: -1, thinkCloseId: -1, endOfTurnId: -1 };
+const noControl = { thinkOpenId: -1, thinkCloseId: -1, endOfTurnId: -1 };
 
-export const benchEngine: EngineConfig = { numThreads: 2, maxSequences: 64, microBatchTokens: 4096 };
+export const benchEngine: EngineConfig = { numThreads: 2, maxSequences: 64, gradientShards: 2, microBatchTokens: 4096 };
 
-export function benchEngineFor(config: PolicyConfig): Engine {
+export function benchEngines(config: PolicyConfig): EngineGroup {
   const parameters = initialParameters(config, ["bench"]);
-  const state = { parameters, optimizer: adamW.init(parameters.length) };
-  return new Engine({ config, control: noControl, ...benchEngine }, state);
+  const state = { parameters, ...adamW.init(parameters.length) };
+  return new EngineGroup({ config, control: noControl, engine: benchEngine }, state);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { TrainSample } from "../../src/policy/backend.ts";
 import { parameterPieces } from "../../src/policy/parameters.ts";
 import { crossEntropyLoss, supervisedBatch } from "../../src/sft/loss.ts";
 import { trainGraph } from "../../src/train/trainGraph.ts";
-import { benchEngineFor, flopsPerToken } from "./model.ts";
+import { benchEngines, flopsPerToken } from "./model.ts";
 
 const numSequences = 32;
 const sequenceTokens = 128;
@@ -21,17 +21,17 @@ export function stepFlops(config: PolicyConfig): { readonly flops: number; reado
 
 /** Milliseconds of each step after the warm-up. All gradients reach JavaScript; `withUpdate` adds AdamW. */
 export async function timeSteps(config: PolicyConfig, { steps, withUpdate }: { steps: number; withUpdate: boolean }): Promise<number[]> {
-  await using engine = benchEngineFor(config);
-  await engine.addGraph("bench", trainGraph(crossEntropyLoss, { config, pieces: parameterPieces(parameterLayout(config)) }));
+  await using engines = benchEngines(config);
+  await engines.addGraph("bench", trainGraph(crossEntropyLoss, { config, pieces: parameterPieces(parameterLayout(config)) }));
   const samples = randomSamples(config.vocabSize);
   const timesMs: number[] = [];
   for (let step = 0; step < steps + numWarmupSteps; step++) {
     const startMs = performance.now();
-    await engine.forwardBackward("bench", samples);
+    await engines.forwardBackward("bench", samples);
     const gradientMs = performance.now() - startMs;
-    if (withUpdate) engine.optimStep(adam);
+    if (withUpdate) await engines.optimStep(adam);
     timesMs.push(performance.now() - startMs);
-    if (!withUpdate) engine.discardGradient();
+    if (!withUpdate) engines.discardGradient();
     console.error(
       `${config.numExperts} experts, step ${step}: ${timesMs.at(-1)!.toFixed(0)} ms, of which the gradient ${gradientMs.toFixed(0)}`,
     );

@@ -10,7 +10,8 @@ import { type DType, nodesOf, type OnnxAttribute, type OnnxContext, type OnnxNod
 export interface OnnxModel {
   readonly bytes: Uint8Array;
   readonly inputs: readonly { readonly name: string; readonly shape: Shape; readonly dtype: DType }[];
-  readonly outputs: readonly { readonly name: string; readonly shape: Shape; readonly dtype: DType }[];
+  /** `value` is what the engine calls the output: naming it after the caller's word would take a copy. */
+  readonly outputs: readonly { readonly name: string; readonly value: string; readonly shape: Shape; readonly dtype: DType }[];
   readonly numNodes: number;
   /** Up to so many threads the bits of the results do not depend on their number. */
   readonly maxThreads: number;
@@ -56,6 +57,8 @@ class GraphWriter {
   private readonly symbolSources = new Map<string, { value: string; axis: number }>();
   private fresh = 0;
   private maxThreads = Number.POSITIVE_INFINITY;
+  /** Values that are outputs of the graph. */
+  private readonly leaving = new Set<string>();
 
   addInput(tensor: Tensor, name: string): void {
     checkName(name);
@@ -89,19 +92,18 @@ class GraphWriter {
   }
 
   finish(outputs: Readonly<Record<string, Tensor>>): OnnxModel {
-    const infos = Object.entries(outputs).map(([name, tensor]) => ({ name, shape: tensor.shape, dtype: tensor.dtype }));
-    for (const [name, tensor] of Object.entries(outputs)) {
-      checkName(name);
-      if (this.inputs.some((input) => input.name === name))
-        throw new GraphError(`toOnnx: "${name}" names an input and an output; rename one`);
-      this.nodes.push(encodeNode("Identity", { inputs: [this.resolve(this.valueNames.get(key(tensor))!)], outputs: [name] }));
-    }
+    const infos = Object.entries(outputs).map(([name, tensor]) => ({
+      name,
+      shape: tensor.shape,
+      dtype: tensor.dtype,
+      value: this.outputValue(name, tensor),
+    }));
     const graph = [
       ...this.nodes.map((node) => bytesField(1, node)),
       stringField(2, "whetstone"),
       ...[...this.initializers.values()].map((initializer) => bytesField(5, initializer)),
       ...this.inputs.map((info) => messageField(11, valueInfo(info))),
-      ...infos.map((info) => messageField(12, valueInfo(info))),
+      ...infos.map(({ value, shape, dtype }) => messageField(12, valueInfo({ name: value, shape, dtype }))),
     ];
     const bytes = concat([
       varintField(1, 10),
@@ -110,6 +112,19 @@ class GraphWriter {
       ...opsets.map(({ domain, version }) => messageField(8, [stringField(1, domain), varintField(2, version)])),
     ]);
     return { bytes, inputs: this.inputs, outputs: infos, numNodes: this.nodes.length, maxThreads: this.maxThreads };
+  }
+
+  /** A value that leaves the graph once: an input, or a value that has left under another name, leaves as a copy. */
+  private outputValue(name: string, tensor: Tensor): string {
+    checkName(name);
+    if (this.inputs.some((input) => input.name === name))
+      throw new GraphError(`toOnnx: "${name}" names an input and an output; rename one`);
+    const value = this.resolve(this.valueNames.get(key(tensor))!);
+    const isFree = !this.leaving.has(value) && !this.inputs.some((input) => input.name === value) && !this.initializers.has(value);
+    const left = isFree ? value : name;
+    if (!isFree) this.nodes.push(encodeNode("Identity", { inputs: [value], outputs: [name] }));
+    this.leaving.add(left);
+    return left;
   }
 
   private emit(opType: string, spec: OnnxNodeSpec): readonly string[] {

@@ -53,9 +53,8 @@ export async function compile(model: OnnxModel, { numThreads, profilePrefix }: S
     const outputs = await session.run(inputs).catch((cause: Error) => {
       throw new EngineError(`running a graph of ${model.numNodes} nodes failed: ${cause.message}`, cause);
     });
-    return Object.fromEntries(
-      Object.entries(outputs).map(([name, { dims, data }]) => [name, { shape: dims, data: data as NDArray["data"] }]),
-    );
+    const array = (value: string): NDArray => ({ shape: outputs[value]!.dims, data: outputs[value]!.data as NDArray["data"] });
+    return Object.fromEntries(model.outputs.map(({ name, value }) => [name, array(value)]));
   };
   const release = async (): Promise<void> => {
     if (profilePrefix !== undefined) session.endProfiling();

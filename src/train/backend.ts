@@ -1,4 +1,4 @@
-// The embedded `PolicyBackend`: one parameter vector, trained and sampled by ONNX Runtime on a thread of its own. Everything that
+// The embedded `PolicyBackend`: one parameter vector, trained and sampled by ONNX Runtime on threads of its own. Everything that
 // needs text or files happens here, on the main thread, which does not load the engine.
 
 import { existsSync } from "node:fs";
@@ -17,16 +17,17 @@ import { openSafetensors, safetensorsChunks } from "../policy/safetensors.ts";
 import type { SampledResponse } from "../policy/sample.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
 import type { EngineConfig } from "./config.ts";
-import type { EngineState } from "./engine.ts";
-import { EngineClient } from "./engineClient.ts";
+import { EngineGroup, type TrainedState } from "./engineGroup.ts";
 import { trainGraph } from "./trainGraph.ts";
+
+type OptimizerState = Omit<TrainedState, "parameters">;
 
 export interface EmbeddedStart {
   readonly config: PolicyConfig;
   readonly parameters: Float32Array<ArrayBuffer>;
   readonly tokenizerJson: string;
   /** Absent: the optimizer starts afresh. */
-  readonly optimizer?: EngineState["optimizer"];
+  readonly optimizer?: OptimizerState;
 }
 
 const optimizerFile = "optimizer.safetensors";
@@ -44,7 +45,7 @@ export class EmbeddedBackend implements PolicyBackend {
   readonly tokenizer: Tokenizer;
   private readonly tokenizerJson: string;
   private readonly pieces: readonly ParameterPiece[];
-  private readonly engine: EngineClient;
+  private readonly engines: EngineGroup;
   private readonly compiled = new Map<string, Promise<void>>();
   /** Digest of the current parameters, when it is known. */
   private version: Promise<string> | undefined;
@@ -55,35 +56,33 @@ export class EmbeddedBackend implements PolicyBackend {
     this.tokenizerJson = tokenizerJson;
     this.pieces = parameterPieces(parameterLayout(config));
     const { thinkOpenId, thinkCloseId, endOfTurnId } = this.tokenizer;
-    this.engine = new EngineClient({
-      options: { config, control: { thinkOpenId, thinkCloseId, endOfTurnId }, ...engine },
-      state: { parameters, optimizer: optimizer ?? freshOptimizer(config) },
-    });
+    const control = { thinkOpenId, thinkCloseId, endOfTurnId };
+    this.engines = new EngineGroup({ config, control, engine }, { parameters, ...(optimizer ?? freshOptimizer(config)) });
   }
 
   async *sample(requests: readonly SampleRequest[], signal: AbortSignal = never): AsyncGenerator<Rollout> {
     for (const request of requests) this.checkRequest(request);
     const version = await this.parametersDigest();
-    for await (const response of this.engine.sample(requests, signal)) yield toRollout(response, { version, tokenizer: this.tokenizer });
+    for await (const response of this.engines.sample(requests, signal)) yield toRollout(response, { version, tokenizer: this.tokenizer });
   }
 
   async forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics> {
     const key = `${loss.name} ${canonicalJson(loss.settings)}`;
     await this.compile(key, loss);
-    return this.engine.call("forwardBackward", { key, samples: batch.samples });
+    return this.engines.forwardBackward(key, batch.samples);
   }
 
   async optimStep(settings: OptimSettings): Promise<StepMetrics> {
     this.version = undefined;
-    return this.engine.call("optimStep", settings);
+    return this.engines.optimStep(settings);
   }
 
   async discardGradient(): Promise<void> {
-    await this.engine.call("discardGradient", undefined);
+    this.engines.discardGradient();
   }
 
   async save(folder: string): Promise<void> {
-    const { parameters, optimizer } = await this.engine.call("copyState", undefined);
+    const { parameters, ...optimizer } = this.engines.copyState();
     const { config, tokenizerJson } = this;
     saveCheckpoint(folder, { config, parameters, tokenizerJson, extra: { [optimizerFile]: optimizerChunks(optimizer) } });
   }
@@ -98,21 +97,21 @@ export class EmbeddedBackend implements PolicyBackend {
     }
     const optimizer = readOptimizer(found, config) ?? freshOptimizer(config);
     this.version = undefined;
-    await this.engine.call("loadState", { parameters, optimizer });
+    this.engines.loadState({ parameters, ...optimizer });
   }
 
   async digests(): Promise<{ readonly parameters: string; readonly optimizer: string }> {
-    const digests = await this.engine.call("digests", undefined);
+    const digests = await this.engines.digests();
     this.version = Promise.resolve(digests.parameters);
     return digests;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.engine[Symbol.asyncDispose]();
+    await this.engines[Symbol.asyncDispose]();
   }
 
   private parametersDigest(): Promise<string> {
-    this.version ??= this.engine.call("digests", undefined).then(({ parameters }) => parameters);
+    this.version ??= this.engines.digests().then(({ parameters }) => parameters);
     return this.version;
   }
 
@@ -120,7 +119,7 @@ export class EmbeddedBackend implements PolicyBackend {
     const known = this.compiled.get(key);
     if (known !== undefined) return known;
     const graph = trainGraph(loss, { config: this.config, pieces: this.pieces });
-    const added = this.engine.call("addGraph", { key, graph });
+    const added = this.engines.addGraph(key, graph);
     this.compiled.set(key, added);
     return added;
   }
@@ -153,11 +152,11 @@ function toRollout(response: SampledResponse, { version, tokenizer }: { version:
   };
 }
 
-function freshOptimizer(config: PolicyConfig): EngineState["optimizer"] {
+function freshOptimizer(config: PolicyConfig): OptimizerState {
   return adamW.init(parameterLayout(config).total);
 }
 
-function* optimizerChunks({ numUpdates, meanOfGradient, meanOfSquare }: EngineState["optimizer"]): Generator<Uint8Array> {
+function* optimizerChunks({ numUpdates, meanOfGradient, meanOfSquare }: OptimizerState): Generator<Uint8Array> {
   const shape = [meanOfGradient.length];
   yield* safetensorsChunks([
     { name: "meanOfGradient", shape, values: () => meanOfGradient },
@@ -167,7 +166,7 @@ function* optimizerChunks({ numUpdates, meanOfGradient, meanOfSquare }: EngineSt
 }
 
 /** Undefined where a checkpoint has none, as one that another program wrote. */
-function readOptimizer(folder: string, config: PolicyConfig): EngineState["optimizer"] | undefined {
+function readOptimizer(folder: string, config: PolicyConfig): OptimizerState | undefined {
   const path = join(folder, optimizerFile);
   if (!existsSync(path)) return undefined;
   using file = openSafetensors(path);

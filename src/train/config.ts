@@ -41,14 +41,29 @@ export function withWarmup<Stage extends Warmup>(stage: Stage): Stage & { warmup
   return { ...stage, warmupSteps: stage.warmupSteps ?? Math.min(defaultWarmup, stage.steps) };
 }
 
-/** How the embedded engine works. Only `microBatchTokens` decides bits; the rest decides speed and memory. */
+/** How the embedded backend uses the machine. `gradientShards` and `microBatchTokens` decide bits; the rest decides speed and memory. */
 export const EngineConfig = z.strictObject({
-  numThreads: z.int().positive().max(256).default(2).meta({ description: "Threads inside one operator.", unit: "threads" }),
-  maxSequences: z.int().positive().default(128).meta({ description: "Responses that are sampled at once.", unit: "sequences" }),
+  numThreads: z
+    .int()
+    .positive()
+    .max(256)
+    .default(2)
+    .meta({ description: "Engines at work at the same time, each on a thread of its own.", unit: "threads" }),
+  maxSequences: z
+    .int()
+    .positive()
+    .default(128)
+    .meta({ description: "Responses that are sampled at once, by all engines together.", unit: "sequences" }),
+  gradientShards: z
+    .int()
+    .positive()
+    .max(256)
+    .default(2)
+    .meta({ description: "A batch's gradient is the sum of so many parts; at most so many engines train.", unit: "shards" }),
   microBatchTokens: z
     .int()
     .positive()
-    .default(8192)
-    .meta({ description: "A training batch is cut into parts of at most so many tokens: bounds memory.", unit: "tokens" }),
+    .default(4096)
+    .meta({ description: "A shard is computed in parts of at most so many tokens: bounds memory.", unit: "tokens" }),
 });
 export type EngineConfig = z.infer<typeof EngineConfig>;

@@ -1,152 +1,166 @@
-// The engine's own state and work: parameters, gradient and optimizer as flat vectors, compiled graphs, and the four verbs over
-// them. Lives on a worker thread (`engineThread.ts`), since running a graph blocks.
+// One engine: a copy of the parameters that graphs read, compiled graphs, and a decoder. Lives on a worker thread (`engineThread.ts`),
+// since running a graph blocks. Several engines share the vectors of a policy and each does its part (`engineGroup.ts`).
 
 import { digestBytes } from "../base/digest.ts";
 import { EngineError } from "../base/errors.ts";
-import { microBatches } from "../data/microBatches.ts";
-import { type AdamWState, adamW, type DecayRange } from "../optim/adamw.ts";
-import { clipScale, gradientNorm } from "../optim/clip.ts";
-import { numElements, type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
-import type { OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
+import { type AdamWSettings, adamW, type DecayRange } from "../optim/adamw.ts";
+import { gradientNorm } from "../optim/clip.ts";
+import { numElements, type ParameterLayout, type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
+import type { SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import { createDecoder, type Decoder } from "../policy/decoder.ts";
 import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
 import { type ResponseTokens, type SampledResponse, sampleResponses } from "../policy/sample.ts";
 import { compile, type NDArray, type Session } from "../runtime/session.ts";
 import { microBatchFeeds } from "./microBatchFeeds.ts";
+import { clipRanges, type Range, shardBatches } from "./shards.ts";
 import { gradientName, type TrainGraph } from "./trainGraph.ts";
 
 export interface EngineOptions {
   readonly config: PolicyConfig;
   readonly control: ResponseTokens;
-  readonly numThreads: number;
-  /** Sequences that are decoded at once. */
+  /** Sequences that this engine decodes at once. */
   readonly maxSequences: number;
-  /** Tokens in one micro-batch: bounds memory, and is part of what decides a gradient's bits. */
   readonly microBatchTokens: number;
 }
 
-/** Everything that training changes. Vectors are as long as the layout. */
-export interface EngineState {
-  readonly parameters: Float32Array<ArrayBuffer>;
-  readonly optimizer: AdamWState;
+/** The policy's vectors, shared by all engines; each as long as the layout. Graphs cannot read shared memory. */
+export interface SharedState {
+  readonly parameters: Float32Array<SharedArrayBuffer>;
+  readonly meanOfGradient: Float32Array<SharedArrayBuffer>;
+  readonly meanOfSquare: Float32Array<SharedArrayBuffer>;
+  /** The gradient of each shard. After `reduce` the first one holds their sum. */
+  readonly gradients: readonly Float32Array<SharedArrayBuffer>[];
+}
+
+/** One shard's part of `forwardBackward`. */
+export interface ShardWork {
+  readonly shard: number;
+  readonly samples: readonly TrainSample[];
+  /** Tokens of the whole batch. */
+  readonly batchTokens: number;
+  /** Whether the shard's vector holds a gradient to add to; it is overwritten otherwise. */
+  readonly adds: boolean;
+}
+
+export interface ShardMetrics {
+  /** Over the shard's micro-batches. */
+  readonly sums: StepMetrics;
+  readonly maxima: StepMetrics;
+}
+
+/** What an update multiplies and how far the optimizer is. */
+export interface RangeUpdate {
+  readonly range: Range;
+  readonly settings: AdamWSettings;
+  readonly gradientScale: number;
+  readonly numUpdates: number;
 }
 
 export class Engine implements AsyncDisposable {
   private readonly options: EngineOptions;
+  private readonly shared: SharedState;
   private readonly pieces: readonly ParameterPiece[];
   private readonly decayRanges: readonly DecayRange[];
   private readonly graphs = new Map<string, { graph: TrainGraph; session: Session }>();
-  private readonly views = new Map<string, NDArray>();
-  private parameters: Float32Array<ArrayBuffer>;
-  private optimizer: AdamWState;
-  private readonly gradient: Float32Array;
+  private readonly parameters: Float32Array<ArrayBuffer>;
+  private readonly views: ReadonlyMap<string, NDArray>;
+  private version = -1;
   private decoder: Decoder | undefined;
 
-  constructor(options: EngineOptions, { parameters, optimizer }: EngineState) {
+  constructor(options: EngineOptions, shared: SharedState) {
     this.options = options;
+    this.shared = shared;
     const layout = parameterLayout(options.config);
     this.pieces = parameterPieces(layout);
     this.decayRanges = decayRanges(layout);
-    this.parameters = parameters;
-    this.optimizer = optimizer;
-    this.gradient = new Float32Array(layout.total);
-    this.makeViews();
-  }
-
-  hasGraph(key: string): boolean {
-    return this.graphs.has(key);
+    this.parameters = new Float32Array(layout.total);
+    this.views = new Map(
+      this.pieces.map(({ name, shape, offset }) => [name, { shape, data: this.parameters.subarray(offset, offset + numElements(shape)) }]),
+    );
   }
 
   async addGraph(key: string, graph: TrainGraph): Promise<void> {
-    this.graphs.set(key, { graph, session: await compile(graph.model, { numThreads: this.options.numThreads }) });
+    this.graphs.set(key, { graph, session: await compile(graph.model, { numThreads: 1 }) });
   }
 
-  /** Adds the gradient of the batch's loss, micro-batch by micro-batch in a fixed order. */
-  async forwardBackward(key: string, samples: readonly TrainSample[]): Promise<StepMetrics> {
+  /** Takes over the shared parameters where they are newer than the engine's own. */
+  refresh(version: number): void {
+    if (version === this.version) return;
+    this.parameters.set(this.shared.parameters);
+    this.version = version;
+  }
+
+  /** The gradient of a shard, micro-batch by micro-batch in a fixed order, into the shard's vector. */
+  async forwardBackward(key: string, { shard, samples, batchTokens, adds }: ShardWork): Promise<ShardMetrics> {
     const known = this.graphs.get(key);
     if (known === undefined) throw new EngineError(`forwardBackward: no graph was compiled for "${key}"`);
     const { graph, session } = known;
-    const lengths = samples.map(({ tokens }) => tokens.length);
-    const numTokens = lengths.reduce((a, b) => a + b, 0);
-    const totals: Record<string, number> = Object.fromEntries([...graph.metrics, ...graph.maxima].map((name) => [name, 0]));
+    const sums: Record<string, number> = Object.fromEntries(graph.metrics.map((name) => [name, 0]));
+    const maxima: Record<string, number> = Object.fromEntries(graph.maxima.map((name) => [name, Number.NEGATIVE_INFINITY]));
     const weights = Object.fromEntries(graph.pieces.map(({ name }) => [name, this.views.get(name)!]));
-    for (const group of microBatches(lengths, { maxTokens: this.options.microBatchTokens })) {
-      const members = group.map((index) => samples[index]!);
-      const share = group.reduce((sum, index) => sum + lengths[index]!, 0) / numTokens;
-      const feeds = microBatchFeeds(members, { config: this.options.config, columns: graph.columns, share });
-      const outputs = await session.run({ ...weights, ...feeds });
+    const gradient = this.shared.gradients[shard]!;
+    if (!adds && graph.pieces.length < this.pieces.length) gradient.fill(0);
+    let isFirst = !adds;
+    const { config, microBatchTokens: maxTokens } = this.options;
+    for (const members of shardBatches(samples, { length: ({ tokens }) => tokens.length, maxTokens })) {
+      const share = members.reduce((sum, { tokens }) => sum + tokens.length, 0) / batchTokens;
+      const outputs = await session.run({ ...weights, ...microBatchFeeds(members, { config, columns: graph.columns, share }) });
       const scalar = (name: string): number => Number(outputs[name]!.data[0]);
-      for (const name of graph.metrics) totals[name]! += scalar(name);
-      for (const name of graph.maxima) totals[name] = Math.max(totals[name]!, scalar(name));
-      for (const piece of graph.pieces) addTo(this.gradient, piece.offset, outputs[gradientName(piece.name)]!.data as Float32Array);
+      for (const name of graph.metrics) sums[name]! += scalar(name);
+      for (const name of graph.maxima) maxima[name] = Math.max(maxima[name]!, scalar(name));
+      for (const { name, offset } of graph.pieces) {
+        const values = outputs[gradientName(name)]!.data as Float32Array;
+        if (isFirst) gradient.set(values, offset);
+        else addTo(gradient, offset, values);
+      }
+      isFirst = false;
     }
-    return { ...totals, gradNorm: gradientNorm(this.gradient) };
+    return { sums, maxima };
   }
 
-  optimStep(settings: OptimSettings): StepMetrics {
-    const norm = gradientNorm(this.gradient);
-    const gradientScale = clipScale(norm, settings.maxGradNorm);
-    const { parameters, gradient, decayRanges: ranges } = this;
-    this.optimizer = adamW.update(this.optimizer, { parameters, gradient, gradientScale, ranges, settings });
-    this.discardGradient();
-    return { gradNorm: norm, clipScale: gradientScale };
+  /** Adds the gradients of `shards` in order into the first one, over a range. Returns the sum of squares. */
+  reduce({ range: { from, to }, shards }: { range: Range; shards: number }): number {
+    const [sum, ...others] = this.shared.gradients.slice(0, shards).map((gradient) => gradient.subarray(from, to));
+    for (const other of others) addTo(sum!, 0, other);
+    return gradientNorm(sum!) ** 2;
   }
 
-  discardGradient(): void {
-    this.gradient.fill(0);
+  /** AdamW over a range of the shared vectors. */
+  update({ range, settings, gradientScale, numUpdates }: RangeUpdate): void {
+    const part = (vector: Float32Array): Float32Array => vector.subarray(range.from, range.to);
+    const { parameters, gradients, meanOfGradient, meanOfSquare } = this.shared;
+    adamW.update(
+      { numUpdates, meanOfGradient: part(meanOfGradient), meanOfSquare: part(meanOfSquare) },
+      { parameters: part(parameters), gradient: part(gradients[0]!), gradientScale, ranges: clipRanges(this.decayRanges, range), settings },
+    );
   }
 
   async *sample(requests: readonly SampleRequest[], signal: AbortSignal): AsyncGenerator<SampledResponse> {
-    const { config, control, maxSequences, numThreads } = this.options;
+    const { config, control, maxSequences } = this.options;
     this.decoder ??= await createDecoder({
       config,
       pieces: this.pieces,
       parameter: (name) => this.views.get(name)!,
-      numThreads,
+      numThreads: 1,
       maxSequences,
     });
     const { maxPositions, vocabSize } = config;
     yield* sampleResponses(requests, { decoder: this.decoder, control, maxSequences, maxPositions, vocabSize }, signal);
   }
 
-  /** Copies, so that the caller may write them down while training goes on. */
-  copyState(): EngineState {
-    const { numUpdates, meanOfGradient, meanOfSquare } = this.optimizer;
-    return {
-      parameters: this.parameters.slice(),
-      optimizer: { numUpdates, meanOfGradient: meanOfGradient.slice(), meanOfSquare: meanOfSquare.slice() },
-    };
-  }
-
-  /** Takes over the values; what was accumulated is dropped. */
-  loadState({ parameters, optimizer }: EngineState): void {
-    this.parameters.set(parameters);
-    this.optimizer = optimizer;
-    this.discardGradient();
-  }
-
-  digests(): { readonly parameters: string; readonly optimizer: string } {
-    const { numUpdates, meanOfGradient, meanOfSquare } = this.optimizer;
-    return {
-      parameters: digestBytes(this.parameters),
-      optimizer: digestBytes(meanOfGradient, meanOfSquare, Float64Array.of(numUpdates)),
-    };
+  digests(numUpdates: number): { readonly parameters: string; readonly optimizer: string } {
+    const { parameters, meanOfGradient, meanOfSquare } = this.shared;
+    return { parameters: digestBytes(parameters), optimizer: digestBytes(meanOfGradient, meanOfSquare, Float64Array.of(numUpdates)) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { session } of this.graphs.values()) await session[Symbol.asyncDispose]();
     await this.decoder?.[Symbol.asyncDispose]();
   }
-
-  private makeViews(): void {
-    for (const { name, shape, offset } of this.pieces) {
-      this.views.set(name, { shape, data: this.parameters.subarray(offset, offset + numElements(shape)) });
-    }
-  }
 }
 
 /** Weight decay acts on matrices, not on norms' weights and embeddings, whose scale is their meaning. */
-function decayRanges({ entries, total }: ReturnType<typeof parameterLayout>): DecayRange[] {
+function decayRanges({ entries, total }: ParameterLayout): DecayRange[] {
   return entries.map(({ offset, kind }, i) => ({ from: offset, to: entries[i + 1]?.offset ?? total, decays: kind === "matrix" }));
 }
 

@@ -1,4 +1,4 @@
-// The main thread's side of the engine: calls as promises, sampled responses as a stream.
+// The main thread's side of one engine: calls as promises, sampled responses as a stream.
 // A thread that dies fails every open call.
 
 import { Worker } from "node:worker_threads";
@@ -35,7 +35,7 @@ export class EngineClient implements AsyncDisposable {
   }
 
   /** Responses as they finish. An aborted signal ends the stream with the unfinished ones, as cancelled. */
-  async *sample(requests: EngineCalls["sample"]["in"], signal: AbortSignal): AsyncGenerator<SampledResponse> {
+  async *sample(argument: EngineCalls["sample"]["in"], signal: AbortSignal): AsyncGenerator<SampledResponse> {
     const ready: SampledResponse[] = [];
     let wake: () => void = () => {};
     let isDone = false;
@@ -43,7 +43,7 @@ export class EngineClient implements AsyncDisposable {
       ready.push(response);
       wake();
     };
-    const { id, result } = this.start({ name: "sample", argument: requests, item });
+    const { id, result } = this.start({ name: "sample", argument, item });
     const cancel = (): void => this.post({ kind: "cancel", id });
     signal.addEventListener("abort", cancel, { once: true });
     if (signal.aborted) cancel();

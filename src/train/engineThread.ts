@@ -6,8 +6,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Engine } from "./engine.ts";
 import type { EngineStart, FromEngine, ToEngine } from "./protocol.ts";
 
-const { options, state } = workerData as EngineStart;
-const engine = new Engine(options, state);
+const { options, shared } = workerData as EngineStart;
+const engine = new Engine(options, shared);
 const port = parentPort!;
 const running = new Map<number, AbortController>();
 let queue: Promise<void> = Promise.resolve();
@@ -42,21 +42,20 @@ async function carryOut(call: Call, signal: AbortSignal): Promise<unknown> {
     case "addGraph":
       return engine.addGraph(call.argument.key, call.argument.graph);
     case "forwardBackward":
-      return engine.forwardBackward(call.argument.key, call.argument.samples);
-    case "optimStep":
-      return engine.optimStep(call.argument);
-    case "discardGradient":
-      return engine.discardGradient();
+      engine.refresh(call.argument.version);
+      return engine.forwardBackward(call.argument.key, call.argument.work);
+    case "reduce":
+      return engine.reduce(call.argument);
+    case "update":
+      return engine.update(call.argument);
     case "sample":
-      for await (const item of engine.sample(call.argument, signal))
+      engine.refresh(call.argument.version);
+      for await (const item of engine.sample(call.argument.requests, signal)) {
         port.postMessage({ kind: "item", id: call.id, item } satisfies FromEngine);
+      }
       return undefined;
-    case "copyState":
-      return engine.copyState();
-    case "loadState":
-      return engine.loadState(call.argument);
     case "digests":
-      return engine.digests();
+      return engine.digests(call.argument.numUpdates);
     case "dispose":
       return engine[Symbol.asyncDispose]();
     default:

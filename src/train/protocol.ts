@@ -1,22 +1,27 @@
-// What the main thread and the engine's thread say to each other.
-// Calls carry a number; every answer names the call it belongs to.
+// What the main thread and an engine's thread say to each other. Calls carry a number; every answer names the call it belongs to.
+// Not a network protocol: both ends are the same version of this code.
 
-import type { OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
+import type { SampleRequest } from "../policy/backend.ts";
 import type { SampledResponse } from "../policy/sample.ts";
-import type { EngineOptions, EngineState } from "./engine.ts";
+import type { EngineOptions, RangeUpdate, ShardMetrics, ShardWork, SharedState } from "./engine.ts";
+import type { Range } from "./shards.ts";
 import type { TrainGraph } from "./trainGraph.ts";
 
-/** The engine's verbs: their arguments and results. */
+/** The engine's verbs: their arguments and results. `version` counts the changes of the shared parameters. */
 export interface EngineCalls {
   readonly addGraph: { readonly in: { readonly key: string; readonly graph: TrainGraph }; readonly out: undefined };
-  readonly forwardBackward: { readonly in: { readonly key: string; readonly samples: readonly TrainSample[] }; readonly out: StepMetrics };
-  readonly optimStep: { readonly in: OptimSettings; readonly out: StepMetrics };
-  readonly discardGradient: { readonly in: undefined; readonly out: undefined };
+  readonly forwardBackward: {
+    readonly in: { readonly key: string; readonly version: number; readonly work: ShardWork };
+    readonly out: ShardMetrics;
+  };
+  readonly reduce: { readonly in: { readonly range: Range; readonly shards: number }; readonly out: number };
+  readonly update: { readonly in: RangeUpdate; readonly out: undefined };
   /** Responses come as items before the result. */
-  readonly sample: { readonly in: readonly SampleRequest[]; readonly out: undefined };
-  readonly copyState: { readonly in: undefined; readonly out: EngineState };
-  readonly loadState: { readonly in: EngineState; readonly out: undefined };
-  readonly digests: { readonly in: undefined; readonly out: { readonly parameters: string; readonly optimizer: string } };
+  readonly sample: { readonly in: { readonly version: number; readonly requests: readonly SampleRequest[] }; readonly out: undefined };
+  readonly digests: {
+    readonly in: { readonly numUpdates: number };
+    readonly out: { readonly parameters: string; readonly optimizer: string };
+  };
   readonly dispose: { readonly in: undefined; readonly out: undefined };
 }
 
@@ -41,5 +46,5 @@ export type FromEngine =
 /** Given to the thread when it starts. */
 export interface EngineStart {
   readonly options: EngineOptions;
-  readonly state: EngineState;
+  readonly shared: SharedState;
 }

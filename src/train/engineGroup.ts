@@ -1,0 +1,177 @@
+// Several engines that train and sample one policy. The policy's vectors lie in shared memory; a training step goes through its phases
+// (gradients of shards, their sum, the update) with all engines at work in each. What is computed does not depend on their number:
+// shards and ranges are fixed, sums are taken in order, and a rollout depends on its request alone.
+
+import { EngineError } from "../base/errors.ts";
+import { clipScale } from "../optim/clip.ts";
+import type { OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
+import type { SampledResponse } from "../policy/sample.ts";
+import type { EngineConfig } from "./config.ts";
+import type { EngineOptions, SharedState } from "./engine.ts";
+import { EngineClient } from "./engineClient.ts";
+import { cutRanges, dealShards } from "./shards.ts";
+import type { TrainGraph } from "./trainGraph.ts";
+
+/** Everything that training changes; vectors as long as the layout. */
+export interface TrainedState {
+  readonly parameters: Float32Array;
+  readonly meanOfGradient: Float32Array;
+  readonly meanOfSquare: Float32Array;
+  readonly numUpdates: number;
+}
+
+export interface GroupOptions extends Pick<EngineOptions, "config" | "control"> {
+  readonly engine: EngineConfig;
+}
+
+export class EngineGroup implements AsyncDisposable {
+  private readonly engines: readonly EngineClient[];
+  private readonly shared: SharedState;
+  private readonly numShards: number;
+  private numUpdates: number;
+  /** Counts the changes of the shared parameters, so that engines know when their copy is old. */
+  private version = 0;
+  /** Norm of the accumulated gradient, which is in the first shard's vector; undefined when there is none. */
+  private norm: number | undefined;
+
+  constructor({ config, control, engine }: GroupOptions, state: TrainedState) {
+    const { numThreads, gradientShards, maxSequences, microBatchTokens } = engine;
+    this.numShards = gradientShards;
+    this.numUpdates = state.numUpdates;
+    this.shared = {
+      parameters: shareCopy(state.parameters),
+      meanOfGradient: shareCopy(state.meanOfGradient),
+      meanOfSquare: shareCopy(state.meanOfSquare),
+      gradients: Array.from({ length: gradientShards }, () => shareCopy(new Float32Array(state.parameters.length))),
+    };
+    const options = { config, control, maxSequences: Math.ceil(maxSequences / numThreads), microBatchTokens };
+    this.engines = Array.from({ length: numThreads }, () => new EngineClient({ options, shared: this.shared }));
+  }
+
+  async addGraph(key: string, graph: TrainGraph): Promise<void> {
+    await Promise.all(this.engines.map((engine) => engine.call("addGraph", { key, graph })));
+  }
+
+  /** Adds the gradient of the batch's loss to the accumulated one. */
+  async forwardBackward(key: string, samples: readonly TrainSample[]): Promise<StepMetrics> {
+    if (samples.length === 0) throw new EngineError("forwardBackward: a batch must have at least one sample, got none");
+    const lengths = samples.map(({ tokens }) => tokens.length);
+    const batchTokens = lengths.reduce((a, b) => a + b, 0);
+    const shards = dealShards(lengths, this.numShards);
+    const isAccumulating = this.norm !== undefined;
+    const parts = await Promise.all(
+      shards.map((members, shard) => {
+        const work = { shard, samples: members.map((index) => samples[index]!), batchTokens, adds: shard === 0 && isAccumulating };
+        return this.engineFor(shard).call("forwardBackward", { key, version: this.version, work });
+      }),
+    );
+    const squares = await this.overRanges((range, engine) => engine.call("reduce", { range, shards: shards.length }));
+    this.norm = Math.sqrt(squares.reduce((a, b) => a + b, 0));
+    return { ...addMetrics(parts.map(({ sums }) => sums)), ...largestMetrics(parts.map(({ maxima }) => maxima)), gradNorm: this.norm };
+  }
+
+  /** Applies the accumulated gradient, scaled down to `maxGradNorm`, and drops it. Without one the moments decay as for a zero gradient. */
+  async optimStep(settings: OptimSettings): Promise<StepMetrics> {
+    if (this.norm === undefined) this.shared.gradients[0]!.fill(0);
+    const gradNorm = this.norm ?? 0;
+    const gradientScale = clipScale(gradNorm, settings.maxGradNorm);
+    const { numUpdates } = this;
+    await this.overRanges((range, engine) => engine.call("update", { range, settings, gradientScale, numUpdates }));
+    this.numUpdates++;
+    this.version++;
+    this.discardGradient();
+    return { gradNorm, clipScale: gradientScale };
+  }
+
+  discardGradient(): void {
+    this.norm = undefined;
+  }
+
+  /** Responses in order of completion; requests of one group stay together, since they share a prompt. */
+  async *sample(requests: readonly SampleRequest[], signal: AbortSignal): AsyncGenerator<SampledResponse> {
+    const groups = [...new Set(requests.map(({ group }) => group))];
+    const owner = new Map(groups.map((group, i) => [group, i % this.engines.length]));
+    const streams = this.engines.flatMap((engine, i) => {
+      const own = requests.filter(({ group }) => owner.get(group) === i);
+      return own.length === 0 ? [] : [engine.sample({ version: this.version, requests: own }, signal)];
+    });
+    yield* merge(streams);
+  }
+
+  /** Copies, so that the caller may write them down while training goes on. */
+  copyState(): TrainedState & { readonly parameters: Float32Array<ArrayBuffer> } {
+    const { parameters, meanOfGradient, meanOfSquare } = this.shared;
+    return {
+      parameters: Float32Array.from(parameters),
+      meanOfGradient: Float32Array.from(meanOfGradient),
+      meanOfSquare: Float32Array.from(meanOfSquare),
+      numUpdates: this.numUpdates,
+    };
+  }
+
+  /** Takes over the values; what was accumulated is dropped. */
+  loadState({ parameters, meanOfGradient, meanOfSquare, numUpdates }: TrainedState): void {
+    this.shared.parameters.set(parameters);
+    this.shared.meanOfGradient.set(meanOfGradient);
+    this.shared.meanOfSquare.set(meanOfSquare);
+    this.numUpdates = numUpdates;
+    this.version++;
+    this.discardGradient();
+  }
+
+  digests(): Promise<{ readonly parameters: string; readonly optimizer: string }> {
+    return this.engines[0]!.call("digests", { numUpdates: this.numUpdates });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.engines.map((engine) => engine[Symbol.asyncDispose]()));
+  }
+
+  private engineFor(index: number): EngineClient {
+    return this.engines[index % this.engines.length]!;
+  }
+
+  /** As many ranges as shards, whatever the number of engines: sums over a range are part of the bits. */
+  private overRanges<T>(work: (range: { from: number; to: number }, engine: EngineClient) => Promise<T>): Promise<T[]> {
+    const ranges = cutRanges(this.shared.parameters.length, this.numShards);
+    return Promise.all(ranges.map((range, i) => work(range, this.engineFor(i))));
+  }
+}
+
+function shareCopy(values: Float32Array): Float32Array<SharedArrayBuffer> {
+  const shared = new Float32Array(new SharedArrayBuffer(values.byteLength));
+  shared.set(values);
+  return shared;
+}
+
+/** Sums in the order of the shards. */
+function addMetrics(parts: readonly StepMetrics[]): StepMetrics {
+  return combine(parts, (a, b) => a + b);
+}
+
+function largestMetrics(parts: readonly StepMetrics[]): StepMetrics {
+  return combine(parts, Math.max);
+}
+
+function combine(parts: readonly StepMetrics[], join: (a: number, b: number) => number): StepMetrics {
+  return parts.reduce((total, part) => Object.fromEntries(Object.entries(total).map(([name, value]) => [name, join(value, part[name]!)])));
+}
+
+/** Items of several streams as they come. Ending early ends all of them. */
+async function* merge<T>(streams: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
+  const next = async (i: number): Promise<{ i: number; result: IteratorResult<T> }> => ({ i, result: await streams[i]!.next() });
+  const pending = new Map(streams.map((_, i) => [i, next(i)]));
+  try {
+    while (pending.size > 0) {
+      const { i, result } = await Promise.race(pending.values());
+      if (result.done === true) {
+        pending.delete(i);
+        continue;
+      }
+      pending.set(i, next(i));
+      yield result.value;
+    }
+  } finally {
+    await Promise.allSettled(streams.map((stream) => stream.return(undefined)));
+  }
+}
