@@ -47,9 +47,9 @@ const cast: Kernel<{ readonly to: DType }> = ({ inputs: [x], attributes: { to } 
   return [map(x!, to === "bool" ? (value) => Number(value !== 0) : Math.trunc)];
 };
 
-/** Neither branch overflows: exp is taken of a number that is not positive. */
+/** exp may overflow to infinity, whose inverse is the 0 that is meant. */
 function sigmoid(x: number): number {
-  return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
+  return 1 / (1 + Math.exp(-x));
 }
 
 function map(x: ArrayValue, f: (value: number) => number): ArrayValue {
