@@ -10,8 +10,8 @@ export interface Engine extends AsyncDisposable {
   run(feeds: Feeds): Promise<readonly ArrayValue[]>;
 }
 
-export async function engineFor(outputs: readonly Tensor[]): Promise<Engine> {
-  const session = await compile(toOnnx(Object.fromEntries(outputs.map((output, i) => [`output ${i}`, output]))), { numThreads: 1 });
+export async function engineFor(outputs: readonly Tensor[], numThreads = 1): Promise<Engine> {
+  const session = await compile(toOnnx(Object.fromEntries(outputs.map((output, i) => [`output ${i}`, output]))), { numThreads });
   return {
     async run(feeds) {
       const inputs = session.model.inputs.map(({ name, dtype }) => [name, toEngine(feeds[name]!, dtype)]);

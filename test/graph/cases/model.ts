@@ -193,6 +193,12 @@ export const modelCases: Readonly<Record<string, OpEntry>> = {
           { N: 0, M: 2 },
         ],
       },
+      {
+        what: "with heads so wide that scores are summed in slices",
+        operands: [normal(1, 2, 3, 260), normal(1, 2, 4, 260), normal(1, 2, 4, 260), fixed(normal(3, 4))],
+        build: (q, k, v, mask) => attend({ q: q!, k: k!, v: v!, mask: mask!, scale: 0.1 }),
+        shapes: [[1, 2, 3, 260]],
+      },
     ],
     rejections: [
       {
@@ -204,6 +210,11 @@ export const modelCases: Readonly<Record<string, OpEntry>> = {
         what: "queries without heads",
         build: () => attention(attentionInputs([2, 3, 4], [2, 5, 4], [2, 5, 4], [3, 5])),
         message: "attend: queries and keys must be [batch, heads, rows, width], got [2,3,4] x [2,5,4] x [2,5,4] x [3,5]",
+      },
+      {
+        what: "heads of symbolic width",
+        build: () => attention(attentionInputs([1, 2, 3, "K"], [1, 2, 5, "K"], [1, 2, 5, "K"], [3, 5])),
+        message: "attend: heads and width must be numbers, got [1,2,3,K] x [1,2,5,K] x [1,2,5,K] x [3,5]",
       },
       {
         what: "fewer values than keys",

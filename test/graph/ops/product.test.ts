@@ -1,0 +1,75 @@
+// The bits of a product's rows: they depend neither on how many other rows there are, from two on, nor on the number of threads.
+// Inner sizes and widths lie on both sides of every limit at which the engine changes the order of its sums.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { rngFor } from "../../../src/base/rng.ts";
+import { attend, input, matmul } from "../../../src/graph/ops.ts";
+import { value } from "../../support/arrays.ts";
+import { engineFor } from "../../support/engine.ts";
+
+const rng = rngFor("product bits");
+const draw = (size: number): Float64Array => Float64Array.from({ length: size }, () => Math.fround(rng.normal()));
+
+describe("the first rows of a product have the same bits", () => {
+  const numRows = [2, 3, 7, 64, 300];
+  for (const [K, N] of [
+    [64, 64],
+    [129, 16],
+    [513, 17],
+    [300, 40],
+    [150, 65],
+    [130, 129],
+    [300, 144],
+    [300, 145],
+    [256, 200],
+    [140, 512],
+  ] as const) {
+    test(`in ${numRows.join(", ")} rows of ${K} times ${K} x ${N}, with one and two threads`, async () => {
+      const a = input("a", ["M", K]);
+      const product = matmul(a, input("b", [K, N]));
+      const b = value([K, N], draw(K * N));
+      const all = draw(300 * K);
+      const results: Float64Array[] = [];
+      for (const numThreads of [1, 2]) {
+        await using engine = await engineFor([product], numThreads);
+        for (const M of numRows) {
+          const [result] = await engine.run({ a: value([M, K], all.subarray(0, M * K)), b });
+          results.push(result!.data.subarray(0, 2 * N));
+        }
+      }
+      for (const result of results) assert.deepEqual(result, results[0]);
+    });
+  }
+});
+
+test("attention has the same bits with padded keys, whatever the width of its heads", async () => {
+  for (const width of [16, 130, 260]) {
+    const shape = [1, 2, "S", width] as const;
+    const [q, k, v] = [input("q", [1, 2, 3, width]), input("k", shape), input("v", shape)] as const;
+    const result = attend({ q, k, v, mask: input("mask", [1, "S"]), scale: 0.1 });
+    const query = value([1, 2, 3, width], draw(6 * width));
+    const heads = [0, 1].map(() => draw(5 * width));
+    const grid = (keys: number, head: readonly Float64Array[]): ReturnType<typeof value> => {
+      const data = new Float64Array(2 * keys * width);
+      head.forEach((rows, i) => {
+        data.set(rows, i * keys * width);
+      });
+      return value([1, 2, keys, width], data);
+    };
+    const results: Float64Array[] = [];
+    for (const numThreads of [1, 2]) {
+      await using engine = await engineFor([result], numThreads);
+      for (const keys of [5, 12, 70, 150]) {
+        const mask = value(
+          [1, keys],
+          Array.from({ length: keys }, (_, i) => (i < 5 ? 0 : -1e9)),
+        );
+        const [output] = await engine.run({ q: query, k: grid(keys, heads), v: grid(keys, heads), mask });
+        results.push(output!.data);
+      }
+    }
+    for (const output of results) assert.deepEqual(output, results[0], `width ${width}`);
+  }
+});
