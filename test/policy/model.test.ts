@@ -2,17 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import { type ArrayValue, evaluate64, type Feeds } from "../../src/graph/evaluate64.ts";
-import { toOnnx } from "../../src/graph/onnx.ts";
-import { input } from "../../src/graph/ops.ts";
-import type { Tensor } from "../../src/graph/tensor.ts";
-import { numElements, type PolicyConfig, parameterLayout } from "../../src/policy/architecture.ts";
+import { type ArrayValue, evaluate64 } from "../../src/graph/evaluate64.ts";
+import type { PolicyConfig } from "../../src/policy/architecture.ts";
 import { loadCheckpoint, saveCheckpoint } from "../../src/policy/checkpoint.ts";
-import { nextTokenLogProbs } from "../../src/policy/model.ts";
-import { parameterInputs, parameterPieces } from "../../src/policy/parameters.ts";
-import { sequenceFeeds } from "../../src/policy/sequenceFeeds.ts";
-import { forwardSequences, sequenceInputs } from "../../src/policy/sequences.ts";
-import { compile, type NDArray } from "../../src/runtime/session.ts";
+import { forwardPass, logProbsFeeds, logProbsGraph, type Policy } from "../support/forwardPass.ts";
 import { logSoftmax, type ReferenceModel, readReference, referenceForward, referenceOf } from "../support/referenceQwen3.ts";
 import { tempFolder } from "../support/tempFolder.ts";
 import { randomSequences, tinyConfig, tinyParameters, tinyTokenizerJson } from "../support/tinyPolicy.ts";
@@ -34,45 +27,29 @@ const configs: Readonly<Record<string, PolicyConfig>> = {
 const lengths = [5, 1, 11, 2, 7];
 const temperature = 0.75; // exact in float32
 
-interface Case {
-  readonly config: PolicyConfig;
-  readonly parameters: Float32Array<ArrayBuffer>;
+interface Case extends Policy {
   readonly sequences: readonly Int32Array[];
 }
 
-/** Log-probabilities after every token, and what they are computed from. */
-function buildCase({ config, parameters, sequences }: Case): { readonly logProbs: Tensor; readonly feeds: Record<string, NDArray> } {
-  const pieces = parameterPieces(parameterLayout(config));
-  const inputs = parameterInputs(pieces);
-  const { x_ND } = forwardSequences(inputs, { inputs: sequenceInputs(config), config });
-  const logProbs = nextTokenLogProbs(inputs, { x_ND, temperature_N1: input("temperature", ["N", 1]), config });
-  const numTokens = sequences.reduce((total, { length }) => total + length, 0);
-  const weights = pieces.map(({ name, shape, offset }) => {
-    return [name, { shape, data: parameters.subarray(offset, offset + numElements(shape)) }] as const;
-  });
-  const temperatures = { shape: [numTokens, 1], data: new Float32Array(numTokens).fill(temperature) };
-  return { logProbs, feeds: { ...Object.fromEntries(weights), ...sequenceFeeds(sequences, config), temperature: temperatures } };
+async function inEngine({ sequences, ...policy }: Case): Promise<number[]> {
+  await using pass = await forwardPass(policy);
+  return (await pass.run(sequences, temperature)).flat().flatMap((row) => [...row]);
 }
 
-async function inEngine(about: Case): Promise<Float32Array> {
-  const { logProbs, feeds } = buildCase(about);
-  await using session = await compile(toOnnx({ logProbs }), { numThreads: 2 });
-  return (await session.run(feeds))["logProbs"]!.data as Float32Array;
-}
-
-function inFloat64(about: Case): Float64Array {
-  const { logProbs, feeds } = buildCase(about);
+function inFloat64({ sequences, ...policy }: Case): Float64Array {
+  const feeds = logProbsFeeds(policy, { sequences, temperature });
   const exact = Object.entries(feeds).map(([name, { shape, data }]): [string, ArrayValue] => {
     return [name, { shape, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) }];
   });
-  return evaluate64(logProbs, { ...Object.fromEntries(exact), ...exactRotation(about.config, feeds["cos"]!.shape) } satisfies Feeds).data;
+  const turn = exactRotation(policy.config, feeds["cos"]!.shape as [number, number]);
+  return evaluate64(logProbsGraph(policy), { ...Object.fromEntries(exact), ...turn }).data;
 }
 
-/** The rotary tables before they are rounded to float32. */
-function exactRotation({ headWidth, ropeTheta }: PolicyConfig, shape: readonly number[]): Record<"cos" | "sin", ArrayValue> {
+/** The rotary tables [positions, headWidth / 2] before they are rounded to float32. */
+function exactRotation({ headWidth, ropeTheta }: PolicyConfig, shape: readonly [number, number]): Record<"cos" | "sin", ArrayValue> {
   const table = (wave: (angle: number) => number): ArrayValue => {
-    const data = Float64Array.from({ length: shape[0]! * shape[1]! }, (_, i) => {
-      return wave(Math.floor(i / shape[1]!) * ropeTheta ** ((-2 * (i % shape[1]!)) / headWidth));
+    const data = Float64Array.from({ length: shape[0] * shape[1] }, (_, i) => {
+      return wave(Math.floor(i / shape[1]) * ropeTheta ** ((-2 * (i % shape[1])) / headWidth));
     });
     return { shape, data };
   };
