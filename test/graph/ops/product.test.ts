@@ -26,13 +26,13 @@ describe("the first rows of a product have the same bits", () => {
     [256, 200],
     [140, 512],
   ] as const) {
-    test(`in ${numRows.join(", ")} rows of ${K} times ${K} x ${N}, with one and two threads`, async () => {
+    test(`in ${numRows.join(", ")} rows of ${K} times ${K} x ${N}, with one, two and four threads`, async () => {
       const a = input("a", ["M", K]);
       const product = matmul(a, input("b", [K, N]));
       const b = value([K, N], draw(K * N));
       const all = draw(300 * K);
       const results: Float64Array[] = [];
-      for (const numThreads of [1, 2]) {
+      for (const numThreads of [1, 2, 4]) {
         await using engine = await engineFor([product], numThreads);
         for (const M of numRows) {
           const [result] = await engine.run({ a: value([M, K], all.subarray(0, M * K)), b });
@@ -59,7 +59,7 @@ test("attention has the same bits with padded keys, whatever the width of its he
       return value([1, 2, keys, width], data);
     };
     const results: Float64Array[] = [];
-    for (const numThreads of [1, 2]) {
+    for (const numThreads of [1, 2, 4]) {
       await using engine = await engineFor([result], numThreads);
       for (const keys of [5, 12, 70, 150]) {
         const mask = value(
