@@ -44,7 +44,9 @@ export async function* sampleResponses(
   const active: Sequence[] = [];
   while (waiting.length > 0 || active.length > 0) {
     if (signal.aborted) {
-      yield* [...active, ...waiting.map((request) => new Sequence(request, control))].map((sequence) => sequence.result("cancelled"));
+      yield* [...active, ...waiting.toReversed().map((request) => new Sequence(request, control))].map((sequence) =>
+        sequence.result("cancelled"),
+      );
       return;
     }
     const room = Math.min(waiting.length, maxSequences - active.length);
