@@ -28,7 +28,7 @@ export const benchModel: PolicyConfig = {
 };
 
 /** Control tokens of no meaning: benches sample random text that never ends by itself. */
-const noControl = { thinkOpenId: -1, thinkCloseId: -1, endOfTurnId: -1 };
+export const noControl = { thinkOpenId: -1, thinkCloseId: -1, endOfTurnId: -1 };
 
 export const benchEngine: EngineConfig = { numThreads: 2, maxSequences: 64, gradientShards: 2, microBatchTokens: 4096 };
 

@@ -23,7 +23,7 @@ export function stepFlops(config: PolicyConfig): { readonly flops: number; reado
 export async function timeSteps(config: PolicyConfig, { steps, withUpdate }: { steps: number; withUpdate: boolean }): Promise<number[]> {
   await using engines = benchEngines(config);
   await engines.addGraph("bench", trainGraph(crossEntropyLoss, { config, pieces: parameterPieces(parameterLayout(config)) }));
-  const samples = randomSamples(config.vocabSize);
+  const samples = randomSamples({ numSequences, numTokens: sequenceTokens, seed: 0, vocabSize: config.vocabSize });
   const timesMs: number[] = [];
   for (let step = 0; step < steps + numWarmupSteps; step++) {
     const startMs = performance.now();
@@ -39,12 +39,23 @@ export async function timeSteps(config: PolicyConfig, { steps, withUpdate }: { s
   return timesMs.slice(numWarmupSteps);
 }
 
-function randomSamples(vocabSize: number): readonly TrainSample[] {
-  const demonstrations = Array.from({ length: numSequences }, (_, index) => {
-    const rng = rngFor("bench", index);
+/** Random token sequences in which every token but the first is learned. */
+export function randomSamples({
+  numSequences: count,
+  numTokens,
+  seed,
+  vocabSize,
+}: {
+  readonly numSequences: number;
+  readonly numTokens: number;
+  readonly seed: number;
+  readonly vocabSize: number;
+}): readonly TrainSample[] {
+  const demonstrations = Array.from({ length: count }, (_, index) => {
+    const rng = rngFor("bench", seed, index);
     return {
-      tokens: Int32Array.from({ length: sequenceTokens }, () => rng.int(vocabSize)),
-      targets: Int32Array.from({ length: sequenceTokens - 1 }, (__, i) => i + 1),
+      tokens: Int32Array.from({ length: numTokens }, () => rng.int(vocabSize)),
+      targets: Int32Array.from({ length: numTokens - 1 }, (__, i) => i + 1),
     };
   });
   return supervisedBatch(demonstrations).samples;
