@@ -84,12 +84,13 @@ export interface OptimSettings {
   readonly maxGradNorm: number;
 }
 
+/** The verbs are called one after another, each when the one before has settled. */
 export interface PolicyBackend extends AsyncDisposable {
   /** Rollouts in order of completion. */
   sample(requests: readonly SampleRequest[], signal?: AbortSignal): AsyncIterable<Rollout>;
   /**
    * Adds the gradient of `loss` over `batch` to the accumulated one. Reports `loss`, `gradNorm` (Euclidean norm of the accumulated
-   * gradient before clipping, not finite when any element is not) and the loss's own metrics.
+   * gradient before clipping, not finite when any element is not) and the loss's own metrics. When it fails, nothing is accumulated.
    */
   forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics>;
   /** Updates the parameters with the accumulated gradient and clears it. */

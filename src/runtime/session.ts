@@ -40,7 +40,7 @@ export async function compile(model: OnnxModel, { numThreads, profilePrefix }: S
     intraOpNumThreads: Math.min(numThreads, model.maxThreads),
     interOpNumThreads: 1,
     executionMode: "sequential",
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // an error is thrown, and need not be printed as well
     // A thread that waits sleeps: spinning ones starve the verifiers and everything else on a machine with few cores.
     extra: { session: { intra_op: { allow_spinning: "0" } } },
     ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),

@@ -21,6 +21,7 @@ import { EngineGroup, type TrainedState } from "./engineGroup.ts";
 import { trainGraph } from "./trainGraph.ts";
 
 type OptimizerState = Omit<TrainedState, "parameters">;
+type Digests = Awaited<ReturnType<PolicyBackend["digests"]>>;
 
 export interface EmbeddedStart {
   readonly config: PolicyConfig;
@@ -47,13 +48,15 @@ export class EmbeddedBackend implements PolicyBackend {
   private readonly pieces: readonly ParameterPiece[];
   private readonly engines: EngineGroup;
   private readonly compiled = new Map<string, Promise<void>>();
-  /** Digest of the current parameters, when it is known. */
-  private version: Promise<string> | undefined;
+  private readonly microBatchTokens: number;
+  /** Digests of the current state, when they are known. */
+  private known: Promise<Digests> | undefined;
 
   constructor({ config, parameters, tokenizerJson, optimizer }: EmbeddedStart, engine: EngineConfig) {
     this.config = config;
     this.tokenizer = loadTokenizer(tokenizerJson);
     this.tokenizerJson = tokenizerJson;
+    this.microBatchTokens = engine.microBatchTokens;
     this.pieces = parameterPieces(parameterLayout(config));
     const { thinkOpenId, thinkCloseId, endOfTurnId } = this.tokenizer;
     const control = { thinkOpenId, thinkCloseId, endOfTurnId };
@@ -61,19 +64,25 @@ export class EmbeddedBackend implements PolicyBackend {
   }
 
   async *sample(requests: readonly SampleRequest[], signal: AbortSignal = never): AsyncGenerator<Rollout> {
-    for (const request of requests) this.checkRequest(request);
-    const version = await this.parametersDigest();
+    for (const request of requests) checkRequest(request, this.config);
+    const { parameters: version } = await this.digests();
     for await (const response of this.engines.sample(requests, signal)) yield toRollout(response, { version, tokenizer: this.tokenizer });
   }
 
   async forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics> {
+    const longest = Math.max(...batch.samples.map(({ tokens }) => tokens.length));
+    if (longest > this.microBatchTokens) {
+      throw new ConfigError(
+        `forwardBackward: a sequence must fit into engine.microBatchTokens, got ${longest} tokens and ${this.microBatchTokens}; raise it`,
+      );
+    }
     const key = `${loss.name} ${canonicalJson(loss.settings)}`;
     await this.compile(key, loss);
     return this.engines.forwardBackward(key, batch.samples);
   }
 
   async optimStep(settings: OptimSettings): Promise<StepMetrics> {
-    this.version = undefined;
+    this.known = undefined;
     return this.engines.optimStep(settings);
   }
 
@@ -96,23 +105,17 @@ export class EmbeddedBackend implements PolicyBackend {
       );
     }
     const optimizer = readOptimizer(found, config) ?? freshOptimizer(config);
-    this.version = undefined;
+    this.known = undefined;
     this.engines.loadState({ parameters, ...optimizer });
   }
 
-  async digests(): Promise<{ readonly parameters: string; readonly optimizer: string }> {
-    const digests = await this.engines.digests();
-    this.version = Promise.resolve(digests.parameters);
-    return digests;
+  digests(): Promise<Digests> {
+    this.known ??= this.engines.digests();
+    return this.known;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engines[Symbol.asyncDispose]();
-  }
-
-  private parametersDigest(): Promise<string> {
-    this.version ??= this.engines.digests().then(({ parameters }) => parameters);
-    return this.version;
   }
 
   private compile(key: string, loss: Loss): Promise<void> {
@@ -123,19 +126,34 @@ export class EmbeddedBackend implements PolicyBackend {
     this.compiled.set(key, added);
     return added;
   }
+}
 
-  private checkRequest({ id, promptTokens, maxNewTokens }: SampleRequest): void {
-    const { maxPositions, vocabSize } = this.config;
-    const fail = (rule: string): never => {
-      throw new ConfigError(`sample: ${rule} (request "${id}")`);
-    };
-    if (promptTokens.length === 0) fail("a prompt must have at least one token, got none");
-    if (promptTokens.length >= maxPositions)
-      fail(`a prompt must leave room in the policy's ${maxPositions} positions, got ${promptTokens.length} tokens`);
-    const foreign = promptTokens.find((token) => token < 0 || token >= vocabSize);
-    if (foreign !== undefined) fail(`tokens must be in 0..${vocabSize - 1}, got ${foreign}`);
-    if (maxNewTokens < 1) fail(`maxNewTokens must be at least 1, got ${maxNewTokens}`);
-  }
+/** What is wrong with a request, if anything: the first rule it breaks. */
+function checkRequest(request: SampleRequest, { maxPositions, vocabSize }: PolicyConfig): void {
+  const { id, promptTokens, temperature, topK = 1, topP = 1, maxNewTokens, thinkingBudget = 0, seed } = request;
+  const foreign = promptTokens.find((token) => token < 0 || token >= vocabSize);
+  const rules: readonly { readonly holds: boolean; readonly rule: string }[] = [
+    { holds: promptTokens.length > 0, rule: "a prompt must have at least one token, got none" },
+    {
+      holds: promptTokens.length < maxPositions,
+      rule: `a prompt must leave room in the policy's ${maxPositions} positions, got ${promptTokens.length} tokens`,
+    },
+    { holds: foreign === undefined, rule: `tokens must be in 0..${vocabSize - 1}, got ${foreign}` },
+    { holds: Number.isFinite(temperature) && temperature >= 0, rule: `temperature must be 0 or more, got ${temperature}` },
+    { holds: Number.isInteger(topK) && topK >= 1, rule: `topK must be a whole number from 1 on, got ${topK}` },
+    { holds: topP > 0 && topP <= 1, rule: `topP must be more than 0 and at most 1, got ${topP}` },
+    {
+      holds: Number.isInteger(maxNewTokens) && maxNewTokens >= 1,
+      rule: `maxNewTokens must be a whole number from 1 on, got ${maxNewTokens}`,
+    },
+    {
+      holds: Number.isInteger(thinkingBudget) && thinkingBudget >= 0,
+      rule: `thinkingBudget must be a whole number from 0 on, got ${thinkingBudget}`,
+    },
+    { holds: /^[0-9a-f]{48}$/.test(seed), rule: `seed must be 48 hexadecimal digits, got "${seed}"` },
+  ];
+  const broken = rules.find(({ holds }) => !holds);
+  if (broken !== undefined) throw new ConfigError(`sample: ${broken.rule} (request "${id}")`);
 }
 
 /** Adds what the numbers say as text. */

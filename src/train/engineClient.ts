@@ -18,16 +18,18 @@ export class EngineClient implements AsyncDisposable {
   private readonly open = new Map<number, OpenCall>();
   private nextId = 0;
   private failure: Error | undefined;
+  private closing: Promise<void> | undefined;
 
   constructor(start: EngineStart) {
     // The same file, as source in the repository and as JavaScript in the published package.
     const file = new URL(import.meta.url.endsWith(".ts") ? "./engineThread.ts" : "./engineThread.js", import.meta.url);
     this.worker = new Worker(file, { workerData: start });
     this.worker.on("message", (message: FromEngine) => this.receive(message));
-    this.worker.on("error", (cause) => this.fail(new EngineError(`the engine's thread failed: ${(cause as Error).message}`, cause)));
-    this.worker.on("exit", (code) =>
-      this.fail(new EngineError(`the engine's thread ended with code ${code}; resume the run from its last checkpoint`)),
+    const goOn = "resume the run from its last checkpoint";
+    this.worker.on("error", (cause) =>
+      this.fail(new EngineError(`the engine's thread failed: ${(cause as Error).message}; ${goOn}`, cause)),
     );
+    this.worker.on("exit", (code) => this.fail(new EngineError(`the engine's thread ended with code ${code}; ${goOn}`)));
   }
 
   call<Name extends CallName>(name: Name, argument: EngineCalls[Name]["in"]): Promise<EngineCalls[Name]["out"]> {
@@ -64,10 +66,16 @@ export class EngineClient implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.closing ??= this.close();
+    return this.closing;
+  }
+
+  private async close(): Promise<void> {
     if (this.failure !== undefined) return;
     await this.call("dispose", undefined);
     this.failure = new EngineError("the engine was closed");
+    // Never while a graph runs: that aborts the whole process.
     await this.worker.terminate();
   }
 

@@ -59,6 +59,8 @@ export class EngineGroup implements AsyncDisposable {
     const batchTokens = lengths.reduce((a, b) => a + b, 0);
     const shards = dealShards(lengths, this.numShards);
     const isAccumulating = this.norm !== undefined;
+    // Until all shards are done their vectors hold part of a gradient, which must not be applied if one of them fails.
+    this.discardGradient();
     const parts = await Promise.all(
       shards.map((members, shard) => {
         const work = { shard, samples: members.map((index) => samples[index]!), batchTokens, adds: shard === 0 && isAccumulating };
@@ -91,11 +93,19 @@ export class EngineGroup implements AsyncDisposable {
   async *sample(requests: readonly SampleRequest[], signal: AbortSignal): AsyncGenerator<SampledResponse> {
     const groups = [...new Set(requests.map(({ group }) => group))];
     const owner = new Map(groups.map((group, i) => [group, i % this.engines.length]));
+    const ended = new AbortController();
+    const until = AbortSignal.any([signal, ended.signal]);
     const streams = this.engines.flatMap((engine, i) => {
       const own = requests.filter(({ group }) => owner.get(group) === i);
-      return own.length === 0 ? [] : [engine.sample({ version: this.version, requests: own }, signal)];
+      return own.length === 0 ? [] : [engine.sample({ version: this.version, requests: own }, until)];
     });
-    yield* merge(streams);
+    try {
+      yield* merge(streams);
+    } finally {
+      // A reader that leaves early, or an engine that failed: the others must not sample on for nobody.
+      ended.abort();
+      await Promise.allSettled(streams.map((stream) => stream.return(undefined)));
+    }
   }
 
   /** Copies, so that the caller may write them down while training goes on. */
@@ -157,21 +167,21 @@ function combine(parts: readonly StepMetrics[], join: (a: number, b: number) => 
   return parts.reduce((total, part) => Object.fromEntries(Object.entries(total).map(([name, value]) => [name, join(value, part[name]!)])));
 }
 
-/** Items of several streams as they come. Ending early ends all of them. */
+/** Items of several streams as they come. */
 async function* merge<T>(streams: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
-  const next = async (i: number): Promise<{ i: number; result: IteratorResult<T> }> => ({ i, result: await streams[i]!.next() });
+  const next = (i: number): Promise<{ i: number; result: IteratorResult<T> }> => {
+    const step = streams[i]!.next().then((result) => ({ i, result }));
+    step.catch(() => {}); // awaited below, but maybe only after the reader was busy
+    return step;
+  };
   const pending = new Map(streams.map((_, i) => [i, next(i)]));
-  try {
-    while (pending.size > 0) {
-      const { i, result } = await Promise.race(pending.values());
-      if (result.done === true) {
-        pending.delete(i);
-        continue;
-      }
-      pending.set(i, next(i));
-      yield result.value;
+  while (pending.size > 0) {
+    const { i, result } = await Promise.race(pending.values());
+    if (result.done === true) {
+      pending.delete(i);
+      continue;
     }
-  } finally {
-    await Promise.allSettled(streams.map((stream) => stream.return(undefined)));
+    pending.set(i, next(i));
+    yield result.value;
   }
 }
