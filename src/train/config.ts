@@ -63,7 +63,7 @@ export const EngineConfig = z.strictObject({
   microBatchTokens: z
     .int()
     .positive()
-    .default(4096)
+    .default(2048)
     .meta({ description: "A shard is computed in parts of at most so many tokens: bounds memory.", unit: "tokens" }),
 });
 export type EngineConfig = z.infer<typeof EngineConfig>;
