@@ -11,10 +11,14 @@ export interface ProgressOutput {
   write(text: string): unknown;
 }
 
+/** Without a terminal, lines stay: one for so many milliseconds, and one for the first and the last step of a stage. */
+const plainLineMs = 5000;
+
 export function progressObserver(output: ProgressOutput, clock: Clock): RunObserver & { done(): void } {
   const pace = new Map<string, { readonly startMs: number; readonly first: number }>();
   const isTerminal = output.isTTY === true;
   let isLineOpen = false;
+  let writtenMs = Number.NEGATIVE_INFINITY;
   const finishLine = (): void => {
     if (isLineOpen) output.write("\n");
     isLineOpen = false;
@@ -27,6 +31,9 @@ export function progressObserver(output: ProgressOutput, clock: Clock): RunObser
       const leftMs =
         begun === undefined || step <= begun.first ? undefined : ((nowMs - begun.startMs) / (step - begun.first)) * (steps - step - 1);
       const line = progressLine({ stage, done: step + 1, steps, metrics, leftMs });
+      const isDue = begun === undefined || step + 1 === steps || nowMs - writtenMs >= plainLineMs;
+      if (!isTerminal && !isDue) return;
+      writtenMs = nowMs;
       if (!isTerminal) output.write(`${line}\n`);
       else output.write(`\r\x1b[2K${line.slice(0, (output.columns || 80) - 1)}`);
       isLineOpen = isTerminal;

@@ -31,8 +31,22 @@ describe("progressObserver", () => {
     return text;
   }
 
-  test("without a terminal every step has a line, with the time left at the pace so far", () => {
+  test("without a terminal steps have lines of their own, with the time left at the pace so far", () => {
     assert.equal(written(false), "rl 1/5  reward 0\na remark\nrl 2/5  reward 1  30 s left\n");
+  });
+
+  test("without a terminal steps that follow soon have no line, but for a stage's first and last", () => {
+    const lines: string[] = [];
+    let nowMs = 0;
+    const observer = progressObserver({ write: (line: string) => lines.push(line) }, { nowMs: () => nowMs, elapsedMs: () => nowMs });
+    for (let step = 0; step < 10; step++) {
+      observer.step({ stage: "rl", step, steps: 10, metrics: {} });
+      nowMs += 2000;
+    }
+    assert.deepEqual(
+      lines.map((line) => line.split("  ")[0]!.trim()),
+      ["rl 1/10", "rl 4/10", "rl 7/10", "rl 10/10"],
+    );
   });
 
   test("on a terminal one line is rewritten, and remarks stand on lines of their own", () => {
