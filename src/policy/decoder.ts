@@ -116,9 +116,7 @@ async function runPrefill(
   { prompts, weights, config }: { prompts: readonly Int32Array[]; weights: Record<string, NDArray>; config: PolicyConfig },
 ): Promise<readonly CachedPrompt[]> {
   const { numLayers, numKvHeads: C, headWidth: K } = config;
-  // One sequence of one token would be a product of one row; another token after it changes nothing before it.
-  const sequences = prompts.map((prompt) => (prompt.length === 1 ? Int32Array.of(prompt[0]!, prompt[0]!) : prompt));
-  const results = await session.run({ ...weights, ...sequenceFeeds(sequences, config) });
+  const results = await session.run({ ...weights, ...sequenceFeeds(prompts, config) });
   return prompts.map((prompt, b) => {
     const numPositions = prompt.length - 1;
     const cut = (name: string): Float32Array => {

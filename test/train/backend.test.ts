@@ -271,8 +271,8 @@ describe("sample", () => {
   test("lets go of the engines when its reader leaves early", { timeout: 10_000 }, async () => {
     await using backend = openBackend({ numThreads: 2, maxSequences: 4 }, { config: { ...oneLayer, maxPositions: 4000 } });
     const long = Array.from({ length: 4 }, (_, group) => ({ group, maxNewTokens: 3990, temperature: 0 }));
+    const signal = AbortSignal.timeout(2500); // four responses of 3,990 tokens take longer
     for await (const _ of backend.sample(requestsFor([{ maxNewTokens: 1 }, ...long]))) break;
-    const signal = AbortSignal.timeout(3000); // four responses of 3,990 tokens take longer
     await step(backend);
     assert.equal(signal.aborted, false);
   });
