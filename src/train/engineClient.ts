@@ -73,6 +73,7 @@ export class EngineClient implements AsyncDisposable {
 
   private async close(): Promise<void> {
     if (this.failure !== undefined) return;
+    for (const id of this.open.keys()) this.post({ kind: "cancel", id });
     await this.call("dispose", undefined);
     this.failure = new EngineError("the engine was closed");
     // Never while a graph runs: that aborts the whole process.
