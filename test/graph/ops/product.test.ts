@@ -73,3 +73,24 @@ test("attention has the same bits with padded keys, whatever the width of its he
     for (const output of results) assert.deepEqual(output, results[0], `width ${width}`);
   }
 });
+
+test("attention of few queries over many keys has the same bits as beside more queries, with one, two and four threads", async () => {
+  // Eight query heads share one key/value head, as in decoding one token for each of two sequences.
+  const [keys, width] = [400, 64];
+  const shape = [2, 1, keys, width] as const;
+  const [k, v] = [input("k", shape), input("v", shape)];
+  const mask = input("mask", [1, keys]);
+  const few = attend({ q: input("q", [2, 1, 8, width]), k, v, mask, scale: 0.1 });
+  const many = attend({ q: input("q", [2, 1, "Q", width]), k, v, mask, scale: 0.1 });
+  const [queries, grid, values] = [draw(2 * 100 * width), draw(2 * keys * width), draw(2 * keys * width)];
+  const rows = (data: Float64Array): Float64Array =>
+    Float64Array.of(...data.subarray(0, 8 * width), ...data.subarray(100 * width, 108 * width));
+  const shared = { k: value(shape, grid), v: value(shape, values), mask: value([1, keys], new Float64Array(keys)) };
+  await using whole = await engineFor([many], 1);
+  const [expected] = await whole.run({ q: value([2, 1, 100, width], queries), ...shared });
+  for (const numThreads of [1, 2, 4]) {
+    await using engine = await engineFor([few], numThreads);
+    const [result] = await engine.run({ q: value([2, 1, 8, width], rows(queries)), ...shared });
+    assert.deepEqual(result!.data, rows(expected!.data), `${numThreads} threads`);
+  }
+});
