@@ -10,7 +10,7 @@ import { jsonlRows } from "../data/jsonl.ts";
 import { startVerifierPool } from "../rewards/pool.ts";
 import { type ScoredRow, scoreRows } from "../rewards/scoreRows.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
-import { catchInterrupts } from "./interrupts.ts";
+import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { atLeastOne } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber } from "./output.ts";
 
@@ -41,10 +41,15 @@ async function score({ verifier: use, input, deadlineMs, workers, json }: Option
   await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers: workers });
   const [verifier] = pool.verifiers.keys();
   const scored: ScoredRow[] = [];
-  for await (const row of scoreRows(jsonlRows(input), { pool, verifier: verifier! }, interrupts.stop)) {
-    scored.push(row);
-    if (json) printJsonLine(row);
-    else print(line(row));
+  try {
+    for await (const row of scoreRows(jsonlRows(input), { pool, verifier: verifier! }, interrupts.stop)) {
+      scored.push(row);
+      if (json) printJsonLine(row);
+      else print(line(row));
+    }
+  } catch (error) {
+    if (!interrupts.stop.aborted) throw error;
+    process.exitCode = interruptedExitCode;
   }
   printError(totals(scored));
 }

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { finish, says, start, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
+import { finish, reaches, start, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
 
 const folder = workFolder();
 const recipe = writeTinyRecipe(folder, { rlSteps: 14 });
@@ -28,10 +28,13 @@ async function resumesToTheSameHash(id: string, ...options: readonly string[]): 
 }
 
 describe("a run killed with -9", () => {
-  for (const moment of ["sft 3/4", "rl 5/14"]) {
-    test(`after ${moment} is interrupted, and resumed it ends with the hash of an undisturbed run`, async () => {
+  for (const [stage, steps] of [
+    ["sft", 3],
+    ["rl", 5],
+  ] as const) {
+    test(`after ${steps} steps of ${stage} is interrupted, and resumed it ends with the hash of an undisturbed run`, async () => {
       const child = start(folder, ["train", recipe]);
-      await says(child, moment);
+      await reaches(child, { folder, stage, steps });
       child.kill("SIGKILL");
       await once(child, "close");
       const [{ id, state }] = JSON.parse((await run("runs", "ls", "--json")).stdout);
@@ -45,7 +48,7 @@ describe("Ctrl-C", () => {
   test("finishes the step, saves, says how to go on, and exits with 130", async () => {
     const child = start(folder, ["train", recipe]);
     const finished = finish(child);
-    await says(child, "rl 3/14");
+    await reaches(child, { folder, stage: "rl", steps: 3 });
     child.kill("SIGINT");
     const { code, stderr } = await finished;
     assert.equal(code, 130, stderr);
@@ -59,7 +62,7 @@ describe("Ctrl-C", () => {
   test("a second one stops at once, and the run can still be resumed", async () => {
     const child = start(folder, ["train", recipe]);
     const finished = finish(child);
-    await says(child, "rl 3/14");
+    await reaches(child, { folder, stage: "rl", steps: 3 });
     child.kill("SIGINT");
     child.kill("SIGTERM"); // the second signal, of the other kind, so that the two cannot be merged into one
     const { code, stderr } = await finished;
@@ -68,7 +71,30 @@ describe("Ctrl-C", () => {
     assert.match(stderr, /stopped at once/);
     await resumesToTheSameHash(/^run (\S+) in /m.exec(stderr)![1]!);
   });
+
+  test("ends score after the verdicts that are there, with 130", async () => {
+    writeFileSync(join(folder, "slow.ts"), slowVerifier);
+    writeFileSync(join(folder, "answers.jsonl"), '{"reference": 0, "answer": "quick"}\n{"reference": 0, "answer": "never"}\n');
+    const child = start(folder, ["score", "--verifier", "slow.ts", "--input", "answers.jsonl", "--deadline-ms", "600000"]);
+    const finished = finish(child);
+    await once(child.stdout!, "data");
+    child.kill("SIGINT");
+    const { code, stdout, stderr } = await finished;
+    assert.deepEqual([code, stdout], [130, "answers.jsonl:1: 1, quick\n"]);
+    assert.equal(stderr, "stopping\n1 rows: 1 scored, 0 unscorable, mean score 1\n");
+  });
 });
+
+const slowVerifier = `import { defineVerifier } from "whetstone";
+import { z } from "zod";
+export default defineVerifier({
+  id: "slow",
+  version: 1,
+  checks: "correctness",
+  reference: z.number(),
+  verify: ({ answer }) => (answer === "quick" ? { kind: "scored", score: 1, evidence: "quick" } : new Promise(() => {})),
+});
+`;
 
 describe("a full disk", () => {
   test("ends with exit code 1 and how to go on; with room again the run ends with the hash of an undisturbed one", async (t) => {
@@ -89,7 +115,7 @@ describe("a second process on the same run", () => {
   test("is refused with exit code 2 and told which process has it", async () => {
     const child = start(folder, ["train", recipe, "--set", "rl.steps=5000"]);
     const finished = finish(child);
-    await says(child, "sft 1/4");
+    await reaches(child, { folder, stage: "sft", steps: 1 });
     const [{ id, state }] = JSON.parse((await run("runs", "ls", "--json")).stdout);
     assert.equal(state, "running");
     const second = await run("runs", "resume", id);

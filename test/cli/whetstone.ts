@@ -5,7 +5,11 @@ import { once } from "node:events";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+
+import { systemClock } from "../../src/base/clock.ts";
+import { RunStore } from "../../src/runs/store.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/whetstone.js", import.meta.url));
 
@@ -35,16 +39,18 @@ export async function finish(child: ChildProcess): Promise<Finished> {
   return { code, stdout: stdout!(), stderr: stderr!() };
 }
 
-/** Resolves when the process has written `text` to standard error. */
-export function says(child: ChildProcess, text: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let written = "";
-  child.stderr!.on("data", (chunk: Buffer) => {
-    written += chunk.toString();
-    if (written.includes(text)) resolve();
-  });
-  child.on("close", () => reject(new Error(`ended without saying "${text}":\n${written}`)));
-  return promise;
+/** Resolves when the process has recorded so many steps of a stage of its run, which must be the newest in `folder`. */
+export async function reaches(
+  child: ChildProcess,
+  { folder, stage, steps }: { folder: string; stage: string; steps: number },
+): Promise<void> {
+  using store = new RunStore(join(folder, "runs"), systemClock);
+  while (child.exitCode === null && child.signalCode === null) {
+    const [newest] = store.runs();
+    if (newest?.state === "running" && (store.lastStep(newest.id, stage)?.step ?? -1) + 1 >= steps) return;
+    await setTimeout(5);
+  }
+  throw new Error(`ended before ${steps} steps of ${stage} were recorded`);
 }
 
 function collected(stream: NodeJS.ReadableStream): () => string {
