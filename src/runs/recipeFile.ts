@@ -32,7 +32,10 @@ export function parseRecipe(written: unknown, { file, overrides = [] }: { file: 
     throw new ConfigError(
       `${file}: the default export must be a recipe object, got ${describeKind(written)}; use export default defineRecipe({...})`,
     );
-  const input = overrides.reduce((current, override) => applyOverride(current, { override, tree }), structuredCloneOf(written, file));
+  const input = overrides.reduce(
+    (current, override) => applyOverride(current, { override, tree }),
+    copyOf(written, { file, path: [] }) as object,
+  );
   const parsed = Recipe.safeParse(input, { error: ruleText });
   if (!parsed.success) throw new ConfigError(issueMessages(parsed.error.issues, { file, tree, input }).join("\n"));
   return parsed.data;
@@ -99,13 +102,17 @@ async function loadModule(path: string, shown: string): Promise<Record<string, u
   }
 }
 
-/** Recipes are data: a function or a class in one would be lost in the run record. */
-function structuredCloneOf(written: object, file: string): object {
-  try {
-    return structuredClone(written);
-  } catch (cause) {
-    throw new ConfigError(`${file}: a recipe holds only data, got ${(cause as Error).message}; name verifiers by id or file`, cause);
+/**
+ * A copy in which no two keys share an object, so that `--set` changes one place. Recipes are data: a function in one would be lost in
+ * the run record.
+ */
+function copyOf(written: unknown, { file, path }: { file: string; path: readonly string[] }): unknown {
+  if (typeof written === "function") {
+    throw new ConfigError(`${file}: ${path.join(".")} must be data, got a function; a recipe names verifiers by id or file`);
   }
+  if (!isObject(written)) return written;
+  const entries = Object.entries(written).map(([key, value]) => [key, copyOf(value, { file, path: [...path, key] })] as const);
+  return Array.isArray(written) ? entries.map(([, value]) => value) : Object.fromEntries(entries);
 }
 
 function isObject(value: unknown): value is object {

@@ -111,7 +111,10 @@ describe("loadRecipe", () => {
     assert.match(await messageOf(recipeFile(t, "export default [1]")), /recipe\.ts: /);
     assert.match(await messageOf(recipeFile(t, `throw new TypeError("no luck")`)), /recipe\.ts: could not be loaded: TypeError: no luck/);
     assert.match(await messageOf(recipeFile(t, "export default {")), /recipe\.ts: could not be loaded: SyntaxError/);
-    assert.match(await messageOf(recipeFile(t, `export default { ...${good}, seed: () => 3 }`)), /a recipe holds only data/);
+    assert.match(
+      await messageOf(recipeFile(t, `export default { ...${good}, seed: () => 3 }`)),
+      /^recipe\.ts: seed must be data, got a function; /,
+    );
   });
 });
 
@@ -141,6 +144,13 @@ describe("--set", () => {
     assert.equal(await messageOf(file, ["rl.steps=-1"]), "recipe.ts: rl.steps must be greater than 0, got -1");
     assert.match(await messageOf(file, ["rl.steps"]), /^--set: must have the form key=value, got "rl\.steps"/);
     assert.equal(await messageOf(file, ["seed.x=1"]), '--set: "seed" holds no keys, so nothing below it can be set');
+  });
+
+  test("changes one place where the recipe uses an object twice", async (t) => {
+    const file = recipeFile(t, `const r: any = ${good};\nr.data.evaluation = r.data.training;\nexport default r;\n`);
+    const { training, evaluation } = (await loadRecipe(file, ["data.evaluation.families.0.weight=3"])).recipe.data;
+    assert.ok(training?.kind === "families" && evaluation.kind === "families");
+    assert.deepEqual([training.families[0]?.weight, evaluation.families[0]?.weight], [1, 3]);
   });
 
   test("leaves the recipe's own object as it was", async (t) => {
