@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import type { Worker } from "node:worker_threads";
 
 import { CheckpointError, ConfigError, EngineError } from "../../src/base/errors.ts";
@@ -203,8 +203,13 @@ describe("digests", () => {
 });
 
 describe("sample", () => {
+  let backend: EmbeddedBackend;
+  before(() => {
+    backend = openBackend({ numThreads: 2, maxSequences: 64 });
+  });
+  after(() => backend[Symbol.asyncDispose]());
+
   test("gives each response with its request, its texts and its thinking", async () => {
-    await using backend = openBackend({ numThreads: 2, maxSequences: 4 });
     const promptTokens = encodePrompt({ messages: [{ role: "user", content: "1+2=" }] }, tinyTokenizer);
     const abouts = Array.from({ length: 24 }, (_, i) => ({
       promptTokens,
@@ -239,7 +244,6 @@ describe("sample", () => {
 
   test("closes thinking at the budget and tells it from the policy's own", async () => {
     // Of responses that open with <think>, found by looking at many first tokens.
-    await using backend = openBackend({ maxSequences: 128 });
     const first = await collected(backend.sample(requestsFor(Array.from({ length: 400 }, () => ({ maxNewTokens: 1 })))));
     const thinkers = first.filter(({ tokens }) => tokens[0] === tinyTokenizer.thinkOpenId).map(({ id }) => id);
     assert.ok(thinkers.length > 0);
@@ -254,28 +258,27 @@ describe("sample", () => {
   });
 
   test("stops when its signal aborts, and samples again afterwards", async () => {
-    await using backend = openBackend({ numThreads: 2, maxSequences: 4 }, endless);
+    await using endlessBackend = openBackend({ numThreads: 2, maxSequences: 4 }, endless);
     const controller = new AbortController();
     const finishes: string[] = [];
-    for await (const { finish } of backend.sample(requestsFor([{ maxNewTokens: 2 }, ...endlessRequests]), controller.signal)) {
+    for await (const { finish } of endlessBackend.sample(requestsFor([{ maxNewTokens: 2 }, ...endlessRequests]), controller.signal)) {
       finishes.push(finish);
       controller.abort();
     }
     assert.deepEqual(finishes, ["length", "cancelled", "cancelled", "cancelled", "cancelled"]);
-    const again = await collected(backend.sample(requestsFor([{ maxNewTokens: 2 }])));
+    const again = await collected(endlessBackend.sample(requestsFor([{ maxNewTokens: 2 }])));
     assert.notEqual(again[0]!.finish, "cancelled");
-    const [never] = await collected(backend.sample(requestsFor([{}]), AbortSignal.abort()));
+    const [never] = await collected(endlessBackend.sample(requestsFor([{}]), AbortSignal.abort()));
     assert.equal(never!.finish, "cancelled");
   });
 
   test("lets go of the engines when its reader leaves early", { timeout: 10_000 }, async () => {
-    await using backend = openBackend({ numThreads: 2 }, endless);
-    for await (const _ of backend.sample(requestsFor([{ maxNewTokens: 1 }, ...endlessRequests]))) break;
-    await step(backend);
+    await using endlessBackend = openBackend({ numThreads: 2 }, endless);
+    for await (const _ of endlessBackend.sample(requestsFor([{ maxNewTokens: 1 }, ...endlessRequests]))) break;
+    await step(endlessBackend);
   });
 
   test("has nothing to give for no requests", async () => {
-    await using backend = openBackend();
     assert.deepEqual(await collected(backend.sample([])), []);
   });
 
@@ -295,7 +298,6 @@ describe("sample", () => {
     ['seed must be 48 hexadecimal digits, got "12"', { seed: "12" }],
   ];
   test("refuses what it cannot do, and samples nothing of the list", async () => {
-    await using backend = openBackend();
     for (const [rule, about] of wrong) {
       await assert.rejects(collected(backend.sample(requestsFor([{}, about]))), (error) => {
         return error instanceof ConfigError && error.message === `sample: ${rule} (request "r1")`;

@@ -62,8 +62,7 @@ describe("recomputed log-probabilities equal the sampled ones in every bit", () 
   const sides: readonly Partial<EngineConfig>[] = [
     { maxSequences: 1, numThreads: 1, microBatchTokens: 139, gradientShards: 1 },
     { maxSequences: 6, numThreads: 2, microBatchTokens: 1000, gradientShards: 2 },
-    { maxSequences: 7, numThreads: 1, microBatchTokens: 160, gradientShards: 3 },
-    { maxSequences: 32, numThreads: 3, microBatchTokens: 500, gradientShards: 5 },
+    { maxSequences: 32, numThreads: 1, microBatchTokens: 160, gradientShards: 5 },
   ];
   test("for any number of neighbours, threads, shards, cut and order", async () => {
     // Longer than two blocks of the cache.
@@ -90,14 +89,11 @@ describe("recomputed log-probabilities equal the sampled ones in every bit", () 
     test(`with ${name}`, async () => {
       const config = tinyConfig(changes);
       const requests = mixedRequests(config, { longest: 70 });
-      await using backend = openBackend({ maxSequences: 2, numThreads: 1, microBatchTokens: 110 }, { config, tokenizerJson });
-      await using other = openBackend({ maxSequences: 6, numThreads: 1, microBatchTokens: 1000 }, { config, tokenizerJson });
+      await using backend = openBackend({ maxSequences: 2, microBatchTokens: 110 }, { config, tokenizerJson });
       const batches: TrainSample[][] = [];
       // Short ones first, so that the cache grows between them.
-      for (const part of [requests.slice(1), requests]) {
-        for (const side of [backend, other]) batches.push((await collected(side.sample(part))).map(toSample));
-      }
-      for (const side of [backend, other]) assert.deepEqual(await compared(side, batches), same);
+      for (const part of [requests.slice(1), requests]) batches.push((await collected(backend.sample(part))).map(toSample));
+      assert.deepEqual(await compared(backend, [...batches, batches.flat()]), same);
     });
   }
 
