@@ -1,4 +1,5 @@
 // The training step that benches time: 32 sequences of 128 tokens, every token but the first learned.
+// The policy is that of `model.ts`; each bench says how many experts it has and whether AdamW belongs to the step.
 
 import { rngFor } from "../../src/base/rng.ts";
 import { type PolicyConfig, parameterLayout } from "../../src/policy/architecture.ts";

@@ -1,6 +1,6 @@
 // The transformer, as graph-building functions: Qwen3-MoE (arXiv:2505.09388; dense Qwen3 with zero experts). Tokens of all
 // sequences lie after one another in one axis, so that nothing but attention ever sees padding; how a token finds the keys of
-// its own sequence is the caller's (`training.ts` gathers whole sequences, `decode.ts` reads a cache).
+// its own sequence is the caller's (`sequences.ts` gathers whole sequences, `decodeGraphs.ts` reads a cache).
 //
 // The same functions build training and sampling graphs. Every op acts on each token's row by itself, in the same order of
 // operations for any number of rows, which is why sampled and recomputed log-probabilities agree in every bit.

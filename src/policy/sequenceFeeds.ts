@@ -37,7 +37,7 @@ export function sequenceFeeds(sequences: readonly Int32Array[], config: PolicyCo
 }
 
 /** Positions in a block when the longest sequence has `length`; at least 2, since a product of one row has other bits. */
-export function blockPositions(length: number): number {
+function blockPositions(length: number): number {
   return Math.max(2, Math.ceil(length / numBlocks));
 }
 

@@ -1,4 +1,5 @@
-// The first entries along an axis, and its adjoint: zeros after the end.
+// The first entries along an axis, and its adjoint: zeros after the end. Their number may be a symbol, which an ordinary slice with
+// fixed bounds does not allow.
 
 import { type Dim, normalAxis } from "../shape.ts";
 import { apply1, type OpDef, type Tensor } from "../tensor.ts";
