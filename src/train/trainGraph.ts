@@ -69,7 +69,10 @@ export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfi
   };
 }
 
-/** Means over layers, times the micro-batch's share of the batch's tokens, so that they add up to a mean over the batch. */
+/**
+ * Means over layers, times the micro-batch's share of the batch's tokens. Over a batch the z-loss adds up to its mean; balance, a product
+ * of two means, adds up to the mean of the micro-batches' balances.
+ */
 function routerLosses(routers: readonly RouterReport[]): { readonly routerBalance: Tensor; readonly routerZLoss: Tensor } {
   const scale = mul(input("share", []), constant(1 / routers.length));
   return {
