@@ -5,6 +5,7 @@ import { basename, extname } from "node:path";
 import { z } from "zod";
 
 import { DataError } from "../base/errors.ts";
+import { parseWith } from "../base/parse.ts";
 import { type Columns, lastMatch } from "./columns.ts";
 import { type Demonstration, questionTask, type Task, taskId } from "./task.ts";
 
@@ -54,11 +55,10 @@ function ownTask({ id, thinkingBudget, ...rest }: z.output<typeof TaskRow>): Tas
 }
 
 function parseOwn<Shape>(schema: z.ZodType<Shape>, { place, value }: Row): Shape {
-  const parsed = schema.safeParse(value);
+  const parsed = parseWith(schema, value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const column = issue.path.length === 0 ? "row" : `column "${issue.path.join(".")}"`;
-  throw new DataError(`${place}: ${column}: ${plainly(issue.message)}; fix the row, or set columns to say how the file is read`);
+  const column = parsed.path === "" ? "the row" : `column "${parsed.path}"`;
+  throw new DataError(`${place}: ${column} ${parsed.rule}; fix the row, or set columns to say how the file is read`);
 }
 
 function answerOf(row: Row, { answer, answerPattern }: Columns): string {
@@ -113,9 +113,4 @@ function textColumn({ place, value }: Row, column: string): string {
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
-}
-
-function plainly(message: string): string {
-  const rule = message.replace(/^Invalid input: /, "");
-  return rule.slice(0, 1).toLowerCase() + rule.slice(1);
 }

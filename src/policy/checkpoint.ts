@@ -11,6 +11,7 @@ import { z } from "zod";
 import { CheckpointError, StorageError } from "../base/errors.ts";
 import { syncFolder, writeFileAtomic } from "../base/files.ts";
 import type { Json } from "../base/json.ts";
+import { parseJsonWith } from "../base/parse.ts";
 import { type PolicyConfig, parameterLayout } from "./architecture.ts";
 import { chatTemplate } from "./chat.ts";
 import { gatherSlice, readModelJson, scatterSlice, type TensorSlice, tensorSlices, writeModelJson } from "./huggingFace.ts";
@@ -84,9 +85,12 @@ function readCheckpoint(folder: string): Checkpoint {
   const tokenizer = loadTokenizer(tokenizerJson, join(folder, "tokenizer.json"));
   checkVocabulary(config, tokenizer);
   const hasGeneration = existsSync(join(folder, "generation_config.json"));
-  const generationConfig = hasGeneration ? readJson(folder, "generation_config.json", JsonObject) : {};
+  const generationConfig = hasGeneration ? readJson(JsonObject, { folder, name: "generation_config.json" }) : {};
   return { folder, config, parameters: readParameters(folder, config), tokenizerJson, tokenizer, generationConfig };
 }
+
+/** What helps where a file of a checkpoint is missing or damaged. */
+const wholeFolder = "give a whole checkpoint folder in Hugging Face layout";
 
 const JsonObject = z.record(z.string(), z.json());
 const ShardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string().regex(/^[^/\\]+\.safetensors$/)) });
@@ -198,8 +202,8 @@ function weightFiles(folder: string): readonly string[] {
   if (existsSync(join(folder, "model.safetensors"))) return [join(folder, "model.safetensors")];
   const index = "model.safetensors.index.json";
   if (!existsSync(join(folder, index)))
-    throw new CheckpointError(`checkpoint "${folder}": needs model.safetensors or ${index}, got neither`);
-  return [...new Set(Object.values(readJson(folder, index, ShardIndex).weight_map))].sort().map((name) => join(folder, name));
+    throw new CheckpointError(`checkpoint "${folder}": needs model.safetensors or ${index}, got neither; ${wholeFolder}`);
+  return [...new Set(Object.values(readJson(ShardIndex, { folder, name: index }).weight_map))].sort().map((name) => join(folder, name));
 }
 
 interface NamedTensor {
@@ -229,18 +233,15 @@ function readText(folder: string, name: string): string {
   try {
     return readFileSync(join(folder, name), "utf8");
   } catch (cause) {
-    throw new CheckpointError(`checkpoint "${folder}": reading ${name} failed: ${(cause as Error).message}`, cause);
+    throw new CheckpointError(`checkpoint "${folder}": reading ${name} failed: ${(cause as Error).message}; ${wholeFolder}`, cause);
   }
 }
 
-function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): T {
-  const text = readText(folder, name);
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new CheckpointError(`"${join(folder, name)}": ${reason}`, cause);
-  }
+function readJson<T>(schema: z.ZodType<T>, { folder, name }: { folder: string; name: string }): T {
+  const parsed = parseJsonWith(schema, readText(folder, name));
+  if (parsed.success) return parsed.data;
+  const { path, rule, cause } = parsed;
+  throw new CheckpointError(`"${join(folder, name)}": ${path === "" ? "it" : path} ${rule}; ${wholeFolder}`, cause);
 }
 
 function jsonText(value: Json): string {

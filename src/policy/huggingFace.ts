@@ -7,6 +7,7 @@ import { z } from "zod";
 
 import { CheckpointError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
+import { parseJsonWith } from "../base/parse.ts";
 import { type PolicyConfig, parameterLayout } from "./architecture.ts";
 import { brokenRules } from "./config.ts";
 
@@ -50,26 +51,16 @@ const ModelJson = z.object({
 
 /** Parses the text of a config.json; `file` is only named in errors. */
 export function readModelJson(text: string, file: string): PolicyConfig {
-  const json = ModelJson.safeParse(parseJson(text, file));
+  const json = parseJsonWith(ModelJson, text);
   if (!json.success) {
-    const { path, message } = json.error.issues[0]!;
-    const at = path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)?.[key], JSON.parse(text));
-    throw new CheckpointError(
-      `"${file}": key "${path.map(String).join(".")}" is missing or unsupported: ${message}, got ${JSON.stringify(at) ?? "nothing"}; this policy reads Qwen3MoeForCausalLM and Qwen3ForCausalLM`,
-    );
+    const { path, rule, cause } = json;
+    const key = path === "" ? "" : `key "${path}" `;
+    throw new CheckpointError(`"${file}": ${key}${rule}; this policy reads Qwen3MoeForCausalLM and Qwen3ForCausalLM`, cause);
   }
   const config = toPolicyConfig(json.data, file);
   const rule = brokenRules(config)[0];
   if (rule !== undefined) throw new CheckpointError(`"${file}": ${rule.path} ${rule.message} (as read from the Hugging Face keys)`);
   return config;
-}
-
-function parseJson(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CheckpointError(`"${file}": must be JSON, ${(cause as Error).message}`, cause);
-  }
 }
 
 function toPolicyConfig(json: z.infer<typeof ModelJson>, file: string): PolicyConfig {

@@ -8,6 +8,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { z } from "zod";
 
 import { CheckpointError } from "../base/errors.ts";
+import { parseWith } from "../base/parse.ts";
 import { numElements } from "./architecture.ts";
 
 /** A tensor to be written. `values` is called once, when its turn comes, so that nothing is held longer than needed. */
@@ -123,11 +124,10 @@ function parseHeader(path: string, text: string): ReadonlyMap<string, TensorHead
     throw new CheckpointError(`"${path}": the header must be JSON, ${(cause as Error).message}`, cause);
   }
   if (typeof json === "object" && json !== null) Reflect.deleteProperty(json, "__metadata__");
-  const parsed = Header.safeParse(json);
+  const parsed = parseWith(Header, json);
   if (!parsed.success) {
-    const { path: place, message } = parsed.error.issues[0]!;
-    const [tensor, ...field] = place.map(String);
-    throw new CheckpointError(`"${path}": tensor "${tensor ?? ""}": ${field.join(".") || "header"}: ${message}`);
+    const [tensor = "", ...field] = parsed.keys;
+    throw new CheckpointError(`"${path}": tensor "${tensor}": ${field.join(".") || "header"}: ${parsed.rule}`, parsed.cause);
   }
   return new Map(
     Object.entries(parsed.data).map(

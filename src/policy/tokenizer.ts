@@ -7,6 +7,7 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 
 import { CheckpointError, DataError } from "../base/errors.ts";
+import { parseJsonWith } from "../base/parse.ts";
 
 export interface Tokenizer {
   /** The tokenizer.json it was made from, character for character. */
@@ -68,12 +69,10 @@ export function loadTokenizer(json: string, file = "tokenizer.json"): Tokenizer 
 }
 
 function parseTokenizerJson(json: string, file: string): TokenizerJson {
-  try {
-    return TokenizerJson.parse(JSON.parse(json));
-  } catch (cause) {
-    const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new CheckpointError(`"${file}": not a Hugging Face tokenizer.json: ${reason}`, cause);
-  }
+  const parsed = parseJsonWith(TokenizerJson, json);
+  if (parsed.success) return parsed.data;
+  const { path, rule, cause } = parsed;
+  throw new CheckpointError(`"${file}": ${path === "" ? "it" : path} ${rule}; give the tokenizer.json of a Hugging Face model`, cause);
 }
 
 function controlTokenIds(
@@ -139,7 +138,8 @@ function unknownCharacters(
   const characters = [...new Set(text)].filter((character) =>
     plain.encode(character, { add_special_tokens: false }).ids.includes(unknownId),
   );
-  const shown = text.length > 60 ? `${text.slice(0, 60)}...` : text;
+  const said = text.trim(); // the line feed before it is the chat format's
+  const shown = said.length > 60 ? `${said.slice(0, 60)}...` : said;
   return new DataError(
     `"${file}": text may only use characters of the vocabulary, got ${characters.map((c) => JSON.stringify(c)).join(" ")} in ${JSON.stringify(shown)}; use a byte-level tokenizer or a larger alphabet`,
   );

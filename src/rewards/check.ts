@@ -4,6 +4,7 @@
 import { inspect } from "node:util";
 
 import type { Clock } from "../base/clock.ts";
+import { parseWith } from "../base/parse.ts";
 import { rngFromSeed } from "../base/rng.ts";
 import { type FailureKind, Verdict } from "../data/verdict.ts";
 import { parseReference } from "./load.ts";
@@ -43,11 +44,10 @@ async function judge(
 }
 
 function toVerdict(returned: unknown): Verdict {
-  const parsed = Verdict.safeParse(returned);
+  const parsed = parseWith(Verdict, returned);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const place = issue.path.length === 0 ? "" : `${issue.path.map(String).join(".")}: `;
-    return unscorable("crash", `the verifier returned no verdict, ${place}${issue.message}; got ${shown(returned)}`);
+    const { path, rule } = parsed;
+    return unscorable("crash", `the verifier returned no verdict: ${path === "" ? "it" : path} ${rule}, in ${shown(returned)}`);
   }
   const verdict = parsed.data;
   if (verdict.kind === "unscorable") return unscorable(verdict.failure, verdict.reason);

@@ -8,6 +8,7 @@
 import { z } from "zod";
 
 import { DataError } from "../base/errors.ts";
+import { parseWith } from "../base/parse.ts";
 import { rngFor } from "../base/rng.ts";
 import { type Row, taskFromRow } from "../data/rows.ts";
 import { questionTask, type Task } from "../data/task.ts";
@@ -51,11 +52,10 @@ export async function* scoreRows(
 }
 
 function parseRow(row: Row, verifier: string): { readonly task: Task; readonly answer: string; readonly thinking: string } {
-  const parsed = ScoreRow.safeParse(row.value);
+  const parsed = parseWith(ScoreRow, row.value);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const place = issue.path.length === 0 ? "the row" : issue.path.join(".");
-    throw new DataError(`${row.place}: ${place}: ${issue.message}; a row is {"reference" or "task", "answer", "thinking"?}`);
+    const { path, rule } = parsed;
+    throw new DataError(`${row.place}: ${path === "" ? "the row" : path} ${rule}; a row is {"reference" or "task", "answer", "thinking"?}`);
   }
   const { task, reference, answer, thinking } = parsed.data;
   if (reference === undefined) return { task: taskFromRow({ ...row, value: task }, undefined), answer, thinking };

@@ -9,6 +9,7 @@ import { z } from "zod";
 
 import { CheckpointError, StorageError, WhetstoneError } from "../base/errors.ts";
 import { syncFolder, writeFileAtomic } from "../base/files.ts";
+import { parseJsonWith } from "../base/parse.ts";
 
 /** What the trainer needs to go on, beside the policy and its optimizer. */
 export const TrainerState = z.strictObject({
@@ -143,13 +144,9 @@ function deleteCheckpoint(folder: string): void {
 
 function readTrainer(folder: string): TrainerState {
   const path = join(folder, "trainer.json");
-  try {
-    return TrainerState.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch (cause) {
-    const said = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new CheckpointError(
-      `${path}: must hold the trainer's state, got ${said}; delete the folder to go on from the checkpoint before it`,
-      cause,
-    );
-  }
+  const cure = "delete the folder to go on from the checkpoint before it";
+  if (!existsSync(path)) throw new CheckpointError(`${path}: must hold the trainer's state, got no such file; ${cure}`);
+  const parsed = parseJsonWith(TrainerState, readFileSync(path, "utf8"));
+  if (parsed.success) return parsed.data;
+  throw new CheckpointError(`${path}: ${parsed.path === "" ? "it" : parsed.path} ${parsed.rule}; ${cure}`, parsed.cause);
 }

@@ -6,9 +6,10 @@ import { basename, dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { ConfigError } from "../base/errors.ts";
+import { ruleText } from "../base/parse.ts";
 import { provideAuthorModules } from "../rewards/authorModules.ts";
 import { Recipe } from "./recipe.ts";
-import { issueMessages, nodeAt, ruleText, unknownKey } from "./recipeIssues.ts";
+import { issueMessages, nodeAt, unknownKey } from "./recipeIssues.ts";
 import { hasKeys, type SchemaNode, schemaTree } from "./schemaKeys.ts";
 
 export interface LoadedRecipe {

@@ -3,32 +3,10 @@
 
 import type { z } from "zod";
 
+import { valueAt, withValue } from "../base/parse.ts";
 import { childNode, keyNames, listKeys, type SchemaNode } from "./schemaKeys.ts";
 
 type Issue = z.core.$ZodIssue;
-type RawIssue = z.core.$ZodRawIssue;
-
-/** The rule an issue is about, as the words between a key and `got ...`. A schema's own words come before these. */
-export function ruleText(issue: RawIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      return issue.input === undefined ? "is required" : `must be ${article(issue.expected)}`;
-    case "too_small":
-      return `must ${bound(issue.origin, { inclusive: issue.inclusive ?? true, limit: Number(issue.minimum), side: "least" })}`;
-    case "too_big":
-      return `must ${bound(issue.origin, { inclusive: issue.inclusive ?? true, limit: Number(issue.maximum), side: "most" })}`;
-    case "not_multiple_of":
-      return `must be a multiple of ${issue.divisor}`;
-    case "invalid_format":
-      return issue.pattern === undefined ? `must be of the form ${issue.format}` : `must match ${issue.pattern}`;
-    case "invalid_value":
-      return `must be ${oneOf(issue.values)}`;
-    case "invalid_union":
-      return Array.isArray(issue["options"]) ? `must be ${oneOf(issue["options"])}` : "fits none of the allowed forms";
-    default:
-      return "breaks a rule";
-  }
-}
 
 /** One message for each thing that is wrong; `file` is what the user knows the recipe by. */
 export function issueMessages(issues: readonly Issue[], at: { file: string; tree: SchemaNode; input: unknown }): string[] {
@@ -49,10 +27,7 @@ function messagesOf(issue: Issue, at: { file: string; tree: SchemaNode; input: u
     );
   }
   const path = issue.path.map(String);
-  const value = valueAt(at.input, path);
-  // Rules across fields say themselves which values they met.
-  const got = issue.message.includes(", got ") || value === undefined ? "" : `, got ${showValue(value)}`;
-  return [`${at.file}: ${path.length === 0 ? "the recipe" : path.join(".")} ${issue.message}${got}`];
+  return [`${at.file}: ${path.length === 0 ? "the recipe" : path.join(".")} ${withValue(issue, valueAt(at.input, path))}`];
 }
 
 /** `unknown key "rl.stpes"; did you mean "rl.steps"`: a neighbour that is spelt alike, or the key of this name elsewhere. */
@@ -105,34 +80,7 @@ export function nodeAt(tree: SchemaNode, { path, input }: { path: readonly strin
   return node;
 }
 
-function valueAt(input: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined), input);
-}
-
 /** How far a union member's issues are from a fit: a wrong kind of value is no fit at all. */
 function deviation(issues: readonly Issue[]): number {
   return issues.reduce((sum, { path, code }) => sum + (path.length === 0 && code === "invalid_type" ? 100 : 1), 0);
-}
-
-function showValue(value: unknown): string {
-  if (typeof value === "function") return "a function";
-  const text = JSON.stringify(value) ?? String(value);
-  const shown = text.length > 60 ? `${text.slice(0, 57)}...` : text;
-  return Number.isNaN(value) ? "NaN" : shown;
-}
-
-function article(expected: string): string {
-  const word = { int: "integer", array: "list", record: "object" }[expected] ?? expected;
-  return `${/^[aeiou]/.test(word) ? "an" : "a"} ${word}`;
-}
-
-function oneOf(values: readonly unknown[]): string {
-  return values.length === 1 ? showValue(values[0]) : `one of ${values.map(showValue).join(", ")}`;
-}
-
-function bound(origin: string, { inclusive, limit, side }: { inclusive: boolean; limit: number; side: "least" | "most" }): string {
-  if (origin === "string") return `have at ${side} ${limit} characters`;
-  if (origin === "array" || origin === "set") return `have at ${side} ${limit} entries`;
-  if (inclusive) return `be at ${side} ${limit}`;
-  return side === "least" ? `be greater than ${limit}` : `be less than ${limit}`;
 }

@@ -53,11 +53,11 @@ describe("scoreRows", () => {
         assert.match(error.message, message);
         return true;
       });
-    await refused({ answer: "3" }, /^a\.jsonl:2: the row: must have either a task or a reference/);
-    await refused({ ...good, task: {} }, /^a\.jsonl:2: the row: must have either/);
-    await refused({ reference: 3 }, /^a\.jsonl:2: answer: /);
+    await refused({ answer: "3" }, /^a\.jsonl:2: the row must have either a task or a reference/);
+    await refused({ ...good, task: {} }, /^a\.jsonl:2: the row must have either/);
+    await refused({ reference: 3 }, /^a\.jsonl:2: answer is required; /);
     await refused({ ...good, anwser: 1 }, /^a\.jsonl:2: .*anwser/);
     await refused({ task: { family: "f" }, answer: "3" }, /^a\.jsonl:2: /);
-    await refused("3", /^a\.jsonl:2: the row: /);
+    await refused("3", /^a\.jsonl:2: the row must be an object, got "3"; /);
   });
 });

@@ -135,9 +135,6 @@ describe("checkpoints on disk", () => {
     const folder = tempFolder(t);
     const path = await writeCheckpoint(folder, trainer("rl", 10), save);
     writeFileSync(join(path, "trainer.json"), "{");
-    assert.throws(
-      () => listCheckpoints(folder, stages),
-      /rl-000010\/trainer\.json: must hold the trainer's state, got .*; delete the folder/,
-    );
+    assert.throws(() => listCheckpoints(folder, stages), /rl-000010\/trainer\.json: it must be JSON, got .*; delete the folder to go on/);
   });
 });

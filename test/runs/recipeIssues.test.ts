@@ -3,7 +3,8 @@ import { describe, test } from "node:test";
 
 import { z } from "zod";
 
-import { editDistance, issueMessages, nearest, ruleText } from "../../src/runs/recipeIssues.ts";
+import { ruleText } from "../../src/base/parse.ts";
+import { editDistance, issueMessages, nearest } from "../../src/runs/recipeIssues.ts";
 import { schemaTree } from "../../src/runs/schemaKeys.ts";
 
 describe("editDistance", () => {
