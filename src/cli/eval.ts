@@ -1,10 +1,12 @@
 // `whetstone eval CHECKPOINT`: how many held-out tasks a checkpoint answers right.
 // Records nothing: measurements that belong to a run are made by the run.
 
+import { existsSync } from "node:fs";
+
 import type { Command } from "commander";
 
 import { systemClock } from "../base/clock.ts";
-import { ConfigError } from "../base/errors.ts";
+import { CheckpointError, ConfigError } from "../base/errors.ts";
 import type { Accuracy } from "../eval/accuracy.ts";
 import {
   type Examination,
@@ -23,6 +25,7 @@ interface Options {
   readonly set: readonly string[];
   readonly input?: string;
   readonly verifier?: string;
+  readonly column: readonly string[];
   readonly temperature?: number;
   readonly maxTokens?: number;
   readonly json?: true;
@@ -37,6 +40,7 @@ export function addEval(whetstone: Command): void {
     .option("--set <key=value>", "set one key of that recipe, such as eval.finalTasks=64", collect, [])
     .option("--input <file>", "measure on the tasks of this file instead; needs --verifier")
     .option("--verifier <use>", "id of a built-in verifier, or the file that exports one")
+    .option("--column <key=name>", "read a foreign file: question=NAME, answer=NAME; may be given several times", collect, [])
     .option("--temperature <t>", "0 takes the most likely token", notNegative)
     .option("--max-tokens <count>", "longest response", atLeastOne)
     .option("--json", "print JSON")
@@ -61,10 +65,12 @@ async function evaluate(checkpoint: string, options: Options): Promise<void> {
   }
 }
 
-async function findExamination(checkpoint: string, { recipe, set, input, verifier }: Options): Promise<Examination> {
+async function findExamination(checkpoint: string, { recipe, set, input, verifier, column }: Options): Promise<Examination> {
+  if (!existsSync(checkpoint))
+    throw new CheckpointError(`checkpoint "${checkpoint}": no such folder; give the folder that holds config.json`);
   if (input !== undefined) {
     if (verifier === undefined) throw new ConfigError("eval: --input needs --verifier, an id or a file that exports one");
-    return examinationOfFile(input, { verifier, folder: process.cwd() });
+    return examinationOfFile(input, { verifier, folder: process.cwd(), columns: column.length === 0 ? undefined : pairs(column) });
   }
   if (recipe !== undefined) {
     const loaded = await loadRecipe(recipe, set);
@@ -75,6 +81,11 @@ async function findExamination(checkpoint: string, { recipe, set, input, verifie
   throw new ConfigError(
     `eval: "${checkpoint}" lies in no run, so that its held-out tasks are not known; give --recipe, or --input and --verifier`,
   );
+}
+
+/** ["question=prompt", "answer"] is { question: "prompt", answer: "answer" }. */
+function pairs(columns: readonly string[]): Record<string, string> {
+  return Object.fromEntries(columns.map((text) => [text.split("=", 1)[0]!, text.slice(text.indexOf("=") + 1)]));
 }
 
 function resultText([name, { accuracy, byFamily, tasks, unscorable, meanResponseTokens }]: [string, Accuracy]): string {

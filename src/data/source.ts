@@ -61,7 +61,7 @@ export async function evaluationTasks(
       const tasks = onSide(await readTasks(source.path, source.columns), { source, side: "evaluation", taskOf: (task) => task });
       if (tasks.length < count) {
         throw new DataError(
-          `${source.path}: must hold the ${count} tasks asked for, got ${tasks.length} to evaluate on; ask for fewer or add rows`,
+          `${source.path}: must hold the ${count} tasks asked for, got ${tasks.length} to evaluate on; lower eval.tasks and eval.finalTasks, or add rows`,
         );
       }
       return rngFor("evaluation-file", seed).shuffle(tasks).slice(0, count);

@@ -4,13 +4,16 @@
 import { dirname, join, resolve } from "node:path";
 
 import type { Clock } from "../base/clock.ts";
+import { ConfigError } from "../base/errors.ts";
+import { parseWith } from "../base/parse.ts";
+import { Columns } from "../data/columns.ts";
 import { readTasks } from "../data/readers.ts";
 import type { Task } from "../data/task.ts";
 import { type Accuracy, measureAccuracy } from "../eval/accuracy.ts";
 import { encodePrompt } from "../policy/chat.ts";
 import { RewardConfig } from "../rewards/config.ts";
 import { scoreRollout } from "../rewards/score.ts";
-import { openVerifierPool } from "../rewards/verifiable/open.ts";
+import { describeVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
 import { backendFromCheckpoint } from "../train/backend.ts";
 import { EngineConfig } from "../train/config.ts";
 import { prepare } from "./prepare.ts";
@@ -67,10 +70,26 @@ export async function examinationOfRecipe(recipe: Recipe, folder: string): Promi
   };
 }
 
+export interface FileExamination {
+  /** Id of a built-in verifier, or the file that exports one; whatever verifier a task names. */
+  readonly verifier: string;
+  readonly folder: string;
+  /** How the columns of a foreign file become tasks, as in a recipe; undefined: the file is in this project's own form. */
+  readonly columns: Readonly<Record<string, string>> | undefined;
+}
+
 /** All tasks of a file, checked by one verifier. */
-export async function examinationOfFile(file: string, { verifier, folder }: { verifier: string; folder: string }): Promise<Examination> {
+export async function examinationOfFile(file: string, { verifier, folder, columns }: FileExamination): Promise<Examination> {
   const rewards = RewardConfig.parse({ verifiers: [{ use: verifier }] });
-  return { sets: { [file]: await readTasks(file) }, rewards, folder, seed: 0, temperature: 1 };
+  const { id } = await describeVerifier(verifier, folder);
+  const tasks = await readTasks(file, columns && parseColumns({ ...columns, verifier: id }));
+  return { sets: { [file]: tasks.map((task) => ({ ...task, verifier: id })) }, rewards, folder, seed: 0, temperature: 1 };
+}
+
+function parseColumns(written: Readonly<Record<string, string>>): Columns {
+  const parsed = parseWith(Columns, written);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(`--column: ${parsed.path === "" ? "it" : parsed.path} ${parsed.rule}; for example --column question=prompt`);
 }
 
 /** The recipe of the run that a checkpoint lies in; undefined where it lies in none. */

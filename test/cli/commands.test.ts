@@ -159,6 +159,17 @@ describe("whetstone eval", () => {
     assert.deepEqual(Object.keys(json(measured)["tasks.jsonl"].byFamily), ["own"]);
     assert.equal((await run(...args)).code, 2);
   });
+
+  test("measures on somebody else's file, whose columns it is told", async () => {
+    writeFileSync(join(folder, "foreign.jsonl"), '{"prompt": "1+2=?", "gold": 3}\n');
+    const args = ["eval", "runs/tiny-1/checkpoints/rl-000006", "--input", "foreign.jsonl", "--verifier", "numeric", "--max-tokens", "8"];
+    const measured = await run(...args, "--column", "question=prompt", "--column", "answer=gold", "--json");
+    assert.equal(measured.code, 0, measured.stderr);
+    assert.equal(json(measured)["foreign.jsonl"].tasks, 1);
+    const misspelt = await run(...args, "--column", "qestion=prompt");
+    assert.deepEqual([misspelt.code, misspelt.stdout], [2, ""]);
+    assert.match(misspelt.stderr, /^--column: it must not have the key "qestion"; /);
+  });
 });
 
 describe("whetstone score", () => {
