@@ -16,6 +16,7 @@ import {
   recipeOfCheckpoint,
 } from "../runs/evaluateCheckpoint.ts";
 import { loadRecipe } from "../runs/recipeFile.ts";
+import { accuracyText } from "./accuracyText.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { atLeastOne, collect, notNegative } from "./options.ts";
 import { print, printError, printJson, shortNumber, table } from "./output.ts";
@@ -88,8 +89,7 @@ function pairs(columns: readonly string[]): Record<string, string> {
   return Object.fromEntries(columns.map((text) => [text.split("=", 1)[0]!, text.slice(text.indexOf("=") + 1)]));
 }
 
-function resultText([name, { accuracy, byFamily, tasks, unscorable, meanResponseTokens }]: [string, Accuracy]): string {
-  const rows = Object.entries(byFamily).map(([family, share]) => [`  ${family}`, shortNumber(share)]);
-  const left = unscorable === 0 ? "" : `, ${unscorable} could not be scored`;
-  return `${name}: accuracy ${shortNumber(accuracy)} on ${tasks} tasks${left}, ${shortNumber(meanResponseTokens)} tokens a response\n${table(rows)}`;
+function resultText([name, measured]: [string, Accuracy]): string {
+  const rows = Object.entries(measured.byFamily).map(([family, share]) => [`  ${family}`, shortNumber(share)]);
+  return `${name}: ${accuracyText(measured)}\n${table(rows)}`;
 }

@@ -7,6 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import type { EventRow } from "../runs/rows.ts";
 import { openStore } from "../runs/store.ts";
 import { type RunSummary, type StageSummary, summariseRun } from "../runs/summary.ts";
+import { accuracyText } from "./accuracyText.ts";
 import { runsFolder } from "./options.ts";
 import { print, printJson, shortNumber, table, timestamp } from "./output.ts";
 
@@ -35,7 +36,7 @@ function description(run: RunSummary): string {
     ...section("stages", stages.map(stageLine)),
     ...section(
       "measurements",
-      evaluations.map(({ stage, step, name, result }) => [`${name} after ${step} steps of ${stage}`, JSON.stringify(result)]),
+      evaluations.map(({ stage, step, name, result }) => [`${name} after ${step} steps of ${stage}`, accuracyText(result)]),
     ),
     ...section(
       "checkpoints",

@@ -21,6 +21,7 @@ import { backendFromCheckpoint, EmbeddedBackend } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
+import type { Measurement } from "./rows.ts";
 import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
 /** Whoever watches; told about things that are already recorded. */
@@ -175,13 +176,12 @@ async function measureStage(name: Stage | "start", at: Workplace, signal: AbortS
     const isKnown = known.some((row) => row.name === set && row.stage === stage && row.step === step);
     if (tasks.length === 0 || isKnown) continue;
     const accuracy = await measureAccuracy(tasks.slice(0, run.recipe.eval.finalTasks), measuring(at), signal);
-    run.store.putEvaluation(run.id, { stage, step, name: set, result: asResult(accuracy) });
+    run.store.putEvaluation(run.id, { stage, step, name: set, result: asMeasurement(accuracy) });
     observer.note(`${set} accuracy after ${step} steps of ${stage}: ${accuracy.accuracy.toFixed(3)} (${accuracy.tasks} tasks)`);
   }
 }
 
-/** Shares of nothing are left out: JSON has no NaN. */
-function asResult({ accuracy, byFamily, ...counts }: Accuracy): { readonly [key: string]: number | { readonly [key: string]: number } } {
+function asMeasurement({ accuracy, byFamily, ...counts }: Accuracy): Measurement {
   const finite = Object.fromEntries(Object.entries(byFamily).filter(([, share]) => Number.isFinite(share)));
   return { ...counts, byFamily: finite, ...(Number.isFinite(accuracy) ? { accuracy } : {}) };
 }

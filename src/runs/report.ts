@@ -56,7 +56,7 @@ function lastOf(rows: readonly EvaluationRow[]): EvaluationRow[] {
 }
 
 function stageReport(rows: readonly EvaluationRow[]): StageReport {
-  const accuracyOf = (set: string) => (rows.find(({ name }) => name === set)?.result as { accuracy?: number } | undefined)?.accuracy;
+  const accuracyOf = (set: string) => rows.find(({ name }) => name === set)?.result.accuracy;
   const [accuracy, accuracyBeyond] = [accuracyOf("heldOut"), accuracyOf("heldOutBeyond")];
   return { ...(accuracy === undefined ? {} : { accuracy }), ...(accuracyBeyond === undefined ? {} : { accuracyBeyond }) };
 }

@@ -7,6 +7,7 @@ import type { Json } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { Verdict } from "../data/verdict.ts";
+import type { Accuracy } from "../eval/accuracy.ts";
 import type { Fingerprint } from "./chain.ts";
 
 /** What node:sqlite gives back. */
@@ -68,12 +69,15 @@ export interface EventRow {
   readonly atMs: number;
 }
 
+/** An accuracy as it is stored: shares of nothing are left out, since JSON has no NaN. */
+export type Measurement = Omit<Accuracy, "accuracy"> & { readonly accuracy?: number };
+
 export interface EvaluationRow {
   readonly stage: string;
   /** Steps of the stage done before it. */
   readonly step: number;
   readonly name: string;
-  readonly result: Json;
+  readonly result: Measurement;
 }
 
 /** Which rollouts to read; absent means any. */
@@ -201,7 +205,7 @@ export function evaluationFromRow(row: Row): EvaluationRow {
     stage: row["stage"] as string,
     step: row["step"] as number,
     name: row["name"] as string,
-    result: JSON.parse(row["result"] as string) as Json,
+    result: JSON.parse(row["result"] as string) as Measurement,
   };
 }
 

@@ -27,7 +27,12 @@ describe("runReport", () => {
     store.createRun({ id: "sums-1", name: "sums", recipe: {}, recipeFile: "/r/recipe.ts", fingerprint, startHash: "start" });
     store.addEvent("sums-1", { kind: "started", detail: "" });
     const put = (stage: string, step: number, name: string, accuracy: number) =>
-      store.putEvaluation("sums-1", { stage, step, name, result: { accuracy } });
+      store.putEvaluation("sums-1", {
+        stage,
+        step,
+        name,
+        result: { accuracy, byFamily: {}, tasks: 8, unscorable: 0, meanResponseTokens: 4 },
+      });
     put("rl", 0, "heldOut", 0.1);
     put("rl", 5, "heldOut", 0.5);
     put("rl", 9, "heldOut", 0.8);
