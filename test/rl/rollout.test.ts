@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { type SampleSettings, sampleRequests } from "../../src/rl/rollout.ts";
-import { aTask } from "../support/rollouts.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import type { Rollout } from "../../src/data/rollout.ts";
+import type { PolicyBackend } from "../../src/policy/backend.ts";
+import { type RewardRollout, type SampleSettings, sampleAndReward, sampleRequests } from "../../src/rl/rollout.ts";
+import { aRollout, aTask } from "../support/rollouts.ts";
 
 const settings: SampleSettings = {
   seed: 3,
@@ -44,5 +47,38 @@ describe("sampleRequests", () => {
 
   test("asks for the same rollouts when the step is taken again", () => {
     assert.deepEqual(sampleRequests([aTask()], settings), sampleRequests([aTask()], settings));
+  });
+});
+
+describe("sampleAndReward", () => {
+  const signal = new AbortController().signal;
+  const tasks = [aTask()];
+  const policyOf = (sample: () => AsyncGenerator<Rollout>): PolicyBackend => ({ sample }) as Partial<PolicyBackend> as PolicyBackend;
+  const paid: RewardRollout = async () => ({ verdicts: {}, reward: 1 });
+
+  test("rewards a rollout while others are still being sampled", async () => {
+    const rewarded = Promise.withResolvers<void>();
+    const policy = policyOf(async function* () {
+      yield aRollout({ id: "a", index: 1 });
+      await rewarded.promise; // would wait for ever, were rewards held back until sampling ends
+      yield aRollout({ id: "b", index: 0 });
+    });
+    const reward: RewardRollout = async (asked) => {
+      rewarded.resolve();
+      return paid(asked, signal);
+    };
+    const { groups } = await sampleAndReward([], { tasks, policy, reward, clock: systemClock }, signal);
+    assert.deepEqual(
+      groups.map((members) => members.map(({ rollout }) => rollout.id)),
+      [["b", "a"]],
+    );
+  });
+
+  test("passes on what goes wrong while sampling", async () => {
+    const policy = policyOf(async function* () {
+      yield aRollout();
+      throw new Error("the engine died");
+    });
+    await assert.rejects(sampleAndReward([], { tasks, policy, reward: paid, clock: systemClock }, signal), /the engine died/);
   });
 });
