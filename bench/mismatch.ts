@@ -65,7 +65,10 @@ async function trainedState(steps: number): Promise<ReturnType<EngineGroup["copy
 
 /** A third of the rollouts for each number of sequences at once. */
 async function sampleAll(state: ReturnType<EngineGroup["copyState"]>, maxSequences: number): Promise<SampledResponse[]> {
-  await using engines = new EngineGroup({ config: benchModel, control: noControl, engine: { ...benchEngine, maxSequences } }, state);
+  await using engines = new EngineGroup(
+    { config: benchModel, control: noControl, engine: { ...benchEngine, numThreads: 1, maxSequences } },
+    state,
+  );
   const first = (decodedAtOnce as readonly number[]).indexOf(maxSequences);
   const requests: SampleRequest[] = [];
   for (let index = first; index < numRollouts; index += decodedAtOnce.length) {
@@ -81,7 +84,7 @@ async function sampleAll(state: ReturnType<EngineGroup["copyState"]>, maxSequenc
       maxNewTokens: 4 + rng.int(60),
     });
   }
-  return Array.fromAsync(engines.sample(requests, new AbortController().signal));
+  return await Array.fromAsync(engines.sample(requests, new AbortController().signal));
 }
 
 async function compare(
@@ -91,7 +94,7 @@ async function compare(
   const engine = { ...benchEngine, microBatchTokens: tokens };
   await using engines = new EngineGroup({ config: benchModel, control: noControl, engine }, state);
   await engines.addGraph("compare", trainGraph(comparison, { config: benchModel, pieces }));
-  return engines.forwardBackward(
+  return await engines.forwardBackward(
     "compare",
     responses.map(({ request, tokens: response, logProbs }) => ({
       tokens: Int32Array.from([...request.promptTokens, ...response]),
