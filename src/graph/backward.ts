@@ -5,7 +5,7 @@ import { GraphError } from "../base/errors.ts";
 import { constant, zerosLike } from "./ops/broadcast.ts";
 import { add } from "./ops/elementwise.ts";
 import { formatShape } from "./shape.ts";
-import { atPlace, type Node, nodesOf, scope, type Tensor } from "./tensor.ts";
+import { atPlace, keyOf, type Node, nodesOf, scope, type Tensor } from "./tensor.ts";
 
 /**
  * The gradient of `loss` (a scalar) with respect to each of `wrt`; zeros where the loss does not depend on it. Gradients are graphs
@@ -15,10 +15,10 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor
   if (loss.shape.length !== 0) throw new GraphError(`gradients: the loss must be a scalar, got ${formatShape(loss.shape)}; sum it first`);
   const nodes = nodesOf([loss]);
   const relevant = dependants(nodes, wrt);
-  const grads = new Map<string, Tensor>([[key(loss), constant(1)]]);
+  const grads = new Map<string, Tensor>([[keyOf(loss), constant(1)]]);
   for (const node of nodes.reverse()) {
     if (!relevant.has(node.id) || node.op.vjp === undefined) continue;
-    const outGrads = node.outputs.map((output) => grads.get(key(output)));
+    const outGrads = node.outputs.map((output) => grads.get(keyOf(output)));
     if (outGrads.every((grad) => grad === undefined)) continue;
     if (node.op.innerOutputs?.some((output) => outGrads[output] !== undefined)) {
       throw new GraphError(`gradients: ${node.op.name} has no second derivative${atPlace(node.place)}; stop the gradient before it`);
@@ -29,10 +29,10 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): readonly Tensor
     );
     node.inputs.forEach((tensor, i) => {
       const grad = inputGrads[i];
-      if (grad !== undefined && relevant.has(tensor.node.id)) accumulate(grads, tensor, grad);
+      if (grad !== undefined && relevant.has(tensor.node.id)) accumulate(grads, { tensor, grad });
     });
   }
-  return wrt.map((tensor) => grads.get(key(tensor)) ?? zerosLike(tensor));
+  return wrt.map((tensor) => grads.get(keyOf(tensor)) ?? zerosLike(tensor));
 }
 
 /** Ids of the nodes through which `wrt` can reach the end of `nodes`. */
@@ -44,11 +44,7 @@ function dependants(nodes: readonly Node[], wrt: readonly Tensor[]): ReadonlySet
   return relevant;
 }
 
-function accumulate(grads: Map<string, Tensor>, tensor: Tensor, grad: Tensor): void {
-  const known = grads.get(key(tensor));
-  grads.set(key(tensor), known === undefined ? grad : add(known, grad));
-}
-
-function key(tensor: Tensor): string {
-  return `${tensor.node.id}:${tensor.output}`;
+function accumulate(grads: Map<string, Tensor>, { tensor, grad }: { tensor: Tensor; grad: Tensor }): void {
+  const known = grads.get(keyOf(tensor));
+  grads.set(keyOf(tensor), known === undefined ? grad : add(known, grad));
 }

@@ -4,7 +4,17 @@
 import { GraphError } from "../base/errors.ts";
 import { bytesField, concat, type Field, floatField, messageField, packedField, stringField, varintField } from "./protobuf.ts";
 import type { Dim, Shape } from "./shape.ts";
-import { type DType, nodesOf, type OnnxAttribute, type OnnxContext, type OnnxNodeSpec, type Tensor } from "./tensor.ts";
+import {
+  type DType,
+  elementType,
+  keyOf,
+  type Node,
+  nodesOf,
+  type OnnxAttribute,
+  type OnnxContext,
+  type OnnxNodeSpec,
+  type Tensor,
+} from "./tensor.ts";
 
 /** A model ready for the engine, and what it must be fed. */
 export interface OnnxModel {
@@ -23,8 +33,6 @@ const opsets = [
   { domain: "com.microsoft", version: 1 },
 ] as const;
 
-const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<DType, number>;
-
 /** Name of a graph input, as the `input` op stores it. */
 export interface InputAttributes {
   readonly name: string;
@@ -39,7 +47,7 @@ export function toOnnx(outputs: Readonly<Record<string, Tensor>>): OnnxModel {
     if (node.op.name === "input") writer.addInput(node.outputs[0]!, (node.attributes as InputAttributes).name);
   }
   for (const node of nodes) {
-    if (node.op.name !== "input") node.op.onnx(writer.contextFor(node.outputs, node.inputs, node.attributes));
+    if (node.op.name !== "input") node.op.onnx(writer.contextFor(node));
   }
   return writer.finish(outputs);
 }
@@ -64,22 +72,22 @@ class GraphWriter {
     checkName(name);
     if (this.inputs.some((input) => input.name === name)) throw new GraphError(`toOnnx: input names must differ, got "${name}" twice`);
     this.inputs.push({ name, shape: tensor.shape, dtype: tensor.dtype });
-    this.valueNames.set(key(tensor), name);
+    this.valueNames.set(keyOf(tensor), name);
     tensor.shape.forEach((dim, axis) => {
       if (typeof dim === "string" && !dim.includes("*") && !this.symbolSources.has(dim)) this.symbolSources.set(dim, { value: name, axis });
     });
   }
 
-  contextFor<A>(outputs: readonly Tensor[], inputs: readonly Tensor[], attributes: A): OnnxContext<A> {
+  contextFor({ outputs, inputs, attributes }: Node): OnnxContext<unknown> {
     const outputNames = outputs.map(() => this.freshName());
     outputs.forEach((output, i) => {
-      this.valueNames.set(key(output), outputNames[i]!);
+      this.valueNames.set(keyOf(output), outputNames[i]!);
     });
     return {
       inputs,
       outputs,
       attributes,
-      inputNames: inputs.map((input) => this.valueNames.get(key(input))!),
+      inputNames: inputs.map((input) => this.valueNames.get(keyOf(input))!),
       outputNames,
       emit: (opType, spec) => this.emit(opType, spec),
       int64: (values, shape) => this.int64(values, shape),
@@ -119,7 +127,7 @@ class GraphWriter {
     checkName(name);
     if (this.inputs.some((input) => input.name === name))
       throw new GraphError(`toOnnx: "${name}" names an input and an output; rename one`);
-    const value = this.resolve(this.valueNames.get(key(tensor))!);
+    const value = this.resolve(this.valueNames.get(keyOf(tensor))!);
     const isFree = !this.leaving.has(value) && !this.inputs.some((input) => input.name === value) && !this.initializers.has(value);
     const left = isFree ? value : name;
     if (!isFree) this.nodes.push(encodeNode("Identity", { inputs: [value], outputs: [name] }));
@@ -193,10 +201,6 @@ class GraphWriter {
 /** Inner values have names that start with %. */
 function checkName(name: string): void {
   if (name.startsWith("%")) throw new GraphError(`toOnnx: names must not start with "%", got "${name}"`);
-}
-
-function key(tensor: Tensor): string {
-  return `${tensor.node.id}:${tensor.output}`;
 }
 
 function encodeNode(opType: string, { inputs, outputs, attributes = {}, domain }: OnnxNodeSpec): Field {

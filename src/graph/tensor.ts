@@ -7,6 +7,9 @@ import { formatShape, type Shape } from "./shape.ts";
 /** Element types. Ops compute with float32; integers are indices and counts, truth values only come from `cast`. */
 export type DType = "float32" | "int64" | "int32" | "bool";
 
+/** How ONNX numbers the element types: `TensorProto.DataType`. */
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<DType, number>;
+
 /** What is known of a tensor while a graph is built. */
 export interface TensorType {
   readonly shape: Shape;
@@ -93,6 +96,11 @@ export type OnnxAttribute =
   | { readonly ints: readonly number[] }
   | { readonly string: string };
 
+/** Names a tensor among all others; two objects can stand for one. */
+export function keyOf({ node, output }: Tensor): string {
+  return `${node.id}:${output}`;
+}
+
 let nextId = 0;
 const places: string[] = [];
 
@@ -109,7 +117,7 @@ export function scope<T>(name: string, build: () => T): T {
 /** Applies an op; the shape rule runs now. */
 export function apply<A>(op: OpDef<A>, inputs: readonly Tensor[], attributes: A): readonly Tensor[] {
   const types = op.infer(inputs, attributes, (rule) => {
-    throw shapeError(op.name, rule, inputs);
+    throw shapeError(op.name, { rule, inputs });
   });
   const outputs: Tensor[] = [];
   const node: Node = { id: nextId++, op, inputs, attributes, outputs, place: places.join(".") };
@@ -125,7 +133,7 @@ export function apply1<A>(op: OpDef<A>, inputs: readonly Tensor[], attributes: A
 }
 
 /** What is wrong with `inputs` of the op called `name`, with their shapes and the place. */
-export function shapeError(name: string, rule: string, inputs: readonly Tensor[]): GraphError {
+export function shapeError(name: string, { rule, inputs }: { rule: string; inputs: readonly Tensor[] }): GraphError {
   const got = inputs.length === 0 ? "" : `, got ${inputs.map((input) => formatShape(input.shape)).join(" x ")}`;
   return new GraphError(`${name}: ${rule}${got}${atPlace(places.join("."))}`);
 }

@@ -81,7 +81,7 @@ export function sumLike(x: Tensor, like: Tensor): Tensor {
   if (sameDims(x.shape, like.shape)) return x;
   const shape = broadcastShapes(x.shape, like.shape);
   if (shape === undefined || !sameDims(shape, x.shape)) {
-    throw shapeError("sumLike", "the second shape must broadcast to the first", [x, like]);
+    throw shapeError("sumLike", { rule: "the second shape must broadcast to the first", inputs: [x, like] });
   }
   const missing = x.shape.length - like.shape.length;
   const leading = Array.from({ length: missing }, (_, i) => i);

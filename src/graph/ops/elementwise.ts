@@ -5,6 +5,7 @@ import { broadcastShapes } from "../shape.ts";
 import {
   apply1,
   type DType,
+  elementType,
   type OnnxAttribute,
   type OpDef,
   requireFloats,
@@ -113,7 +114,7 @@ function comparison(name: string, opType: string): OpDef<None> {
     infer: inferBroadcast,
     onnx: ({ emit, inputNames, outputNames }) => {
       const [truth] = emit(opType, { inputs: inputNames });
-      emit("Cast", { inputs: [truth!], outputs: outputNames, attributes: { to: { int: 1 } } });
+      emit("Cast", { inputs: [truth!], outputs: outputNames, attributes: { to: { int: elementType.float32 } } });
     },
   };
 }
@@ -133,8 +134,7 @@ const castOp: OpDef<{ readonly to: DType }> = {
   name: "cast",
   infer: ([x], { to }) => [{ shape: x!.shape, dtype: to }],
   onnx: ({ emit, attributes, inputNames, outputNames }) => {
-    const to = { float32: 1, int32: 6, int64: 7, bool: 9 }[attributes.to];
-    emit("Cast", { inputs: inputNames, outputs: outputNames, attributes: { to: { int: to } } });
+    emit("Cast", { inputs: inputNames, outputs: outputNames, attributes: { to: { int: elementType[attributes.to] } } });
   },
 };
 

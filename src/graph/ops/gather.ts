@@ -2,7 +2,7 @@
 // Rows that were picked several times get the sum of their gradients, by the cheapest way that the caller allows.
 
 import { type Dim, sameDims, sizeOf } from "../shape.ts";
-import { apply, apply1, type OpDef, type Tensor } from "../tensor.ts";
+import { apply, apply1, elementType, type OpDef, type Tensor } from "../tensor.ts";
 import { sum, unsqueeze } from "./broadcast.ts";
 import { mul } from "./elementwise.ts";
 import { reshape } from "./layout.ts";
@@ -76,7 +76,7 @@ const scatterOp: OpDef<{ readonly reduction: "add" | "none" }> = {
     const [rows, index, like] = inputNames as [string, string, string];
     const [shape] = emit("Shape", { inputs: [like] });
     const [zeros] = emit("Expand", { inputs: [float32([0]), shape!] });
-    const [wide] = emit("Cast", { inputs: [index], attributes: { to: { int: 7 } } });
+    const [wide] = emit("Cast", { inputs: [index], attributes: { to: { int: elementType.int64 } } });
     if (reduction === "none") {
       const [column] = emit("Unsqueeze", { inputs: [wide!, int64([1])] });
       emit("ScatterND", { inputs: [zeros!, column!, rows], outputs: outputNames });
@@ -101,7 +101,7 @@ const oneHotOp: OpDef<{ readonly depth: number }> = {
     return [{ shape: [...index!.shape, depth], dtype: "float32" }];
   },
   onnx: ({ emit, int64, float32, attributes, inputNames, outputNames }) => {
-    const [index] = emit("Cast", { inputs: [inputNames[0]!], attributes: { to: { int: 7 } } });
+    const [index] = emit("Cast", { inputs: [inputNames[0]!], attributes: { to: { int: elementType.int64 } } });
     const inputs = [index!, int64([attributes.depth], []), float32([0, 1], [2])];
     emit("OneHot", { inputs, outputs: outputNames, attributes: { axis: { int: -1 } } });
   },

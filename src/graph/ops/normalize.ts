@@ -133,7 +133,7 @@ export function entropy(logProbs: Tensor): Tensor {
 /** Mean over `axes`, whose sizes must be numbers. */
 export function mean(x: Tensor, axes: readonly number[]): Tensor {
   if (axes.some((axis) => typeof x.shape.at(axis) === "string")) {
-    throw shapeError("mean", `axes ${formatShape(axes)} must have a fixed size`, [x]);
+    throw shapeError("mean", { rule: `axes ${formatShape(axes)} must have a fixed size`, inputs: [x] });
   }
   const count = axes.reduce<number>((product, axis) => product * Number(x.shape.at(axis)), 1);
   return mul(sum(x, { axes }), constant(1 / count));

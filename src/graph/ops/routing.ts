@@ -3,7 +3,7 @@
 // Dimension key:  N tokens, k experts a token, E experts, R = N k + 2 E rows in the order of experts.
 
 import { type Dim, sameDims, sizeOf } from "../shape.ts";
-import { apply, type OpDef, requireFloats, type Tensor } from "../tensor.ts";
+import { apply, elementType, type OpDef, requireFloats, type Tensor } from "../tensor.ts";
 import { sum, unsqueeze } from "./broadcast.ts";
 import { mul } from "./elementwise.ts";
 import { gatherRows, oneHot } from "./gather.ts";
@@ -88,13 +88,13 @@ const routeOp: OpDef<{ readonly numExperts: number; readonly symbol: string }> =
     emit("Min", { inputs: [order, one("Sub", [pairs, int64([1])])], outputs: [origin] });
     emit("Div", { inputs: [origin, int64([slots])], outputs: [source] });
     const truth = one("Less", [order, pairs]);
-    emit("Unsqueeze", { inputs: [one("Cast", [truth], { to: 1 }), int64([1])], outputs: [real] });
+    emit("Unsqueeze", { inputs: [one("Cast", [truth], { to: elementType.float32 }), int64([1])], outputs: [real] });
     const inverse = one("ScatterElements", [positions, order, positions], { axis: 0 });
     const sent = one("Slice", [inverse, int64([0]), pairs, int64([0])]);
     emit("Reshape", { inputs: [sent, int64([-1, slots])], outputs: [rows] });
     const table = one("OneHot", [experts, int64([numExperts], []), float32([0, 1], [2])], { axis: 0 });
     const sums = emit("ReduceSum", { inputs: [table, int64([1])], attributes: { keepdims: { int: 0 } } })[0]!;
-    emit("Cast", { inputs: [sums], outputs: [counts], attributes: { to: { int: 7 } } });
+    emit("Cast", { inputs: [sums], outputs: [counts], attributes: { to: { int: elementType.int64 } } });
   },
 };
 
