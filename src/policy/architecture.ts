@@ -4,7 +4,7 @@
 // Matrices are stored [in, out] and fused for speed (query, key and value side by side, gate and up side by side). Hugging
 // Face stores [out, in], one tensor each; `checkpoint.ts` converts.
 //
-// Dimension key:  V vocabulary, D width, L layers, H query heads, N key/value heads, K head width, E experts, F feed-forward width.
+// Dimension key:  V vocabulary, D width, L layers, H query heads, C key/value heads, K head width, E experts, F feed-forward width.
 
 import { type Rng, rngFor } from "../base/rng.ts";
 
@@ -113,11 +113,11 @@ export function initialParameters(config: PolicyConfig, seed: readonly (string |
 type EntrySpec = Omit<ParameterEntry, "offset">;
 
 /** One layer's tensors; names without the layer's prefix. */
-function layerEntries({ width: D, numHeads: H, numKvHeads: N, headWidth: K, ...rest }: PolicyConfig): EntrySpec[] {
+function layerEntries({ width: D, numHeads: H, numKvHeads: C, headWidth: K, ...rest }: PolicyConfig): EntrySpec[] {
   const { numExperts: E, expertWidth, denseWidth } = rest;
   return [
     norm("attentionNorm", D),
-    matrix("qkv", [D, (H + 2 * N) * K]),
+    matrix("qkv", [D, (H + 2 * C) * K]),
     norm("qNorm", K),
     norm("kNorm", K),
     matrix("attentionOut", [H * K, D]),

@@ -2,6 +2,8 @@
 // Reads and writes Qwen3MoeForCausalLM and Qwen3ForCausalLM; whatever this policy cannot compute is refused by name.
 //
 // Source: `configuration_qwen3_moe.py`, `configuration_qwen3.py` and `modeling_qwen3_moe.py` of huggingface/transformers.
+//
+// Dimension key:  D width, H query heads, C key/value heads, K head width, E experts, F feed-forward width.
 
 import { z } from "zod";
 
@@ -159,9 +161,9 @@ export function tensorSlices(config: PolicyConfig): readonly TensorSlice[] {
 
 /** The tensors that one entry of the layout is fused from; names and offsets are relative to it. */
 function partsOf(part: string, { config, shape }: { config: PolicyConfig; shape: readonly number[] }): readonly TensorSlice[] {
-  const { width: D, numHeads: H, numKvHeads: N, headWidth: K, numExperts: E } = config;
+  const { width: D, numHeads: H, numKvHeads: C, headWidth: K, numExperts: E } = config;
   const F = E > 0 ? config.expertWidth : config.denseWidth;
-  const projection = { rows: D, stride: (H + 2 * N) * K };
+  const projection = { rows: D, stride: (H + 2 * C) * K };
   const perExpert = (expertParts: (prefix: string, offset: number) => readonly TensorSlice[], floats: number): readonly TensorSlice[] =>
     E === 0 ? expertParts("mlp.", 0) : Array.from({ length: E }, (_, e) => expertParts(`mlp.experts.${e}.`, e * floats)).flat();
   switch (part) {
@@ -170,8 +172,8 @@ function partsOf(part: string, { config, shape }: { config: PolicyConfig; shape:
     case "qkv":
       return [
         matrix("self_attn.q_proj.weight", { ...projection, offset: 0, columns: H * K }),
-        matrix("self_attn.k_proj.weight", { ...projection, offset: H * K, columns: N * K }),
-        matrix("self_attn.v_proj.weight", { ...projection, offset: (H + N) * K, columns: N * K }),
+        matrix("self_attn.k_proj.weight", { ...projection, offset: H * K, columns: C * K }),
+        matrix("self_attn.v_proj.weight", { ...projection, offset: (H + C) * K, columns: C * K }),
       ];
     case "attentionOut":
       return [matrix("self_attn.o_proj.weight", { offset: 0, stride: D, rows: H * K, columns: D })];
