@@ -173,13 +173,13 @@ interface TensorPlace {
 
 function readTensor({ path, file, header: { dtype, shape, begin, end }, dataStart }: TensorPlace): Float32Array<ArrayBuffer> {
   const values = new Float32Array(numElements(shape));
-  const place = { file, position: dataStart + begin };
+  const place = { path, file, position: dataStart + begin };
   if (dtype === "F32") {
-    readInto(path, place, new Uint8Array(values.buffer));
+    readInto(new Uint8Array(values.buffer), place);
     return values;
   }
   const halves = new Uint16Array(values.length);
-  readInto(path, place, new Uint8Array(halves.buffer, 0, end - begin));
+  readInto(new Uint8Array(halves.buffer, 0, end - begin), place);
   const bits = new Uint32Array(values.buffer);
   const widen = dtype === "BF16" ? (half: number) => half << 16 : float16ToFloat32Bits;
   for (let i = 0; i < halves.length; i++) bits[i] = widen(halves[i]!);
@@ -201,12 +201,12 @@ function float16ToFloat32Bits(half: number): number {
 
 function readBytes(path: string, { file, position, length }: { file: number; position: number; length: number }): Buffer {
   const bytes = Buffer.alloc(length);
-  readInto(path, { file, position }, bytes);
+  readInto(bytes, { path, file, position });
   return bytes;
 }
 
 /** Fills `bytes`. One read returns at most 2 GiB, and may return less than asked for. */
-function readInto(path: string, { file, position }: { file: number; position: number }, bytes: Uint8Array): void {
+function readInto(bytes: Uint8Array, { path, file, position }: { path: string; file: number; position: number }): void {
   let done = 0;
   while (done < bytes.length) {
     const count = readSync(file, bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done);

@@ -170,7 +170,7 @@ export function asStorageError(cause: unknown, path: string): unknown {
 }
 
 /** Primary result codes, https://www.sqlite.org/rescode.html. */
-const sqlite = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 };
+export const sqlite = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 };
 
 /** The primary result code of an error of node:sqlite. */
 export function sqliteCode(cause: unknown): number | undefined {

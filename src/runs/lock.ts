@@ -7,12 +7,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 import { RunError } from "../base/errors.ts";
-import { asStorageError, sqliteCode } from "./database.ts";
+import { asStorageError, sqlite, sqliteCode } from "./database.ts";
 
 /** Enough for a process that only looks whether the lock is held, as `runs ls` does. */
 const acquireTimeoutMs = 1000;
-
-const busy = 5;
 
 export class RunLock implements Disposable {
   readonly #database: DatabaseSync;
@@ -41,7 +39,7 @@ export function lockRun(folder: string, { runId, nowMs }: { runId: string; nowMs
     return new RunLock(database, holderFile);
   } catch (cause) {
     database.close();
-    if (sqliteCode(cause) !== busy) throw asStorageError(cause, path);
+    if (sqliteCode(cause) !== sqlite.busy) throw asStorageError(cause, path);
     throw new RunError(
       `run ${runId}: only one process may work on a run, got a second one; ${holderText(holderFile)} has it. Wait for it or stop it`,
       cause,
@@ -57,7 +55,7 @@ export function isLocked(folder: string): boolean {
     database.prepare("SELECT count(*) FROM sqlite_schema").get();
     return false;
   } catch (cause) {
-    if (sqliteCode(cause) === busy) return true;
+    if (sqliteCode(cause) === sqlite.busy) return true;
     throw cause;
   }
 }

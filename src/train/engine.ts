@@ -111,7 +111,7 @@ export class Engine implements AsyncDisposable {
       for (const { name, offset } of graph.pieces) {
         const values = outputs[gradientName(name)]!.data as Float32Array;
         if (isFirst) gradient.set(values, offset);
-        else addTo(gradient, offset, values);
+        else addTo(gradient.subarray(offset, offset + values.length), values);
       }
       isFirst = false;
     }
@@ -121,7 +121,7 @@ export class Engine implements AsyncDisposable {
   /** Adds the gradients of `shards` in order into the first one, over a range. Returns the sum of squares. */
   reduce({ range: { from, to }, shards }: { range: Range; shards: number }): number {
     const [sum, ...others] = this.shared.gradients.slice(0, shards).map((gradient) => gradient.subarray(from, to));
-    for (const other of others) addTo(sum!, 0, other);
+    for (const other of others) addTo(sum!, other);
     return gradientNorm(sum!) ** 2;
   }
 
@@ -164,6 +164,6 @@ function decayRanges({ entries, total }: ParameterLayout): DecayRange[] {
   return entries.map(({ offset, kind }, i) => ({ from: offset, to: entries[i + 1]?.offset ?? total, decays: kind === "matrix" }));
 }
 
-function addTo(target: Float32Array, offset: number, values: Float32Array): void {
-  for (let i = 0; i < values.length; i++) target[offset + i]! += values[i]!;
+function addTo(target: Float32Array, values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) target[i]! += values[i]!;
 }
