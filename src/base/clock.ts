@@ -7,6 +7,7 @@ export interface Clock {
   elapsedMs(): number;
 }
 
+/** The machine's own clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   elapsedMs: () => performance.now(),

@@ -1,6 +1,7 @@
 // JSON values, and the one textual form of a value that digests are taken of: keys sorted, no spaces.
 // Reading JSON from outside is the business of whoever reads it, with a schema.
 
+/** A JSON value, read-only. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** JSON with object keys sorted, so that equal values have equal text. Non-finite numbers are refused: JSON would turn them into null. */

@@ -10,6 +10,7 @@ export interface AdamWState {
   readonly meanOfSquare: Float32Array;
 }
 
+/** AdamW's constants and the rate of this update, by the names of `updateAdamW`'s formula. */
 export interface AdamWSettings {
   readonly learningRate: number;
   readonly beta1: number;
@@ -35,6 +36,7 @@ export interface AdamWUpdate {
   readonly settings: AdamWSettings;
 }
 
+/** AdamW as a pair: a fresh state, and one update. */
 export const adamW = { init: initAdamW, update: updateAdamW };
 
 function initAdamW(numParameters: number): AdamWState {

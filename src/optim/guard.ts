@@ -20,6 +20,7 @@ export interface GuardState {
   readonly learningRateScale: number;
 }
 
+/** The guard of a stage that has taken no step. */
 export const initialGuard: GuardState = { gradNorms: [], skippedInARow: 0, rollbacks: 0, learningRateScale: 1 };
 
 /** `reason` is what a person reads in the run's record. */

@@ -3,6 +3,7 @@
 
 import type { LearningRateDecay } from "./config.ts";
 
+/** Everything that the rate of a step depends on. */
 export interface Schedule {
   /** The peak. */
   readonly learningRate: number;

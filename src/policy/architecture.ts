@@ -8,6 +8,7 @@
 
 import { type Rng, rngFor } from "../base/rng.ts";
 
+/** The numbers that a policy's shape follows from. */
 export interface PolicyConfig {
   readonly vocabSize: number;
   readonly width: number;
@@ -33,6 +34,7 @@ export interface PolicyConfig {
   readonly routerZLossWeight: number;
 }
 
+/** One tensor of the layout. */
 export interface ParameterEntry {
   readonly name: string;
   readonly shape: readonly number[];
@@ -43,6 +45,7 @@ export interface ParameterEntry {
   readonly fanIn: number;
 }
 
+/** All tensors in the order of the flat vector. */
 export interface ParameterLayout {
   readonly entries: readonly ParameterEntry[];
   /** Floats in the flat vector, padding included. Padding is zero and stays zero. */

@@ -39,6 +39,7 @@ export interface TrainSample {
   readonly columns: Readonly<Record<string, Float32Array>>;
 }
 
+/** What one `forwardBackward` learns from. */
 export interface TrainBatch {
   readonly samples: readonly TrainSample[];
 }
@@ -72,8 +73,10 @@ export interface Loss {
   build(inputs: LossInputs): BuiltLoss;
 }
 
+/** Numbers of a step by name. */
 export type StepMetrics = Readonly<Record<string, number>>;
 
+/** Settings of one update: AdamW's, and the clip. */
 export interface OptimSettings {
   readonly learningRate: number;
   readonly beta1: number;

@@ -49,6 +49,7 @@ export function encodeDemonstration(
   };
 }
 
+/** A response as text. */
 export interface ResponseParts {
   /** What stands in the block of thinking; all of the response when the block was never closed. */
   readonly thinkingText: string;

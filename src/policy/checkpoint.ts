@@ -18,6 +18,7 @@ import { gatherSlice, readModelJson, scatterSlice, type TensorSlice, tensorSlice
 import { openSafetensors, type SafetensorsFile, safetensorsChunks } from "./safetensors.ts";
 import { controlTokens, loadTokenizer, type Tokenizer } from "./tokenizer.ts";
 
+/** What a checkpoint folder is written from. */
 export interface CheckpointContent {
   readonly config: PolicyConfig;
   /** Laid out as `parameterLayout(config)`. */
@@ -30,6 +31,7 @@ export interface CheckpointContent {
   readonly extra?: Readonly<Record<string, Iterable<string | Uint8Array>>>;
 }
 
+/** What was read from a checkpoint folder. */
 export interface Checkpoint extends Required<Omit<CheckpointContent, "extra">> {
   /** Where it was found, for whoever wants its extra files. */
   readonly folder: string;

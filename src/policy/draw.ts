@@ -3,6 +3,7 @@
 
 import type { Rng } from "../base/rng.ts";
 
+/** How a token is drawn; of a request. */
 export interface DrawSettings {
   /** 0 takes the most likely token; otherwise the row was made with it already. */
   readonly temperature: number;

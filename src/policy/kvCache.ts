@@ -6,6 +6,7 @@
 import type { NDArray } from "../runtime/session.ts";
 import { hiddenScore } from "./sequenceFeeds.ts";
 
+/** What a cache has room for, but for the number of positions, which grows. */
 export interface CacheShape {
   readonly numLayers: number;
   readonly numKvHeads: number;
@@ -21,6 +22,7 @@ export interface CachedPrompt {
 
 const blockPositions = 64;
 
+/** Keys and values of all slots; `visible` hides what a slot does not hold. */
 export class KvCache {
   private readonly shape: CacheShape;
   private numPositions: number;

@@ -34,6 +34,7 @@ export interface ParameterInputs {
   readonly used: () => readonly { readonly piece: ParameterPiece; readonly tensor: Tensor }[];
 }
 
+/** The parameters of one graph, as inputs named after their pieces. */
 export function parameterInputs(pieces: readonly ParameterPiece[]): ParameterInputs {
   const byName = new Map(pieces.map((piece) => [piece.name, piece]));
   const made = new Map<string, { piece: ParameterPiece; tensor: Tensor }>();

@@ -18,6 +18,7 @@ export interface TensorSource {
   values(): Float32Array;
 }
 
+/** What the header says of a tensor. */
 export interface TensorHeader {
   readonly dtype: "F32" | "BF16" | "F16";
   readonly shape: readonly number[];

@@ -22,6 +22,7 @@ export type SampledResponse = Pick<Rollout, "tokens" | "chosen" | "logProbs" | "
   readonly closedBy: Rollout["thinking"]["closedBy"];
 };
 
+/** What sampling works with: a decoder and the bounds of its policy. */
 export interface SampleOptions {
   readonly decoder: Decoder;
   readonly control: ResponseTokens;

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { CheckpointError, DataError } from "../base/errors.ts";
 import { parseJsonWith } from "../base/parse.ts";
 
+/** Text and tokens of one tokenizer.json, with its control tokens by role. */
 export interface Tokenizer {
   /** The tokenizer.json it was made from, character for character. */
   readonly json: string;

@@ -15,6 +15,7 @@ export interface NDArray {
   readonly data: Float32Array | Int32Array | BigInt64Array;
 }
 
+/** How a graph is run. */
 export interface SessionOptions {
   /** Threads inside one operator, fewer where the graph says that more would change bits. */
   readonly numThreads: number;
@@ -22,6 +23,7 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
 }
 
+/** A graph that can be run, until it is disposed of. */
 export interface Session extends AsyncDisposable {
   readonly model: OnnxModel;
   /** Runs the graph; blocks this thread. Arrays must not change until the promise settles. */
@@ -33,6 +35,7 @@ const arrayTypes = { float32: Float32Array, int32: Int32Array, int64: BigInt64Ar
   unknown
 >;
 
+/** Loads `model` into the engine. */
 export async function compile(model: OnnxModel, { numThreads, profilePrefix }: SessionOptions): Promise<Session> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],

@@ -23,6 +23,7 @@ import { trainGraph } from "./trainGraph.ts";
 type OptimizerState = Omit<TrainedState, "parameters">;
 type Digests = Awaited<ReturnType<PolicyBackend["digests"]>>;
 
+/** What a policy starts from. */
 export interface EmbeddedStart {
   readonly config: PolicyConfig;
   readonly parameters: Float32Array<ArrayBuffer>;
@@ -41,6 +42,7 @@ export function backendFromCheckpoint(folder: string, engine: EngineConfig): Emb
   return new EmbeddedBackend({ config, parameters, tokenizerJson, ...(optimizer === undefined ? {} : { optimizer }) }, engine);
 }
 
+/** A policy in this machine; disposing of it ends its engines. */
 export class EmbeddedBackend implements PolicyBackend {
   readonly config: PolicyConfig;
   readonly tokenizer: Tokenizer;

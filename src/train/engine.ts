@@ -15,6 +15,7 @@ import { microBatchFeeds } from "./microBatchFeeds.ts";
 import { clipRanges, type Range, shardBatches } from "./shards.ts";
 import { gradientName, type TrainGraph } from "./trainGraph.ts";
 
+/** What an engine is told when it starts. */
 export interface EngineOptions {
   readonly config: PolicyConfig;
   readonly control: ResponseTokens;
@@ -42,6 +43,7 @@ export interface ShardWork {
   readonly adds: boolean;
 }
 
+/** What a shard's graph reported. */
 export interface ShardMetrics {
   /** Over the shard's micro-batches. */
   readonly sums: StepMetrics;
@@ -56,6 +58,7 @@ export interface RangeUpdate {
   readonly numUpdates: number;
 }
 
+/** One engine; its methods are the calls of `protocol.ts`. */
 export class Engine implements AsyncDisposable {
   private readonly options: EngineOptions;
   private readonly shared: SharedState;

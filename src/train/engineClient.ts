@@ -13,6 +13,7 @@ interface OpenCall {
   readonly item: (item: SampledResponse) => void;
 }
 
+/** One engine, called from another thread. */
 export class EngineClient implements AsyncDisposable {
   private readonly worker: Worker;
   private readonly open = new Map<number, OpenCall>();

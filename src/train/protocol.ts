@@ -25,8 +25,10 @@ export interface EngineCalls {
   readonly dispose: { readonly in: undefined; readonly out: undefined };
 }
 
+/** The engine's verbs by name. */
 export type CallName = keyof EngineCalls;
 
+/** What the main thread says. */
 export type ToEngine =
   | {
       readonly [Name in CallName]: {
@@ -38,6 +40,7 @@ export type ToEngine =
     }[CallName]
   | { readonly kind: "cancel"; readonly id: number };
 
+/** What an engine says. */
 export type FromEngine =
   | { readonly kind: "item"; readonly id: number; readonly item: SampledResponse }
   | { readonly kind: "result"; readonly id: number; readonly result: unknown }

@@ -49,6 +49,7 @@ export interface OptimizerConfig extends Schedule {
   readonly adam: AdamConfig;
 }
 
+/** One update and what decides whether it is applied. */
 export interface GuardedUpdate {
   readonly batch: TrainBatch;
   readonly loss: Loss;

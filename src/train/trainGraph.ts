@@ -24,9 +24,12 @@ export interface TrainGraph {
   readonly maxima: readonly string[];
 }
 
+/** Name of the output that holds a piece's gradient. */
 export const gradientName = (piece: string): string => `gradient of ${piece}`;
+/** Name of the input that a column of the batch is fed as. */
 export const columnName = (column: string): string => `column ${column}`;
 
+/** The graph of `loss`, the router's losses and their gradient by every piece that the policy uses. */
 export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfig; pieces: readonly ParameterPiece[] }): TrainGraph {
   const parameters = parameterInputs(pieces);
   const { x_ND, routers } = forwardSequences(parameters, { inputs: sequenceInputs(config), config });

@@ -42,6 +42,7 @@ export function forEachIndex(shape: readonly number[], visit: (index: readonly n
   }
 }
 
+/** Number of elements of an array of this shape. */
 export function numElements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
