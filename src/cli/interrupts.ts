@@ -3,6 +3,7 @@
 
 import { printError } from "./output.ts";
 
+/** What Ctrl-C and SIGTERM mean to whoever works. */
 export interface Interrupts extends Disposable {
   /** Finish the step, save, end. */
   readonly stop: AbortSignal;
@@ -10,6 +11,7 @@ export interface Interrupts extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/** What a shell expects of a process that Ctrl-C ended: 128 and the signal's number. */
 export const interruptedExitCode = 130;
 
 /** The engine cannot be interrupted inside a graph; after so long the process ends without it. */

@@ -4,6 +4,7 @@
 
 import { InvalidArgumentError } from "commander";
 
+/** The option that all commands with runs have. */
 export const runsFolder = ["--runs <folder>", "folder that holds the runs and their database", "runs"] as const;
 
 /** For options that may be given several times. */

@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import type { RunObserver } from "../runs/execute.ts";
 import { duration, shortNumber } from "./output.ts";
 
+/** The part of a stream that progress is written to. */
 export interface ProgressOutput {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -14,6 +15,7 @@ export interface ProgressOutput {
 /** Without a terminal, lines stay: one for so many milliseconds, and one for the first and the last step of a stage. */
 const plainLineMs = 5000;
 
+/** An observer that writes to `output`; `done` ends the line that is being rewritten. */
 export function progressObserver(output: ProgressOutput, clock: Clock): RunObserver & { done(): void } {
   const pace = new Map<string, { readonly startMs: number; readonly first: number }>();
   const isTerminal = output.isTTY === true;

@@ -10,6 +10,7 @@ import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { print, printError, printJson } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 
+/** Takes `run` to its end and prints what came of it; sets the exit code where it was stopped. */
 export async function superviseRun(
   run: Run,
   { prepared, pool, json }: { prepared: Preparation; pool: VerifierPool; json: boolean },

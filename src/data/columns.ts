@@ -12,6 +12,7 @@ const Pattern = z.string().superRefine((source, context) => {
   else if (groups !== 1) context.addIssue({ code: "custom", message: `must have exactly one group, got ${groups} in "${source}"` });
 });
 
+/** Which column is what, as a recipe says it. */
 export const Columns = z
   .strictObject({
     question: Column.default("question").describe("Column that holds the question"),

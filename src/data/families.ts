@@ -12,6 +12,7 @@ import { products } from "./families/products.ts";
 import { sorting } from "./families/sorting.ts";
 import { type Demonstration, questionTask } from "./task.ts";
 
+/** Every family, in the order in which documents list them. */
 export const families = [arithmeticChain, products, countdown, sorting, boolean] as const satisfies readonly Family[];
 
 /** One family of a mixture, as a recipe says it. */

@@ -1,6 +1,7 @@
 // One sampled response to a task, with everything needed to score it, to train on it and to sample it again.
 // What it earned is not part of it: verdicts and advantages are kept beside it.
 
+/** A response as it was sampled; nothing in it changes afterwards. */
 export interface Rollout {
   readonly id: string;
   readonly taskId: string;

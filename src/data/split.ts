@@ -5,6 +5,7 @@ import { digestJson } from "../base/digest.ts";
 import { DataError } from "../base/errors.ts";
 import type { Task } from "./task.ts";
 
+/** A question is on one of the two, for ever. */
 export type Side = "train" | "evaluation";
 
 /** Share of all questions that is kept for evaluation. A constant, not a setting: two runs with different shares would share no split. */

@@ -7,11 +7,13 @@ import { drawDemonstration, type MixtureEntry } from "./families.ts";
 import { questionText, type Side, sideOf } from "./split.ts";
 import type { Demonstration, Task } from "./task.ts";
 
+/** Tasks to practise, step by step. */
 export interface TaskStream {
   /** Distinct tasks; a smaller batch of the same step is a prefix of a larger one where the source is endless. */
   batch(step: number, count: number): Task[];
 }
 
+/** Demonstrations to learn from, step by step. */
 export interface DemonstrationStream {
   /** May hold one task more than once: the same question may be worked in several ways. */
   batch(step: number, count: number): Demonstration[];

@@ -7,6 +7,7 @@ import type { Task } from "../data/task.ts";
 import type { PolicyBackend, SampleRequest } from "../policy/backend.ts";
 import type { RolloutScore } from "../rewards/score.ts";
 
+/** What a measurement works with. `seed` names its random streams, `score` gives the verdicts. */
 export interface Measuring {
   readonly policy: PolicyBackend;
   readonly promptTokens: (task: Task) => Int32Array;
@@ -16,6 +17,7 @@ export interface Measuring {
   readonly maxNewTokens: number;
 }
 
+/** What was measured on one set of tasks. */
 export interface Accuracy {
   /** Share of the scored answers that their task's own verifier gave the full score; NaN where none could be scored. */
   readonly accuracy: number;

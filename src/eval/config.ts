@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 
+/** The `eval` section of a recipe. */
 export const EvalConfig = z.strictObject({
   everySteps: z
     .int()

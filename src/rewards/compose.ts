@@ -12,6 +12,7 @@ import type { FailureKind, Verdict } from "../data/verdict.ts";
 /** The word for the task's own verifier, `Task.verifier`, which differs from task to task. */
 export const ownVerifier = "task";
 
+/** One verifier's part in the reward. */
 export interface RewardTerm {
   /** An id, or "task" for the task's own verifier. */
   readonly verifier: string;
@@ -20,11 +21,13 @@ export interface RewardTerm {
   readonly gate?: { readonly atLeast: number };
 }
 
+/** What a rollout is worth, or why nobody can tell. */
 export type Reward =
   /** `components` are the scores by verifier id, unweighted. */
   | { readonly kind: "scored"; readonly reward: number; readonly components: Readonly<Record<string, number>> }
   | { readonly kind: "unscorable"; readonly failures: readonly RewardFailure[] };
 
+/** A verdict that was needed and could not be given. */
 export interface RewardFailure {
   readonly verifier: string;
   readonly failure: FailureKind;

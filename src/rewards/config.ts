@@ -30,6 +30,7 @@ const Term = z.strictObject({
   gate: Gate.exactOptional().describe("Absent: the verifier does not gate."),
 });
 
+/** The `rewards` section of a recipe. */
 export const RewardConfig = z
   .strictObject({
     verifiers: z.array(VerifierUse).min(1).describe("The verifiers that tasks and terms may name."),

@@ -9,6 +9,7 @@ import { VerifierError } from "../base/errors.ts";
 import { ownVerifier } from "./compose.ts";
 import type { Verifier } from "./verifier.ts";
 
+/** The verifier that `file` exports; a VerifierError says what is wrong with the file. */
 export async function loadVerifier(file: string): Promise<Verifier> {
   if (!existsSync(file)) throw new VerifierError(`verifier "${file}": no such file; give the path of a module that exports one verifier`);
   const exported = await importModule(file);
@@ -60,6 +61,7 @@ function isSchema(value: unknown): boolean {
   );
 }
 
+/** A task's reference as its verifier reads it. */
 export type ParsedReference = { readonly success: true; readonly data: unknown } | { readonly success: false; readonly reason: string };
 
 /** Parses with the verifier's own schema, whichever of the two methods it has. */

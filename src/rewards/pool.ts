@@ -34,6 +34,7 @@ export async function startVerifierPool(settings: PoolSettings): Promise<Verifie
   }
 }
 
+/** A verifier as the pool knows it. */
 export interface PooledVerifier extends VerifierDescription {
   readonly deadlineMs: number;
 }
@@ -42,6 +43,7 @@ function describe(descriptions: readonly VerifierDescription[], { verifiers }: P
   return new Map(descriptions.map((description, i) => [description.id, { ...description, deadlineMs: verifiers[i]!.deadlineMs }]));
 }
 
+/** Verifiers that can be called; ends its workers when it is disposed of. */
 export class VerifierPool implements AsyncDisposable {
   /** By id. */
   readonly verifiers: ReadonlyMap<string, PooledVerifier>;

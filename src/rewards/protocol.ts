@@ -17,6 +17,7 @@ export interface VerifierCall {
   readonly seed: string;
 }
 
+/** What the pool says. */
 export type PoolMessage =
   | { readonly kind: "load"; readonly files: readonly string[] }
   | { readonly kind: "call"; readonly number: number; readonly deadlineMs: number; readonly call: VerifierCall };
@@ -30,6 +31,7 @@ export const VerifierDescription = z.strictObject({
 });
 export type VerifierDescription = z.infer<typeof VerifierDescription>;
 
+/** What a worker says. */
 export const WorkerMessage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready"), verifiers: z.array(VerifierDescription) }),
   /** A file that cannot be used; nothing will be called. */

@@ -24,6 +24,7 @@ const ScoreRow = z
   })
   .refine(({ task, reference }) => (task === undefined) !== (reference === undefined), "must have either a task or a reference");
 
+/** A row and what the verifier said of it. */
 export interface ScoredRow {
   /** Of the row, e.g. "answers.jsonl:3". */
   readonly place: string;

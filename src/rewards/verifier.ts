@@ -15,6 +15,7 @@ export interface VerifierContext {
   readonly rng: Rng;
 }
 
+/** One answer to check. */
 export interface VerifierInput<Reference> {
   readonly task: Task;
   /** `task.reference`, parsed by the verifier's own schema. */
@@ -24,6 +25,7 @@ export interface VerifierInput<Reference> {
   readonly thinking: string;
 }
 
+/** What an author exports. */
 export interface Verifier<Reference = unknown> {
   readonly id: string;
   /** Raised by any change that can alter a score; stored with every reward. */

@@ -28,6 +28,7 @@ type Received =
   | { readonly kind: "overran" }
   | { readonly kind: "ended"; readonly how: string };
 
+/** A worker from its start to its end; disposing of it kills it. */
 export class WorkerProcess implements AsyncDisposable {
   /** What the worker's files hold; rejects with a VerifierError when one of them cannot be used. */
   readonly ready: Promise<readonly VerifierDescription[]>;

@@ -4,6 +4,7 @@
 import type { Rollout } from "../data/rollout.ts";
 import type { TrainBatch, TrainSample } from "../policy/backend.ts";
 
+/** A rollout that is learned from. */
 export interface CreditedRollout {
   readonly rollout: Rollout;
   readonly advantage: number;

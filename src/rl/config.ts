@@ -26,6 +26,7 @@ const Grpo = z.strictObject({
   clip: ClipRange.default({ below: 0.2, above: 0.28 }).describe("Trust region; more room above than below (arXiv:2503.14476)."),
 });
 
+/** The `rl` section of a recipe. */
 export const RlConfig = z
   .strictObject({
     algorithm: z.discriminatedUnion("kind", [Grpo]).prefault({ kind: "grpo" }).describe("How rewards become gradients."),

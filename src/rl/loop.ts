@@ -23,6 +23,7 @@ import {
 } from "./rollout.ts";
 import { creditGroups, learnFrom } from "./update.ts";
 
+/** What the stage works with. */
 export interface RlDeps {
   readonly seed: number;
   readonly policy: PolicyBackend;

@@ -11,11 +11,13 @@ export interface RecordedRollout extends RewardedRollout {
   readonly advantage?: number;
 }
 
+/** What the stage says about a step. */
 export interface RlStepRecord extends StepRecord {
   /** Ordered by group and member. */
   readonly rollouts: readonly RecordedRollout[];
 }
 
+/** The stage's record with its run. */
 export interface RlRecord extends StageRecord<RlStepRecord> {
   /** The verdicts and the reward that an earlier attempt at this step recorded for a rollout of the same id and the same tokens, if there was one. */
   recordedReward(step: number, rollout: Rollout): RolloutReward | undefined;

@@ -15,11 +15,13 @@ export interface RolloutReward {
   readonly reward: number | undefined;
 }
 
+/** A rollout, its task and what it earned. */
 export interface RewardedRollout extends RolloutReward {
   readonly task: Task;
   readonly rollout: Rollout;
 }
 
+/** Gives a rollout its reward; called while others are still being sampled. */
 export type RewardRollout = (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutReward>;
 
 /** What the rollouts of a step are a function of, beside the policy's parameters. */

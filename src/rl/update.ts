@@ -15,6 +15,7 @@ import type { RewardedRollout } from "./rollout.ts";
 /** Groups as they are recorded: each rollout with its advantage, where it has one. */
 export type CreditedGroups = readonly (readonly RecordedRollout[])[];
 
+/** What came of a step's updates. After "untrusted" the stage has to go back to its last checkpoint. */
 export type LearnedStep =
   | { readonly kind: "learned"; readonly guard: GuardState; readonly metrics: StepMetrics; readonly notes: readonly string[] }
   | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };

@@ -35,6 +35,7 @@ export function startHash(fingerprint: Fingerprint, parentHash: string | null = 
   return digestJson({ version: 1, fingerprint: { ...fingerprint }, parentHash });
 }
 
+/** The chain's value after a step. */
 export function nextHash(previous: string, { config, stage, step, digests }: ChainLink): string {
   return digestJson({ previous, config, stage, step, digests });
 }

@@ -31,11 +31,13 @@ export const TrainerState = z.strictObject({
 });
 export type TrainerState = z.infer<typeof TrainerState>;
 
+/** A complete checkpoint on disk. */
 export interface Checkpoint {
   readonly folder: string;
   readonly trainer: TrainerState;
 }
 
+/** Which checkpoints a recipe keeps. */
 export interface KeepRules {
   readonly keepLast: number;
   readonly keepBest: boolean;
@@ -89,6 +91,7 @@ export function copyCheckpoint(
   return writeCheckpoint(runFolder, trainer, (copy) => cp(folder, copy, { recursive: true }));
 }
 
+/** Puts the trainer's state into a checkpoint folder, in place of the one that is there. */
 export function writeTrainer(folder: string, trainer: TrainerState): void {
   writeFileAtomic(join(folder, "trainer.json"), [`${JSON.stringify(trainer, null, 2)}\n`]);
 }
@@ -128,6 +131,7 @@ export function checkpointsToKeep(checkpoints: readonly Checkpoint[], { keepLast
   );
 }
 
+/** `rl-000050`. */
 export function checkpointName({ stage, nextStep }: { readonly stage: string; readonly nextStep: number }): string {
   return `${stage}-${String(nextStep).padStart(6, "0")}`;
 }

@@ -30,6 +30,7 @@ export interface RunObserver {
   note(text: string): void;
 }
 
+/** What a run is executed with. */
 export interface ExecuteDeps {
   readonly prepared: Preparation;
   readonly pool: VerifierPool;
@@ -39,6 +40,7 @@ export interface ExecuteDeps {
   readonly stop: AbortSignal;
 }
 
+/** How it ended. */
 export type RunOutcome = { readonly kind: "finished"; readonly report: RunReport } | { readonly kind: "stopped" };
 
 /** Takes `run` to its end, or to where `stop` finds it. */

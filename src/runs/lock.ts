@@ -12,6 +12,7 @@ import { asStorageError, sqlite, sqliteCode } from "./database.ts";
 /** Enough for a process that only looks whether the lock is held, as `runs ls` does. */
 const acquireTimeoutMs = 1000;
 
+/** The lock while it is held. */
 export class RunLock implements Disposable {
   readonly #database: DatabaseSync;
   readonly #holderFile: string;

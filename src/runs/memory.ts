@@ -3,6 +3,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 
+/** Looks taken so far. */
 export interface MemoryWatch {
   /** Looks at the children; call it now and then. */
   look(): void;
@@ -10,6 +11,7 @@ export interface MemoryWatch {
   peakRssMiB(): number;
 }
 
+/** Starts to watch this process. */
 export function watchMemory(): MemoryWatch {
   let childrenKiB = 0;
   const look = (): void => {

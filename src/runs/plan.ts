@@ -9,6 +9,7 @@ import { openRewards, type Preparation, prepare } from "./prepare.ts";
 import type { Recipe } from "./recipe.ts";
 import type { LoadedRecipe } from "./recipeFile.ts";
 
+/** How much work a stage is. */
 export interface StagePlan {
   readonly stage: string;
   readonly steps: number;
@@ -17,6 +18,7 @@ export interface StagePlan {
   readonly tokensPerStep: number;
 }
 
+/** What `--dry-run` shows. */
 export interface Plan {
   readonly recipe: Recipe;
   readonly numParameters: number;
@@ -25,6 +27,7 @@ export interface Plan {
   readonly verifiers: readonly { readonly id: string; readonly version: number; readonly file: string }[];
 }
 
+/** What `recipe` would do; refuses what a run would refuse before its first step. */
 export async function planRun({ recipe, file }: LoadedRecipe): Promise<Plan> {
   const folder = dirname(file);
   const prepared = await prepare(recipe, folder);

@@ -18,6 +18,7 @@ import type { VerifierPool } from "../rewards/pool.ts";
 import { locateVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
 import type { Recipe } from "./recipe.ts";
 
+/** A recipe made concrete. */
 export interface Preparation {
   readonly architecture: PolicyConfig;
   readonly tokenizer: Tokenizer;

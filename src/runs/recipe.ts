@@ -58,6 +58,7 @@ const Checkpoints = z.strictObject({
     .meta({ description: "Keep those of every so many steps for good. Absent: none.", unit: "steps" }),
 });
 
+/** The whole schema; rules across sections stand at its end. */
 export const Recipe = z
   .strictObject({
     name: z

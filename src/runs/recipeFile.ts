@@ -12,6 +12,7 @@ import { Recipe } from "./recipe.ts";
 import { issueMessages, nodeAt, unknownKey } from "./recipeIssues.ts";
 import { hasKeys, type SchemaNode, schemaTree } from "./schemaKeys.ts";
 
+/** A recipe and where it came from. */
 export interface LoadedRecipe {
   readonly recipe: Recipe;
   /** Paths in the recipe are relative to it. */

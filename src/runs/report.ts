@@ -4,12 +4,14 @@
 import type { EvaluationRow, EventRow } from "./rows.ts";
 import type { RunStore } from "./store.ts";
 
+/** What a stage led to. */
 export interface StageReport {
   readonly accuracy?: number;
   /** On tasks harder than any demonstration. */
   readonly accuracyBeyond?: number;
 }
 
+/** The content of `report.json`. */
 export interface RunReport {
   /** Spent working, over all the times that the run was started and resumed. */
   readonly seconds: number;
@@ -21,8 +23,10 @@ export interface RunReport {
   readonly rl?: StageReport;
 }
 
+/** Its name in the run's folder. */
 export const reportFile = "report.json";
 
+/** The report of a run that has just ended. */
 export function runReport(store: RunStore, { id, nowMs, peakRssMiB }: { id: string; nowMs: number; peakRssMiB: number }): RunReport {
   const evaluations = store.evaluations(id);
   const starts = store.events(id).filter(({ kind }) => kind === "started" || kind === "resumed");

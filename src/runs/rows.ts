@@ -13,8 +13,10 @@ import type { Fingerprint } from "./chain.ts";
 /** What node:sqlite gives back. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
+/** As it was last recorded: a run that is "running" without a process was interrupted. */
 export type RunState = "created" | "running" | "stopped" | "finished" | "failed";
 
+/** A row of `runs`. */
 export interface RunRow {
   readonly id: string;
   readonly name: string;
@@ -30,6 +32,7 @@ export interface RunRow {
   readonly parent?: { readonly run: string; readonly stage: string; readonly step: number };
 }
 
+/** A row of `steps`, superseded ones left out. */
 export interface StepRow {
   readonly stage: string;
   /** From 0 within the stage. */
@@ -52,6 +55,7 @@ export interface StoredRollout {
   readonly advantage: number | undefined;
 }
 
+/** A step to record, with everything that happened in it. */
 export interface NewStep extends Omit<StepRow, "finishedMs"> {
   /** Ordered by group and member; empty for supervised steps. */
   readonly rollouts: readonly StoredRollout[];
@@ -61,6 +65,7 @@ export interface NewStep extends Omit<StepRow, "finishedMs"> {
   readonly notes: readonly string[];
 }
 
+/** A row of `events`: what a person should know of. */
 export interface EventRow {
   readonly stage: string | undefined;
   readonly step: number | undefined;
@@ -72,6 +77,7 @@ export interface EventRow {
 /** An accuracy as it is stored: shares of nothing are left out, since JSON has no NaN. */
 export type Measurement = Omit<Accuracy, "accuracy"> & { readonly accuracy?: number };
 
+/** A row of `evaluations`. */
 export interface EvaluationRow {
   readonly stage: string;
   /** Steps of the stage done before it. */
@@ -104,6 +110,7 @@ export const rolloutColumns = [
   ...["temperature", "thinking", "finish", "thinking_text", "answer_text"],
 ];
 
+/** Values of `rolloutColumns`. */
 export function rolloutValues(rollout: Rollout): (string | number | Uint8Array)[] {
   return [
     rollout.id,

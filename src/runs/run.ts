@@ -34,6 +34,7 @@ interface RunParts {
   readonly hash: string;
 }
 
+/** An open run; disposing of it gives its lock back. */
 export class Run implements Disposable {
   readonly id: string;
   readonly recipe: Recipe;

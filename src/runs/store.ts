@@ -57,6 +57,7 @@ export function openStore(folder: string, clock: Clock): RunStore {
 
 const databaseName = "whetstone.sqlite";
 
+/** The database of one runs folder while it is open. */
 export class RunStore implements Disposable {
   readonly folder: string;
   readonly #database: DatabaseSync;

@@ -9,6 +9,7 @@ import type { EvaluationRow, EventRow, RunRow, RunState } from "./rows.ts";
 import { stages } from "./run.ts";
 import type { RunStore } from "./store.ts";
 
+/** How far a stage is. */
 export interface StageSummary {
   readonly stage: string;
   /** Steps recorded. */
@@ -19,6 +20,7 @@ export interface StageSummary {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** A run as it is shown. */
 export interface RunSummary extends Omit<RunRow, "state"> {
   /** "interrupted": it was running when its process ended. */
   readonly state: RunState | "interrupted";
@@ -30,6 +32,7 @@ export interface RunSummary extends Omit<RunRow, "state"> {
   readonly checkpoints: readonly { readonly name: string; readonly folder: string; readonly accuracy?: number }[];
 }
 
+/** Puts together what is known of a run; reads the disk, changes nothing. */
 export function summariseRun(store: RunStore, id: string): RunSummary {
   const run = store.run(id);
   const folder = join(store.folder, id);

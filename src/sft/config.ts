@@ -5,6 +5,7 @@ import { z } from "zod";
 
 import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
 
+/** The `sft` section of a recipe. */
 export const SftConfig = z
   .strictObject({
     steps: z.int().positive().meta({ description: "Optimizer updates.", unit: "steps" }),

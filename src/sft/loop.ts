@@ -8,6 +8,7 @@ import { guardedUpdate, isCheckpointWanted, optimSettings, phaseSpeed, type Stag
 import type { SftConfig } from "./config.ts";
 import { crossEntropyLoss, type EncodedDemonstration, supervisedBatch } from "./loss.ts";
 
+/** What the stage works with. */
 export interface SftDeps {
   readonly policy: PolicyBackend;
   /** The demonstrations of a step; a pure function of it. */

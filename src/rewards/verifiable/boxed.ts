@@ -1,6 +1,7 @@
 // The content of the last \boxed{...} or \fbox{...}, by which a response marks its final answer.
 // Braces nest; a backslash takes the meaning from the brace after it.
 
+/** What was found of a box. */
 export type Box = { readonly kind: "none" } | { readonly kind: "unclosed" } | { readonly kind: "closed"; readonly content: string };
 
 /** The last box wins: models box intermediate results too. A last box that never closes is reported, not passed over. */

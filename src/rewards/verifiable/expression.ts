@@ -11,11 +11,13 @@ const maxChars = 1000;
 const maxDepth = 50;
 const maxDigits = 15;
 
+/** What an expression is worth, or why it is none. */
 export type Evaluated =
   /** `numbers` are those written in the expression, in order. */
   | { readonly kind: "value"; readonly value: Rational; readonly numbers: readonly bigint[] }
   | { readonly kind: "refused"; readonly why: string };
 
+/** Reads `text` as one expression and nothing else. */
 export function evaluateExpression(text: string): Evaluated {
   if (text.length > maxChars) return { kind: "refused", why: `the expression is beyond the cap of ${maxChars} characters` };
   const cursor: Cursor = { text, at: 0, numbers: [] };

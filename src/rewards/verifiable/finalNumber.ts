@@ -10,11 +10,13 @@ import type { Rational } from "./rational.ts";
 /** Longer answers are not searched: no final number needs that much. */
 export const maxAnswerChars = 32_768;
 
+/** The final answer, or why there is none. */
 export type FinalNumber =
   /** `source` says where `text` stood, for evidence. */
   | { readonly kind: "found"; readonly value: Rational; readonly text: string; readonly source: string }
   | { readonly kind: "none"; readonly why: string; readonly text?: string };
 
+/** The number that `answer` ends with, by the rules above. */
 export function finalNumber(answer: string): FinalNumber {
   if (answer.length > maxAnswerChars) return { kind: "none", why: `the answer is beyond the cap of ${maxAnswerChars} characters` };
   const box = lastBox(answer);

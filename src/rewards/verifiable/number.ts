@@ -12,6 +12,7 @@ export const maxNumberChars = 1000;
 /** Exponents beyond are refused: 10^1000 has 1001 digits, 10^1000000000 would need a gigabyte. */
 export const maxExponent = 1000;
 
+/** A number, or why the text is none. */
 export type ParsedNumber =
   | { readonly kind: "number"; readonly value: Rational }
   | { readonly kind: "notNumber" }

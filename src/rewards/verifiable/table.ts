@@ -10,6 +10,7 @@ import { exact } from "./exact.ts";
 import { numeric } from "./numeric.ts";
 import { thinkingFormat } from "./thinkingFormat.ts";
 
+/** A row of the table. */
 export interface BuiltInVerifier {
   readonly verifier: Verifier;
   readonly file: string;
