@@ -40,6 +40,7 @@ function picture(all: readonly Run[]): string {
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
+    "<title>Accuracy on held-out sums over minutes of work</title>",
     `<rect width="${width}" height="${height}" fill="white"/>`,
     ...ticksY,
     ...ticksX,
