@@ -92,7 +92,7 @@ function fileStream<Item>(
       const perEpoch = Math.floor(items.length / count);
       if (perEpoch === 0) {
         throw new DataError(
-          `${path}: must hold at least one batch, got ${items.length} rows for a batch of ${count}; add rows or lower the batch size`,
+          `${path}: must hold at least one batch, got ${items.length} rows for a batch of ${count}; add rows, or lower rl.tasksPerStep or sft.batch`,
         );
       }
       const order = rngFor("epoch", seed, Math.floor(step / perEpoch)).shuffle(items);

@@ -42,22 +42,23 @@ export async function prepare(recipe: Recipe, folder: string): Promise<Preparati
   const heldOutBeyond = data.evaluationBeyond === undefined ? [] : await evaluationTasks(source(data.evaluationBeyond), { seed, count });
   const training = { seed, heldOut: [...heldOut, ...heldOutBeyond] };
   const model = prepareModel(recipe, folder);
-  for (const task of training.heldOut) checkPrompt(task, model);
-  return {
-    ...model,
-    demonstrations: data.demonstrations === undefined ? undefined : await openDemonstrations(source(data.demonstrations), training),
-    tasks: data.training === undefined ? undefined : await openTasks(source(data.training), training),
-    heldOut,
-    heldOutBeyond,
-    inputs: inputFiles(recipe, folder),
-  };
+  const demonstrations = data.demonstrations === undefined ? undefined : await openDemonstrations(source(data.demonstrations), training);
+  const tasks = data.training === undefined ? undefined : await openTasks(source(data.training), training);
+  for (const task of [...training.heldOut, ...firstTasks(recipe, tasks)]) checkPrompt(task, model);
+  if (recipe.sft !== undefined) demonstrations!.batch(0, recipe.sft.batch); // a file that is too small says so
+  return { ...model, demonstrations, tasks, heldOut, heldOutBeyond, inputs: inputFiles(recipe, folder) };
+}
+
+/** What the first step practises; a file that is too small for a step says so. */
+function firstTasks({ rl }: Recipe, tasks: TaskStream | undefined): Task[] {
+  return rl === undefined ? [] : tasks!.batch(0, rl.tasksPerStep);
 }
 
 /** The pool that scores for a run. Everything about verifiers that a user can get wrong is told before it resolves. */
 export async function openRewards(recipe: Recipe, { folder, prepared }: { folder: string; prepared: Preparation }): Promise<VerifierPool> {
   const pool = await openVerifierPool(recipe.rewards, folder);
-  const practised = recipe.rl === undefined ? [] : prepared.tasks!.batch(0, recipe.rl.tasksPerStep);
-  const missing = [...prepared.heldOut, ...prepared.heldOutBeyond, ...practised].find(({ verifier }) => !pool.verifiers.has(verifier));
+  const { heldOut, heldOutBeyond, tasks } = prepared;
+  const missing = [...heldOut, ...heldOutBeyond, ...firstTasks(recipe, tasks)].find(({ verifier }) => !pool.verifiers.has(verifier));
   if (missing === undefined) return pool;
   await pool[Symbol.asyncDispose]();
   throw new VerifierError(

@@ -47,6 +47,15 @@ describe("a recipe that is wrong", () => {
     return refuses(["train", changed("training: sums", source)], /tasks\.jsonl:2: /);
   });
 
+  test("a task file that cannot fill a batch", () => {
+    writeFileSync(join(folder, "tasks.jsonl"), '{"question": "1+1", "answer": "2"}\n');
+    const source = 'training: { kind: "file" as const, path: "tasks.jsonl", columns: { verifier: "numeric" } }';
+    return refuses(
+      ["train", changed("training: sums", source)],
+      /tasks\.jsonl: must hold at least one batch, got 1 rows for a batch of 4; /,
+    );
+  });
+
   test("a checkpoint that is not there", () => {
     const text = readFileSync(join(folder, recipe), "utf8").replace(/model: .*\n/, 'model: { kind: "checkpoint", path: "nowhere" },\n');
     writeFileSync(join(folder, "changed.ts"), text);
