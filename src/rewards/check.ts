@@ -25,7 +25,8 @@ export async function checkAnswer(
   const verdict = await judge(verifier, { call, signal: deadline.signal });
   clearTimeout(timer);
   const tookMs = clock.elapsedMs() - startMs;
-  if (tookMs <= deadlineMs) return verdict;
+  // Timers may fire a little early: once the signal has said that time is over, it is.
+  if (!deadline.signal.aborted && tookMs <= deadlineMs) return verdict;
   return unscorable("timeout", `the deadline of ${deadlineMs} ms was over when the verifier returned, after ${Math.ceil(tookMs)} ms`);
 }
 
