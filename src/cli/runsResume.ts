@@ -1,7 +1,7 @@
 // `whetstone runs resume RUN`: goes on from the newest checkpoint, to the same hashes as if nothing had happened.
 // The recipe is the one that was recorded, not the file as it is today.
 
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 
 import type { Command } from "commander";
 
@@ -10,9 +10,12 @@ import { fingerprintHere } from "../runs/fingerprint.ts";
 import { asJson, resumeRun } from "../runs/openRun.ts";
 import { openRewards, prepare } from "../runs/prepare.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
+import { readReport } from "../runs/report.ts";
 import { openStore } from "../runs/store.ts";
+import { summariseRun } from "../runs/summary.ts";
 import { runsFolder } from "./options.ts";
-import { superviseRun } from "./superviseRun.ts";
+import { printError } from "./output.ts";
+import { printResult, superviseRun } from "./superviseRun.ts";
 
 interface Options {
   readonly runs: string;
@@ -34,6 +37,11 @@ export function addResume(runs: Command): void {
 async function resume(id: string, { runs, allowDifferentMachine, json }: Options): Promise<void> {
   using store = openStore(runs, systemClock);
   const row = store.run(id);
+  const report = row.state === "finished" ? readReport(join(runs, id)) : undefined;
+  if (report !== undefined) {
+    printError(`run ${id} has nothing left to do; whetstone runs fork ${id} goes on from it`);
+    return printResult({ run: id, folder: join(runs, id), hash: summariseRun(store, id).hash, report }, { json: json === true });
+  }
   const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}` });
   const folder = dirname(row.recipeFile);
   const prepared = await prepare(recipe, folder);

@@ -5,6 +5,7 @@ import { systemClock } from "../base/clock.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { executeRun } from "../runs/execute.ts";
 import type { Preparation } from "../runs/prepare.ts";
+import type { RunReport } from "../runs/report.ts";
 import type { Run } from "../runs/run.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { print, printError, printJson } from "./output.ts";
@@ -26,8 +27,7 @@ export async function superviseRun(
     if (outcome.kind === "stopped") {
       printError(`stopped and saved; go on with: ${goOn}`);
       process.exitCode = interruptedExitCode;
-    } else if (json) printJson({ run: run.id, folder: run.folder, hash: run.hash, report: outcome.report });
-    else print(`run ${run.id} finished, hash ${run.hash}\n${JSON.stringify(outcome.report, null, 2)}`);
+    } else printResult({ run: run.id, folder: run.folder, hash: run.hash, report: outcome.report }, { json });
   } catch (error) {
     progress.done();
     if (!interrupts.signal.aborted) {
@@ -37,4 +37,18 @@ export async function superviseRun(
     printError(`go on from the last checkpoint with: ${goOn}`);
     process.exitCode = interruptedExitCode;
   }
+}
+
+/** What a finished run has to say. */
+export interface RunResult {
+  readonly run: string;
+  readonly folder: string;
+  readonly hash: string;
+  readonly report: RunReport;
+}
+
+/** The result on standard output: for a program, or for a person. */
+export function printResult(result: RunResult, { json }: { json: boolean }): void {
+  if (json) printJson(result);
+  else print(`run ${result.run} finished, hash ${result.hash}\n${JSON.stringify(result.report, null, 2)}`);
 }

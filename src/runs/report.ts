@@ -1,6 +1,9 @@
 // What a run gained, from what it recorded: `report.json` in the run's folder. Accuracies are those measured at the end of each
 // stage on all held-out tasks.
 
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import type { EvaluationRow, EventRow } from "./rows.ts";
 import type { RunStore } from "./store.ts";
 
@@ -35,6 +38,12 @@ export function runReport(store: RunStore, { id, nowMs, peakRssMiB }: { id: stri
   for (const stage of ["sft", "rl"]) ends.set(stage, lastOf(evaluations.filter((row) => row.stage === stage && row.step > 0)));
   const stages = [...ends].filter(([, rows]) => rows.length > 0).map(([name, rows]) => [name, stageReport(rows)]);
   return { seconds: workingMs({ starts, finished, nowMs }) / 1000, peakRssMiB, ...Object.fromEntries(stages) };
+}
+
+/** The report in a run's folder, if there is one. */
+export function readReport(runFolder: string): RunReport | undefined {
+  const path = join(runFolder, reportFile);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as RunReport) : undefined; // written by `executeRun`, whole
 }
 
 /** Each start counts until the last step before the next one; what was lost with a killed process after its last step does not. */

@@ -97,6 +97,14 @@ describe("whetstone runs", () => {
     assert.ok(rewards.length > 0 && rewards.every((reward) => reward === 0));
   });
 
+  test("resume leaves a finished run as it is, and says its result again", async () => {
+    const again = await run("runs", "resume", "tiny-1", "--json");
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stderr, /^run tiny-1 has nothing left to do; /);
+    assert.deepEqual(json(again), json(trained));
+    assert.ok(json(await run("runs", "show", "tiny-1", "--json")).events.every(({ kind }: { kind: string }) => kind !== "resumed"));
+  });
+
   test("fork makes a run that starts from a checkpoint, and resume takes it to its end", async () => {
     const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--no-start", "--json", "--set", "rl.steps=8");
     assert.equal(forked.code, 0, forked.stderr);
