@@ -11,6 +11,7 @@ import { type Checkpoint, checkpointName, listCheckpoints } from "../runs/checkp
 import { fingerprintHere } from "../runs/fingerprint.ts";
 import { asJson, forkRun } from "../runs/openRun.ts";
 import { openRewards, prepare } from "../runs/prepare.ts";
+import { withoutDerived } from "../runs/recipe.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
 import { stages } from "../runs/run.ts";
 import { openStore } from "../runs/store.ts";
@@ -43,7 +44,8 @@ async function fork(id: string, { runs, from, set, start, json }: Options): Prom
   using store = openStore(runs, systemClock);
   const row = store.run(id);
   const checkpoint = findCheckpoint(id, { folder: join(runs, id), from });
-  const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}`, overrides: set });
+  const file = `recipe of run ${id}`;
+  const recipe = parseRecipe(withoutDerived(parseRecipe(row.recipe, { file })), { file, overrides: set });
   const folder = dirname(row.recipeFile);
   const prepared = await prepare(recipe, folder);
   const place = { store, clock: systemClock, fingerprint: fingerprintHere(asJson(recipe), prepared.inputs) };

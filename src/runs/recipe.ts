@@ -10,7 +10,7 @@ import { ModelConfig } from "../policy/config.ts";
 import { RewardConfig } from "../rewards/config.ts";
 import { RlConfig } from "../rl/config.ts";
 import { SftConfig } from "../sft/config.ts";
-import { EngineConfig } from "../train/config.ts";
+import { EngineConfig, usualWarmup } from "../train/config.ts";
 
 const Tokenizer = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -93,6 +93,26 @@ export const Recipe = z
 export type Recipe = z.infer<typeof Recipe>;
 /** A recipe as it is written. */
 export type RecipeInput = z.input<typeof Recipe>;
+
+/** A recipe as it could have been written: without what was derived from other keys, so that a change of those is followed. */
+export function withoutDerived(recipe: Recipe): RecipeInput {
+  const { sft, rl, ...rest } = recipe;
+  return {
+    ...rest,
+    ...(sft === undefined ? {} : { sft: stageWithoutDerived(sft) }),
+    ...(rl === undefined ? {} : { rl: rlWithoutDerived(rl) }),
+  };
+}
+
+function stageWithoutDerived<Stage extends { steps: number; warmupSteps: number }>(stage: Stage): Omit<Stage, "warmupSteps"> {
+  const { warmupSteps, ...rest } = stage;
+  return warmupSteps === usualWarmup(stage.steps) ? rest : stage;
+}
+
+function rlWithoutDerived(rl: NonNullable<Recipe["rl"]>): NonNullable<RecipeInput["rl"]> {
+  const { minibatchTasks, ...rest } = stageWithoutDerived(rl);
+  return minibatchTasks === rl.tasksPerStep ? rest : { ...rest, minibatchTasks };
+}
 
 /** Identity with types: gives a recipe's author completion and checks in the editor. */
 export function defineRecipe(recipe: RecipeInput): RecipeInput {

@@ -36,9 +36,14 @@ export function checkWarmup({ warmupSteps, steps }: Warmup, context: z.Refinemen
   context.addIssue({ code: "custom", path: ["warmupSteps"], message });
 }
 
+/** The warm-up of a stage whose recipe leaves it out. */
+export function usualWarmup(steps: number): number {
+  return Math.min(defaultWarmup, steps);
+}
+
 /** Fills in the warm-up that a recipe leaves out. */
 export function withWarmup<Stage extends Warmup>(stage: Stage): Stage & { warmupSteps: number } {
-  return { ...stage, warmupSteps: stage.warmupSteps ?? Math.min(defaultWarmup, stage.steps) };
+  return { ...stage, warmupSteps: stage.warmupSteps ?? usualWarmup(stage.steps) };
 }
 
 /** How the embedded backend uses the machine. `gradientShards` and `microBatchTokens` decide bits; the rest decides speed and memory. */

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { Recipe, type RecipeInput, withoutDerived } from "../../src/runs/recipe.ts";
+
+const chains = { kind: "families" as const, families: [{ family: "arithmetic-chain" as const }] };
+
+function resolved(rl: Partial<RecipeInput["rl"]>): Recipe {
+  return Recipe.parse({
+    name: "sums",
+    data: { demonstrations: chains, training: chains, evaluation: chains },
+    rewards: { verifiers: [{ use: "numeric" }] },
+    sft: { steps: 4, learningRate: 1e-3 },
+    rl: { steps: 6, learningRate: 1e-4, maxNewTokens: 64, ...rl },
+  });
+}
+
+describe("withoutDerived", () => {
+  test("gives a recipe that resolves to the same", () => {
+    for (const rl of [{}, { minibatchTasks: 8, warmupSteps: 2 }]) {
+      const recipe = resolved(rl);
+      assert.deepEqual(Recipe.parse(withoutDerived(recipe)), recipe);
+    }
+  });
+
+  test("lets derived keys follow a change, and keeps those that were written", () => {
+    const changed = (recipe: Recipe) => {
+      const { sft, rl, ...rest } = withoutDerived(recipe);
+      return Recipe.parse({ ...rest, sft: { ...sft!, steps: 2 }, rl: { ...rl!, tasksPerStep: 64, steps: 40 } });
+    };
+    const followed = changed(resolved({}));
+    assert.deepEqual([followed.sft?.warmupSteps, followed.rl?.warmupSteps, followed.rl?.minibatchTasks], [2, 10, 64]);
+    const kept = changed(resolved({ minibatchTasks: 8, warmupSteps: 3 }));
+    assert.deepEqual([kept.rl?.warmupSteps, kept.rl?.minibatchTasks], [3, 8]);
+  });
+});
