@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 
 import type { Command } from "commander";
 
-import { EngineError } from "../base/errors.ts";
+import { EngineError, WhetstoneError } from "../base/errors.ts";
 import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { SampleRequest } from "../policy/backend.ts";
@@ -13,7 +13,7 @@ import { encodePrompt } from "../policy/chat.ts";
 import { backendFromCheckpoint, type EmbeddedBackend } from "../train/backend.ts";
 import { EngineConfig } from "../train/config.ts";
 import { atLeastOne, notNegative, share, tokenList, wholeNumber } from "./options.ts";
-import { print, printJsonLine } from "./output.ts";
+import { print, printError, printJsonLine } from "./output.ts";
 
 interface Options {
   readonly prompt?: string;
@@ -59,7 +59,13 @@ async function converse(policy: EmbeddedBackend, options: Options): Promise<void
   if (isTerminal) lines.prompt();
   let number = 0;
   for await (const line of lines) {
-    if (line.trim() !== "") await respond(policy, { promptTokens: promptOf(line, { policy, options }), options, number });
+    try {
+      if (line.trim() !== "") await respond(policy, { promptTokens: promptOf(line, { policy, options }), options, number });
+    } catch (error) {
+      // Whoever types can type another prompt.
+      if (!isTerminal || !(error instanceof WhetstoneError) || error.exitCode !== 2) throw error;
+      printError(error.message);
+    }
     number++;
     if (isTerminal) lines.prompt();
   }
