@@ -28,5 +28,5 @@ export { gatherDistinctRows, gatherJoined, gatherParts, gatherRows, oneHot, pick
 export { concat, concatRows, flattenRows, reshape, split, splitRows, transpose } from "./ops/layout.ts";
 export { addAll, entropy, logSoftmax, logSumExp, mean, rmsNorm, rotary, softmax } from "./ops/normalize.ts";
 export { padLike, prefix } from "./ops/prefix.ts";
-export { matmul } from "./ops/product.ts";
+export { linear, matmul } from "./ops/product.ts";
 export { combine, route, topK } from "./ops/routing.ts";

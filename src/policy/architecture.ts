@@ -1,8 +1,8 @@
 // The policy's architecture as numbers: a Qwen3-MoE decoder (zero experts: dense Qwen3), and where each of its tensors lies
 // in the one flat vector of parameters. Source: the Qwen3 report (arXiv:2505.09388) and `transformers/models/qwen3_moe`.
 //
-// Matrices are stored [in, out] and fused for speed (query, key and value side by side, gate and up side by side). Hugging
-// Face stores [out, in], one tensor each; `checkpoint.ts` converts.
+// Matrices are stored [out, in], as Hugging Face stores them, so that each of its tensors is a stretch of the flat vector; query,
+// key and value lie after one another and are one matrix.
 //
 // Dimension key:  V vocabulary, D width, L layers, H query heads, C key/value heads, K head width, E experts, F feed-forward width.
 
@@ -64,7 +64,7 @@ export function parameterLayout(config: PolicyConfig): ParameterLayout {
       layerEntries(config).map((entry) => ({ ...entry, name: `layers.${layer}.${entry.name}` })),
     ).flat(),
     norm("finalNorm", D),
-    ...(tieEmbeddings ? [] : [matrix("head", [D, V])]),
+    ...(tieEmbeddings ? [] : [matrix("head", [V, D])]),
   ];
   const entries: ParameterEntry[] = [];
   let total = 0;
@@ -120,15 +120,20 @@ function layerEntries({ width: D, numHeads: H, numKvHeads: C, headWidth: K, ...r
   const { numExperts: E, expertWidth, denseWidth } = rest;
   return [
     norm("attentionNorm", D),
-    matrix("qkv", [D, (H + 2 * C) * K]),
+    matrix("qkv", [(H + 2 * C) * K, D]),
     norm("qNorm", K),
     norm("kNorm", K),
-    matrix("attentionOut", [H * K, D]),
+    matrix("attentionOut", [D, H * K]),
     norm("ffnNorm", D),
     ...(E === 0
-      ? [matrix("gateUp", [D, 2 * denseWidth]), matrix("down", [denseWidth, D])]
-      : [matrix("router", [D, E]), matrix("gateUp", [E, D, 2 * expertWidth]), matrix("down", [E, expertWidth, D])]),
+      ? feedForward([], { width: D, ffnWidth: denseWidth })
+      : [matrix("router", [E, D]), ...feedForward([E], { width: D, ffnWidth: expertWidth })]),
   ];
+}
+
+/** Gate, up and down of one dense block, or of as many experts as `lead` says. */
+function feedForward(lead: readonly number[], { width: D, ffnWidth: F }: { width: number; ffnWidth: number }): EntrySpec[] {
+  return [matrix("gate", [...lead, F, D]), matrix("up", [...lead, F, D]), matrix("down", [...lead, D, F])];
 }
 
 function norm(name: string, width: number): EntrySpec {
@@ -136,7 +141,7 @@ function norm(name: string, width: number): EntrySpec {
 }
 
 function matrix(name: string, shape: readonly number[]): EntrySpec {
-  return { name, shape, kind: "matrix", fanIn: shape.at(-2)! };
+  return { name, shape, kind: "matrix", fanIn: shape.at(-1)! };
 }
 
 function initialStd({ width, numLayers, tieEmbeddings }: PolicyConfig, { name, kind, fanIn }: ParameterEntry): number {

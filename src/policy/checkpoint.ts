@@ -14,7 +14,7 @@ import type { Json } from "../base/json.ts";
 import { parseJsonWith } from "../base/parse.ts";
 import { type PolicyConfig, parameterLayout } from "./architecture.ts";
 import { chatTemplate } from "./chat.ts";
-import { gatherSlice, readModelJson, scatterSlice, type TensorSlice, tensorSlices, writeModelJson } from "./huggingFace.ts";
+import { placeView, readModelJson, type TensorPlace, tensorPlaces, writeModelJson } from "./huggingFace.ts";
 import { openSafetensors, type SafetensorsFile, safetensorsChunks } from "./safetensors.ts";
 import { controlTokens, loadTokenizer, type Tokenizer } from "./tokenizer.ts";
 
@@ -110,7 +110,7 @@ function checkpointFiles({
   checkVocabulary(config, tokenizer);
   const eosTokenId = tokenizer.endOfTurnId;
   const generation = { do_sample: true, eos_token_id: eosTokenId, pad_token_id: eosTokenId, temperature: 1, ...generationConfig };
-  const tensors = tensorSlices(config).map((slice) => ({ ...slice, values: () => gatherSlice(parameters, slice) }));
+  const tensors = tensorPlaces(config).map((place) => ({ ...place, values: () => placeView(parameters, place) }));
   return {
     ...extra,
     "config.json": [writeModelJson(config, { eosTokenId })],
@@ -177,24 +177,24 @@ function previousOf(target: string): string {
 }
 
 function readParameters(folder: string, config: PolicyConfig): Float32Array<ArrayBuffer> {
-  const slices = tensorSlices(config);
+  const places = tensorPlaces(config);
   const parameters = new Float32Array(parameterLayout(config).total);
-  const expected = new Set(slices.map(({ name }) => name));
+  const expected = new Set(places.map(({ name }) => name));
   const missing = new Set(expected);
   for (const path of weightFiles(folder)) {
     using file = openSafetensors(path);
     for (const name of file.tensors.keys()) checkExpected({ name, path, expected, config });
-    for (const slice of slices) {
-      if (!file.tensors.has(slice.name)) continue;
-      checkShape(file, slice);
-      if (!missing.delete(slice.name))
-        throw new CheckpointError(`"${path}": tensor "${slice.name}" also stands in another shard; remove one`);
-      scatterSlice(parameters, slice, file.read(slice.name));
+    for (const place of places) {
+      if (!file.tensors.has(place.name)) continue;
+      checkShape(file, place);
+      if (!missing.delete(place.name))
+        throw new CheckpointError(`"${path}": tensor "${place.name}" also stands in another shard; remove one`);
+      placeView(parameters, place).set(file.read(place.name));
     }
   }
   const [first] = missing;
   if (first === undefined) return parameters;
-  const { shape } = slices.find(({ name }) => name === first)!;
+  const { shape } = places.find(({ name }) => name === first)!;
   throw new CheckpointError(
     `checkpoint "${folder}": ${missing.size} of ${expected.size} tensors are missing, the first is "${first}" of shape [${shape}]; was config.json changed, or a shard left out?`,
   );
@@ -223,7 +223,7 @@ function checkExpected({ name, path, expected, config }: NamedTensor): void {
   );
 }
 
-function checkShape(file: SafetensorsFile, { name, shape }: TensorSlice): void {
+function checkShape(file: SafetensorsFile, { name, shape }: TensorPlace): void {
   const actual = file.tensors.get(name)!.shape;
   if (`${actual}` === `${shape}`) return;
   throw new CheckpointError(

@@ -3,14 +3,14 @@
 //
 // Source: `configuration_qwen3_moe.py`, `configuration_qwen3.py` and `modeling_qwen3_moe.py` of huggingface/transformers.
 //
-// Dimension key:  D width, H query heads, C key/value heads, K head width, E experts, F feed-forward width.
+// Dimension key:  D width, H query heads, C key/value heads, K head width, E experts.
 
 import { z } from "zod";
 
 import { CheckpointError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import { parseJsonWith } from "../base/parse.ts";
-import { type PolicyConfig, parameterLayout } from "./architecture.ts";
+import { numElements, type PolicyConfig, parameterLayout } from "./architecture.ts";
 import { brokenRules } from "./config.ts";
 
 const count = z.int().positive();
@@ -138,102 +138,64 @@ export function writeModelJson(config: PolicyConfig, { eosTokenId }: { eosTokenI
   return `${JSON.stringify(json, null, 2)}\n`;
 }
 
-/** One Hugging Face tensor as a rectangle of the flat vector: element (row, column) lies at `offset + row * stride + column`. */
-export interface TensorSlice {
+/** One Hugging Face tensor: a stretch of the flat vector. */
+export interface TensorPlace {
   readonly name: string;
-  /** The shape in the file: [columns, rows] where the file is transposed, else [rows, columns], or [columns] for a norm. */
   readonly shape: readonly number[];
+  /** First float. */
   readonly offset: number;
-  readonly stride: number;
-  readonly rows: number;
-  readonly columns: number;
-  readonly transposed: boolean;
 }
 
 /** Every tensor of the checkpoint, in the file's order. */
-export function tensorSlices(config: PolicyConfig): readonly TensorSlice[] {
+export function tensorPlaces(config: PolicyConfig): readonly TensorPlace[] {
   return parameterLayout(config).entries.flatMap(({ name, shape, offset }) => {
     const [, layer, part] = /^(?:layers\.(\d+)\.)?(.+)$/.exec(name)!;
     const prefix = layer === undefined ? "" : `model.layers.${layer}.`;
-    return partsOf(part!, { config, shape }).map((slice) => ({ ...slice, name: prefix + slice.name, offset: offset + slice.offset }));
+    return partsOf(part!, { config, shape }).map((place) => ({ ...place, name: prefix + place.name, offset: offset + place.offset }));
   });
 }
 
-/** The tensors that one entry of the layout is fused from; names and offsets are relative to it. */
-function partsOf(part: string, { config, shape }: { config: PolicyConfig; shape: readonly number[] }): readonly TensorSlice[] {
+/** The tensor's values as a view of the flat vector. */
+export function placeView(flat: Float32Array<ArrayBuffer>, { shape, offset }: TensorPlace): Float32Array<ArrayBuffer> {
+  return flat.subarray(offset, offset + numElements(shape));
+}
+
+/** The tensors that one entry of the layout holds, one after another; names and offsets are relative to it. */
+function partsOf(part: string, { config, shape }: { config: PolicyConfig; shape: readonly number[] }): readonly TensorPlace[] {
   const { width: D, numHeads: H, numKvHeads: C, headWidth: K, numExperts: E } = config;
-  const F = E > 0 ? config.expertWidth : config.denseWidth;
-  const projection = { rows: D, stride: (H + 2 * C) * K };
-  const perExpert = (expertParts: (prefix: string, offset: number) => readonly TensorSlice[], floats: number): readonly TensorSlice[] =>
-    E === 0 ? expertParts("mlp.", 0) : Array.from({ length: E }, (_, e) => expertParts(`mlp.experts.${e}.`, e * floats)).flat();
+  const whole = (name: string): readonly TensorPlace[] => [{ name, shape, offset: 0 }];
   switch (part) {
-    case "embed":
-      return [{ name: "model.embed_tokens.weight", shape, offset: 0, stride: D, rows: shape[0]!, columns: D, transposed: false }];
     case "qkv":
       return [
-        matrix("self_attn.q_proj.weight", { ...projection, offset: 0, columns: H * K }),
-        matrix("self_attn.k_proj.weight", { ...projection, offset: H * K, columns: C * K }),
-        matrix("self_attn.v_proj.weight", { ...projection, offset: (H + C) * K, columns: C * K }),
+        { name: "self_attn.q_proj.weight", shape: [H * K, D], offset: 0 },
+        { name: "self_attn.k_proj.weight", shape: [C * K, D], offset: H * K * D },
+        { name: "self_attn.v_proj.weight", shape: [C * K, D], offset: (H + C) * K * D },
       ];
-    case "attentionOut":
-      return [matrix("self_attn.o_proj.weight", { offset: 0, stride: D, rows: H * K, columns: D })];
-    case "router":
-      return [matrix("mlp.gate.weight", { offset: 0, stride: E, rows: D, columns: E })];
-    case "gateUp":
-      return perExpert(
-        (prefix, offset) => [
-          matrix(`${prefix}gate_proj.weight`, { offset, stride: 2 * F, rows: D, columns: F }),
-          matrix(`${prefix}up_proj.weight`, { offset: offset + F, stride: 2 * F, rows: D, columns: F }),
-        ],
-        D * 2 * F,
-      );
-    case "down":
-      return perExpert((prefix, offset) => [matrix(`${prefix}down_proj.weight`, { offset, stride: D, rows: F, columns: D })], F * D);
-    case "head":
-      return [matrix("lm_head.weight", { offset: 0, stride: shape[1]!, rows: D, columns: shape[1]! })];
+    case "gate":
+    case "up":
+    case "down": {
+      if (E === 0) return whole(`mlp.${part}_proj.weight`);
+      const [, rows, columns] = shape as [number, number, number];
+      return Array.from({ length: E }, (_, expert) => ({
+        name: `mlp.experts.${expert}.${part}_proj.weight`,
+        shape: [rows, columns],
+        offset: expert * rows * columns,
+      }));
+    }
     default:
-      return [{ name: normNames[part]!, shape, offset: 0, stride: shape[0]!, rows: 1, columns: shape[0]!, transposed: false }];
+      return whole(wholeNames[part]!);
   }
 }
 
-const normNames: Readonly<Record<string, string>> = {
+/** Entries that are one tensor. */
+const wholeNames: Readonly<Record<string, string>> = {
+  embed: "model.embed_tokens.weight",
   attentionNorm: "input_layernorm.weight",
   qNorm: "self_attn.q_norm.weight",
   kNorm: "self_attn.k_norm.weight",
+  attentionOut: "self_attn.o_proj.weight",
   ffnNorm: "post_attention_layernorm.weight",
+  router: "mlp.gate.weight",
   finalNorm: "model.norm.weight",
+  head: "lm_head.weight",
 };
-
-function matrix(name: string, place: Pick<TensorSlice, "offset" | "stride" | "rows" | "columns">): TensorSlice {
-  return { name, shape: [place.columns, place.rows], ...place, transposed: true };
-}
-
-/** The tensor as the file holds it. Copies bits, not numbers, so that a NaN keeps its payload. */
-export function gatherSlice(flat: Float32Array<ArrayBuffer>, slice: TensorSlice): Float32Array<ArrayBuffer> {
-  const values = new Float32Array(slice.rows * slice.columns);
-  const [from, to] = [bitsOf(flat), bitsOf(values)];
-  forEachElement(slice, (inFlat, inFile) => {
-    to[inFile] = from[inFlat]!;
-  });
-  return values;
-}
-
-/** Puts a tensor of the file in its place. */
-export function scatterSlice(flat: Float32Array<ArrayBuffer>, slice: TensorSlice, values: Float32Array<ArrayBuffer>): void {
-  const [from, to] = [bitsOf(values), bitsOf(flat)];
-  forEachElement(slice, (inFlat, inFile) => {
-    to[inFlat] = from[inFile]!;
-  });
-}
-
-function bitsOf(values: Float32Array<ArrayBuffer>): Uint32Array {
-  return new Uint32Array(values.buffer, values.byteOffset, values.length);
-}
-
-function forEachElement({ offset, stride, rows, columns, transposed }: TensorSlice, visit: (inFlat: number, inFile: number) => void): void {
-  const rowStep = transposed ? 1 : columns;
-  const columnStep = transposed ? rows : 1;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) visit(offset + row * stride + column, row * rowStep + column * columnStep);
-  }
-}

@@ -15,20 +15,18 @@ import {
   constant,
   div,
   gatherRows,
+  linear,
   logSoftmax,
   logSumExp,
-  matmul,
   mul,
   rmsNorm,
   route,
   silu,
   softmax,
-  split,
   splitRows,
   sub,
   sum,
   topK,
-  transpose,
 } from "../graph/ops.ts";
 import { scope, type Tensor } from "../graph/tensor.ts";
 import type { PolicyConfig } from "./architecture.ts";
@@ -56,7 +54,7 @@ export function projectHeads(
 ): Tensor {
   return scope(`layers.${layer}.attention`, () => {
     const normal_ND = rmsNorm(x_ND, parameters.get(`layers.${layer}.attentionNorm`), config.rmsNormEpsilon);
-    return matmul(normal_ND, parameters.get(`layers.${layer}.qkv`));
+    return linear(normal_ND, parameters.get(`layers.${layer}.qkv`));
   });
 }
 
@@ -66,7 +64,7 @@ export function finishLayer(
   { x_ND, heads_N, layer, config }: { x_ND: Tensor; heads_N: Tensor; layer: number; config: PolicyConfig },
 ): { readonly x_ND: Tensor; readonly router: RouterReport | undefined } {
   return scope(`layers.${layer}`, () => {
-    const attended_ND = add(x_ND, matmul(heads_N, parameters.get(`layers.${layer}.attentionOut`)));
+    const attended_ND = add(x_ND, linear(heads_N, parameters.get(`layers.${layer}.attentionOut`)));
     const normal_ND = rmsNorm(attended_ND, parameters.get(`layers.${layer}.ffnNorm`), config.rmsNormEpsilon);
     const ffn =
       config.numExperts === 0 ? dense(parameters, { x_ND: normal_ND, layer }) : experts(parameters, { x_ND: normal_ND, layer, config });
@@ -81,8 +79,8 @@ export function nextTokenLogProbs(
 ): Tensor {
   return scope("head", () => {
     const normal_ND = rmsNorm(x_ND, parameters.get("finalNorm"), config.rmsNormEpsilon);
-    const head_DV = config.tieEmbeddings ? transpose(parameters.get("embed"), [1, 0]) : parameters.get("head");
-    return logSoftmax(div(matmul(normal_ND, head_DV), temperature_N1));
+    const head_VD = parameters.get(config.tieEmbeddings ? "embed" : "head");
+    return logSoftmax(div(linear(normal_ND, head_VD), temperature_N1));
   });
 }
 
@@ -93,23 +91,21 @@ interface FeedForward {
 
 function dense(parameters: ParameterInputs, { x_ND, layer }: { x_ND: Tensor; layer: number }): FeedForward {
   return scope("ffn", () => {
-    const gateUp = parameters.get(`layers.${layer}.gateUp`);
-    return { y_ND: swiglu({ x: x_ND, gateUp, down: parameters.get(`layers.${layer}.down`) }), router: undefined };
+    const weight = (name: string): Tensor => parameters.get(`layers.${layer}.${name}`);
+    return { y_ND: swiglu(x_ND, weight), router: undefined };
   });
 }
 
 /** (silu(x gate) * x up) down, Shazeer 2020 (arXiv:2002.05202), eq. 6. */
-function swiglu({ x, gateUp, down }: { x: Tensor; gateUp: Tensor; down: Tensor }): Tensor {
-  const width = (gateUp.shape[1] as number) / 2;
-  const [gate, up] = split(matmul(x, gateUp), { axis: 1, sizes: [width, width] }) as [Tensor, Tensor];
-  return matmul(mul(silu(gate), up), down);
+function swiglu(x: Tensor, weight: (name: "gate" | "up" | "down") => Tensor): Tensor {
+  return linear(mul(silu(linear(x, weight("gate"))), linear(x, weight("up"))), weight("down"));
 }
 
 /** Each token goes to its top k experts; an expert multiplies only the rows that were sent to it. */
 function experts(parameters: ParameterInputs, { x_ND, layer, config }: { x_ND: Tensor; layer: number; config: PolicyConfig }): FeedForward {
   return scope("ffn", () => {
     const { numExperts, expertsPerToken, normTopkProb } = config;
-    const logits_NE = matmul(x_ND, parameters.get(`layers.${layer}.router`));
+    const logits_NE = linear(x_ND, parameters.get(`layers.${layer}.router`));
     const probs_NE = softmax(logits_NE);
     const { values, indices } = topK(probs_NE, expertsPerToken);
     const weights_Nk = normTopkProb ? div(values, sum(values, { axes: [1], keepDims: true })) : values;
@@ -119,9 +115,7 @@ function experts(parameters: ParameterInputs, { x_ND, layer, config }: { x_ND: T
     const symbols = Array.from({ length: numExperts }, (_, expert) => `rows${layer}expert${expert}`);
     const inputs = splitRows(gatherRows(x_ND, sent.source, sent.rows), { counts: sent.counts, symbols });
     const outputs = inputs.map((x, expert) =>
-      scope(`experts.${expert}`, () =>
-        swiglu({ x, gateUp: parameters.get(`layers.${layer}.gateUp.${expert}`), down: parameters.get(`layers.${layer}.down.${expert}`) }),
-      ),
+      scope(`experts.${expert}`, () => swiglu(x, (name) => parameters.get(`layers.${layer}.${name}.${expert}`))),
     );
     const y_RD = concatRows(outputs, { counts: sent.counts, rows: numRows });
     const y_ND = combine(y_RD, { weights: weights_Nk, route: sent });

@@ -43,6 +43,8 @@ export async function compile(model: OnnxModel, { numThreads, profilePrefix }: S
     intraOpNumThreads: Math.min(numThreads, model.maxThreads),
     interOpNumThreads: 1,
     executionMode: "sequential",
+    // A remembered memory plan for every shape that was seen holds a third of a trainer's memory and saves no time.
+    enableMemPattern: false,
     logSeverityLevel: 4, // an error is thrown, and need not be printed as well
     // A thread that waits sleeps: spinning ones starve the verifiers and everything else on a machine with few cores.
     extra: { session: { intra_op: { allow_spinning: "0" } } },

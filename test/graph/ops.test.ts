@@ -11,9 +11,10 @@ import { elementwiseCases } from "./cases/elementwise.ts";
 import { gatherCases } from "./cases/gather.ts";
 import { layoutCases } from "./cases/layout.ts";
 import { modelCases } from "./cases/model.ts";
+import { productCases } from "./cases/product.ts";
 import { buildCase, opSuite } from "./ops.suite.ts";
 
-const entries = { ...broadcastCases, ...elementwiseCases, ...gatherCases, ...layoutCases, ...modelCases };
+const entries = { ...broadcastCases, ...elementwiseCases, ...gatherCases, ...layoutCases, ...modelCases, ...productCases };
 
 for (const [op, entry] of Object.entries(entries)) opSuite(op, entry);
 

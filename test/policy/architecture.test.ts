@@ -42,37 +42,40 @@ describe("parameterLayout", () => {
     assert.deepEqual(rows(tiny), [
       "embed [7,4] 0", // 28 floats, padded to 32
       "layers.0.attentionNorm [4] 32",
-      "layers.0.qkv [4,8] 48", // (2 query + 2 x 1 key/value heads) x width 2
+      "layers.0.qkv [8,4] 48", // (2 query + 2 x 1 key/value heads) x width 2
       "layers.0.qNorm [2] 80",
       "layers.0.kNorm [2] 96",
       "layers.0.attentionOut [4,4] 112",
       "layers.0.ffnNorm [4] 128",
-      "layers.0.router [4,3] 144",
-      "layers.0.gateUp [3,4,10] 160", // 120 floats, padded to 128
-      "layers.0.down [3,5,4] 288", // 60, padded to 64
+      "layers.0.router [3,4] 144",
+      "layers.0.gate [3,5,4] 160", // 60 floats, padded to 64
+      "layers.0.up [3,5,4] 224",
+      "layers.0.down [3,4,5] 288",
       "layers.1.attentionNorm [4] 352",
-      "layers.1.qkv [4,8] 368",
+      "layers.1.qkv [8,4] 368",
       "layers.1.qNorm [2] 400",
       "layers.1.kNorm [2] 416",
       "layers.1.attentionOut [4,4] 432",
       "layers.1.ffnNorm [4] 448",
-      "layers.1.router [4,3] 464",
-      "layers.1.gateUp [3,4,10] 480",
-      "layers.1.down [3,5,4] 608",
+      "layers.1.router [3,4] 464",
+      "layers.1.gate [3,5,4] 480",
+      "layers.1.up [3,5,4] 544",
+      "layers.1.down [3,4,5] 608",
       "finalNorm [4] 672",
-      "head [4,7] 688",
+      "head [7,4] 688",
     ]);
     assert.equal(parameterLayout(tiny).total, 720);
   });
 
   test("has neither router nor head in a dense model with tied embeddings", () => {
-    assert.deepEqual(rows(dense).slice(5, 9), [
+    assert.deepEqual(rows(dense).slice(5, 10), [
       "layers.0.attentionOut [4,4] 112",
       "layers.0.ffnNorm [4] 128",
-      "layers.0.gateUp [4,12] 144",
-      "layers.0.down [6,4] 192",
+      "layers.0.gate [6,4] 144", // 24 floats, padded to 32
+      "layers.0.up [6,4] 176",
+      "layers.0.down [4,6] 208",
     ]);
-    assert.equal(rows(dense).at(-1), "finalNorm [4] 416");
+    assert.equal(rows(dense).at(-1), "finalNorm [4] 448");
   });
 
   test("has as many parameters as Qwen3-30B-A3B publishes: 30.5 billion, 29.9 without embeddings", () => {
@@ -110,7 +113,8 @@ describe("initialParameters", () => {
     const expected = {
       embed: 1,
       "layers.0.qkv": 1 / Math.sqrt(128),
-      "layers.3.gateUp": 1 / Math.sqrt(128),
+      "layers.3.gate": 1 / Math.sqrt(128),
+      "layers.3.up": 1 / Math.sqrt(128),
       head: 1 / Math.sqrt(128),
       "layers.1.attentionOut": 1 / Math.sqrt(128 * 8),
       "layers.2.down": 1 / Math.sqrt(128 * 8),
@@ -126,7 +130,7 @@ describe("initialParameters", () => {
   });
 
   test("draws normals: moments and tails of 131,072 values", () => {
-    const values = Array.from(entry(wide, "layers.0.gateUp", wideFlat), (value) => value * Math.sqrt(128));
+    const values = Array.from(entry(wide, "layers.0.gate", wideFlat), (value) => value * Math.sqrt(128));
     const mean = (of: (x: number) => number) => values.reduce((sum, x) => sum + of(x), 0) / values.length;
     assert.ok(Math.abs(mean((x) => x)) < 0.012, "mean 0, standard error 1 / sqrt(n) = 0.0028");
     assert.ok(Math.abs(mean((x) => x ** 4) - 3) < 0.11, "fourth moment 3, standard error sqrt(96 / n) = 0.027");

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { CheckpointError } from "../../src/base/errors.ts";
 import { type PolicyConfig, parameterLayout } from "../../src/policy/architecture.ts";
 import { ModelConfig } from "../../src/policy/config.ts";
-import { gatherSlice, readModelJson, scatterSlice, tensorSlices, writeModelJson } from "../../src/policy/huggingFace.ts";
+import { placeView, readModelJson, tensorPlaces, writeModelJson } from "../../src/policy/huggingFace.ts";
 
 /** The published config.json of Qwen/Qwen3-30B-A3B. */
 const qwen3Moe = {
@@ -154,10 +154,10 @@ describe("readModelJson", () => {
   });
 });
 
-describe("tensorSlices", () => {
+describe("tensorPlaces", () => {
   test("names and shapes tensors as Qwen3MoeForCausalLM does", () => {
     assert.deepEqual(
-      tensorSlices(tiny).map(({ name, shape }) => `${name} [${shape}]`),
+      tensorPlaces(tiny).map(({ name, shape }) => `${name} [${shape}]`),
       [
         "model.embed_tokens.weight [5,4]",
         "model.layers.0.input_layernorm.weight [4]",
@@ -170,8 +170,8 @@ describe("tensorSlices", () => {
         "model.layers.0.post_attention_layernorm.weight [4]",
         "model.layers.0.mlp.gate.weight [2,4]",
         "model.layers.0.mlp.experts.0.gate_proj.weight [3,4]",
-        "model.layers.0.mlp.experts.0.up_proj.weight [3,4]",
         "model.layers.0.mlp.experts.1.gate_proj.weight [3,4]",
+        "model.layers.0.mlp.experts.0.up_proj.weight [3,4]",
         "model.layers.0.mlp.experts.1.up_proj.weight [3,4]",
         "model.layers.0.mlp.experts.0.down_proj.weight [4,3]",
         "model.layers.0.mlp.experts.1.down_proj.weight [4,3]",
@@ -182,7 +182,7 @@ describe("tensorSlices", () => {
   });
 
   test("names a dense block as Qwen3ForCausalLM does", () => {
-    const names = tensorSlices({ ...tiny, numExperts: 0, denseWidth: 6, tieEmbeddings: true }).map(
+    const names = tensorPlaces({ ...tiny, numExperts: 0, denseWidth: 6, tieEmbeddings: true }).map(
       ({ name, shape }) => `${name} [${shape}]`,
     );
     assert.deepEqual(names.slice(-4), [
@@ -193,43 +193,30 @@ describe("tensorSlices", () => {
     ]);
   });
 
-  test("takes values from their places in the fused matrices, transposed", () => {
+  test("finds values at their places in the flat vector", () => {
     const { entries, total } = parameterLayout(tiny);
     const flat = Float32Array.from({ length: total }, (_, i) => i);
     const start = (name: string) => entries.find((entry) => entry.name === name)!.offset;
-    const values = (name: string) => [...gatherSlice(flat, tensorSlices(tiny).find((slice) => slice.name === name)!)];
-    // qkv is [4, 8]: input i, output o lies at 8 i + o; outputs 0..3 are q, 4..5 k, 6..7 v. The file has [out, in].
+    const first = (name: string) => placeView(flat, tensorPlaces(tiny).find((place) => place.name === name)!)[0]! - start("embed");
+    // qkv is [8, 4]: outputs 0..3 are q, 4..5 k, 6..7 v, each a row of 4.
     const qkv = start("layers.0.qkv");
-    assert.deepEqual(
-      values("model.layers.0.self_attn.k_proj.weight"),
-      [4, 12, 20, 28, 5, 13, 21, 29].map((i) => qkv + i),
-    );
-    assert.deepEqual(
-      values("model.layers.0.self_attn.v_proj.weight").slice(0, 4),
-      [6, 14, 22, 30].map((i) => qkv + i),
-    );
-    // gateUp is [2, 4, 6]: expert 1 starts at 24, its up columns are 3..5 of 6.
-    const gateUp = start("layers.0.gateUp");
-    assert.deepEqual(
-      values("model.layers.0.mlp.experts.1.up_proj.weight").slice(0, 5),
-      [27, 33, 39, 45, 28].map((i) => gateUp + i),
-    );
-    // down is [2, 3, 4]: expert 1 starts at 12.
-    const down = start("layers.0.down");
-    assert.deepEqual(
-      values("model.layers.0.mlp.experts.1.down_proj.weight").slice(0, 4),
-      [12, 16, 20, 13].map((i) => down + i),
-    );
-    assert.deepEqual(values("model.embed_tokens.weight").slice(0, 5), [0, 1, 2, 3, 4]);
+    assert.equal(first("model.layers.0.self_attn.q_proj.weight"), qkv);
+    assert.equal(first("model.layers.0.self_attn.k_proj.weight"), qkv + 16);
+    assert.equal(first("model.layers.0.self_attn.v_proj.weight"), qkv + 24);
+    // An expert's gate and up are [3, 4], its down is [4, 3].
+    assert.equal(first("model.layers.0.mlp.experts.1.gate_proj.weight"), start("layers.0.gate") + 12);
+    assert.equal(first("model.layers.0.mlp.experts.1.up_proj.weight"), start("layers.0.up") + 12);
+    assert.equal(first("model.layers.0.mlp.experts.1.down_proj.weight"), start("layers.0.down") + 12);
+    assert.equal(first("lm_head.weight"), start("head"));
   });
 
   test("covers every parameter exactly once, and no padding", () => {
     for (const config of [tiny, { ...tiny, numExperts: 0, denseWidth: 6, tieEmbeddings: true }]) {
       const { entries, total } = parameterLayout(config);
       const flat = new Float32Array(total);
-      for (const slice of tensorSlices(config)) {
-        const values = gatherSlice(flat, slice).map((value) => value + 1);
-        scatterSlice(flat, slice, values);
+      for (const place of tensorPlaces(config)) {
+        const view = placeView(flat, place);
+        view.set(view.map((value) => value + 1));
       }
       const expected = new Float32Array(total);
       for (const { offset, shape } of entries) expected.fill(1, offset, offset + shape.reduce((a, b) => a * b));

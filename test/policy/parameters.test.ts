@@ -22,10 +22,10 @@ describe("parameterPieces", () => {
   });
 
   test("cut an expert tensor into its experts' matrices", () => {
-    // gateUp of layer 1 is [4, 32, 2 x 16]: each expert has 1,024 floats.
-    const { offset } = layout.entries.find(({ name }) => name === "layers.1.gateUp")!;
-    const third = parameterPieces(layout).find(({ name }) => name === "layers.1.gateUp.2");
-    assert.deepEqual(third, { name: "layers.1.gateUp.2", shape: [32, 32], offset: offset + 2048 });
+    // up of layer 1 is [4, 16, 32]: each expert has 512 floats.
+    const { offset } = layout.entries.find(({ name }) => name === "layers.1.up")!;
+    const third = parameterPieces(layout).find(({ name }) => name === "layers.1.up.2");
+    assert.deepEqual(third, { name: "layers.1.up.2", shape: [16, 32], offset: offset + 1024 });
   });
 });
 

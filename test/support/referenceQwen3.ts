@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { PolicyConfig } from "../../src/policy/architecture.ts";
-import { gatherSlice, tensorSlices, writeModelJson } from "../../src/policy/huggingFace.ts";
+import { placeView, tensorPlaces, writeModelJson } from "../../src/policy/huggingFace.ts";
 import { openSafetensors } from "../../src/policy/safetensors.ts";
 
 /** The keys of config.json that decide the numbers. */
@@ -54,7 +54,7 @@ export function readReference(folder: string): ReferenceModel {
 
 /** The model of a flat parameter vector. */
 export function referenceOf(config: PolicyConfig, flat: Float32Array<ArrayBuffer>): ReferenceModel {
-  const tensors = tensorSlices(config).map((slice) => [slice.name, Float64Array.from(gatherSlice(flat, slice))] as const);
+  const tensors = tensorPlaces(config).map((place) => [place.name, Float64Array.from(placeView(flat, place))] as const);
   return { config: JSON.parse(writeModelJson(config, { eosTokenId: 0 })) as HuggingFaceConfig, tensors: new Map(tensors) };
 }
 

@@ -243,11 +243,14 @@ describe("sample", () => {
   });
 
   test("closes thinking at the budget and tells it from the policy's own", async () => {
-    // Of responses that open with <think>, found by looking at many first tokens.
-    const first = await collected(backend.sample(requestsFor(Array.from({ length: 400 }, () => ({ maxNewTokens: 1 })))));
+    // Of responses that open with <think>, found by looking at many first tokens, at a temperature at which all tokens are likely.
+    const temperature = 10;
+    const first = await collected(backend.sample(requestsFor(Array.from({ length: 400 }, () => ({ maxNewTokens: 1, temperature })))));
     const thinkers = first.filter(({ tokens }) => tokens[0] === tinyTokenizer.thinkOpenId).map(({ id }) => id);
     assert.ok(thinkers.length > 0);
-    const rollouts = await collected(backend.sample(requestsFor(thinkers.map((id) => ({ id, maxNewTokens: 30, thinkingBudget: 2 })))));
+    const rollouts = await collected(
+      backend.sample(requestsFor(thinkers.map((id) => ({ id, maxNewTokens: 30, thinkingBudget: 2, temperature })))),
+    );
     for (const { tokens, chosen, logProbs, thinking } of rollouts.filter(({ tokens }) => tokens.length > 3)) {
       assert.deepEqual([tokens[3], chosen[3], thinking.tokens, thinking.closedBy], [tinyTokenizer.thinkCloseId, 0, 2, "budget"]);
       assert.deepEqual(

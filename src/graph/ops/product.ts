@@ -1,5 +1,5 @@
-// Matrix products over the last two axes, batched over the others.
-// A row of the result has the same bits whatever the number of rows, from two rows on.
+// Matrix products over the last two axes, batched over the others, and products of rows with a weight. A row of `linear` has the
+// same bits whatever the number of rows, from two rows on; `matmul` promises nothing of the kind and serves where no row must repeat.
 
 import { broadcastShapes } from "../shape.ts";
 import { apply1, type OnnxContext, type OpDef, requireFloats, type Tensor } from "../tensor.ts";
@@ -22,15 +22,9 @@ const matmulOp: OpDef<ProductAttributes> = {
     const batch = broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2)) ?? fail("leading axes do not broadcast");
     return [{ shape: [...batch, rows, columns], dtype: "float32" }];
   },
-  onnx: (context) => {
-    const { emit, attributes, inputs, inputNames, outputNames } = context;
-    const { transA, transB, alpha } = attributes;
+  onnx: ({ emit, attributes: { transA, transB, alpha }, inputNames, outputNames }) => {
     if (!transA && !transB && alpha === 1) {
-      const [K, N] = inputs[1]!.shape.slice(-2);
-      const isWeight = inputs[1]!.shape.length === 2 && typeof K === "number" && typeof N === "number";
-      if (isWeight && isCutUnevenly({ K, N })) emitInSlices(context, { K });
-      else emit("MatMul", { inputs: inputNames, outputs: outputNames });
-      if (isWeight) context.limitThreads(maxWidePanels({ K, N }));
+      emit("MatMul", { inputs: inputNames, outputs: outputNames });
       return;
     }
     const settings = { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } };
@@ -49,6 +43,37 @@ const matmulOp: OpDef<ProductAttributes> = {
 /** alpha op(a) op(b), where op transposes the last two axes if asked. Shapes [..., M, K] x [..., K, N] after transposition. */
 export function matmul(a: Tensor, b: Tensor, { transA = false, transB = false, alpha = 1 }: Partial<ProductAttributes> = {}): Tensor {
   return apply1(matmulOp, [a, b], { transA, transB, alpha });
+}
+
+const linearOp: OpDef<Record<string, never>> = {
+  name: "linear",
+  infer: ([x, weight], _attributes, fail) => {
+    requireFloats([x!, weight!], fail);
+    const [N, K] = weight!.shape;
+    if (x!.shape.length !== 2 || weight!.shape.length !== 2) fail("rows and weight must have two axes");
+    if (typeof N !== "number" || typeof K !== "number") fail("the weight's sizes must be numbers");
+    if (x!.shape[1] !== K) fail(`the weight's second axis must be the width of the rows (${K} vs ${x!.shape[1]})`);
+    return [{ shape: [x!.shape[0]!, N!], dtype: "float32" }];
+  },
+  onnx: (context) => {
+    const { emit, inputs, inputNames, outputNames, limitThreads } = context;
+    const [N, K] = inputs[1]!.shape as [number, number];
+    if (isCutUnevenly({ K, N })) emitInSlices(context, { K });
+    else emit("FusedMatMul", { inputs: inputNames, outputs: outputNames, ...timesTransposed });
+    limitThreads(maxWidePanels({ K, N }));
+  },
+  // y = x W': dx = dy W, dW = dy' x
+  vjp: ({ inputs, grads }) => {
+    const [x, weight] = inputs as [Tensor, Tensor];
+    return [matmul(grads[0]!, weight), matmul(grads[0]!, x, { transA: true })];
+  },
+};
+
+const timesTransposed = { attributes: { transB: { int: 1 } }, domain: "com.microsoft" } as const;
+
+/** Rows [M, K] times the transpose of a weight [N, K], as Hugging Face stores it: [M, N]. */
+export function linear(x: Tensor, weight: Tensor): Tensor {
+  return apply1(linearOp, [x, weight], {});
 }
 
 // The engine adds up a product's K terms in slices: 128 terms where a thread has at least 65 columns, 256 from 33, 512 from 17, all up
@@ -81,13 +106,13 @@ export function sliceSizes(K: number): number[] {
   return Array.from({ length: Math.ceil(K / sliceDepth) }, (_, i) => Math.min(sliceDepth, K - i * sliceDepth));
 }
 
-/** a b as a sum over slices of K, added in order. */
-function emitInSlices({ emit, int64, inputNames, outputNames }: OnnxContext<ProductAttributes>, { K }: { K: number }): void {
+/** x W' as a sum over slices of K, added in order. */
+function emitInSlices({ emit, int64, inputNames, outputNames }: OnnxContext<Record<string, never>>, { K }: { K: number }): void {
   const sizes = sliceSizes(K);
-  const cut = (name: string, axis: number): readonly string[] =>
-    emit("Split", { inputs: [name, int64(sizes)], numOutputs: sizes.length, attributes: { axis: { int: axis } } });
-  const rights = cut(inputNames[1]!, 0);
-  const products = cut(inputNames[0]!, -1).map((left, i) => emit("MatMul", { inputs: [left, rights[i]!] })[0]!);
+  const [lefts, rights] = inputNames.map((name) =>
+    emit("Split", { inputs: [name, int64(sizes)], numOutputs: sizes.length, attributes: { axis: { int: -1 } } }),
+  ) as [readonly string[], readonly string[]];
+  const products = lefts.map((left, i) => emit("FusedMatMul", { inputs: [left, rights[i]!], ...timesTransposed })[0]!);
   products.reduce((total, product, i) => {
     const outputs = i === products.length - 1 ? { outputs: outputNames } : {};
     return emit("Add", { inputs: [total, product], ...outputs })[0]!;

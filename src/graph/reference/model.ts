@@ -30,6 +30,8 @@ const matmul: Kernel<ProductAttributes> = ({ inputs, attributes: { transA, trans
   return [product];
 };
 
+const linear: Kernel<None> = (context) => matmul({ ...context, attributes: { transA: false, transB: true, alpha: 1 } });
+
 const softmax: Kernel<None> = ({ inputs: [x] }) => [mapRows(x!, softmaxRow)];
 
 /** The maximum is taken out first, so that no exponential overflows. */
@@ -131,4 +133,4 @@ function swapLastAxes(x: ArrayValue): ArrayValue {
   return generate(shape, (index) => at(x, [...index.slice(0, -2), index.at(-1)!, index.at(-2)!]));
 }
 
-export const modelKernels = { matmul, softmax, logSoftmax, rmsNorm, attend, rotary, topK, route, combine };
+export const modelKernels = { matmul, linear, softmax, logSoftmax, rmsNorm, attend, rotary, topK, route, combine };

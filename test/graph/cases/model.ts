@@ -1,4 +1,4 @@
-// Cases of the ops that models are made of: products, normalisations, attention, rotary positions and routing.
+// Cases of the ops that models are made of: normalisations, attention, rotary positions and routing.
 
 import {
   addAll,
@@ -8,7 +8,6 @@ import {
   input,
   logSoftmax,
   logSumExp,
-  matmul,
   mean,
   rmsNorm,
   rotary,
@@ -20,20 +19,6 @@ import type { Shape } from "../../../src/graph/shape.ts";
 import type { Tensor } from "../../../src/graph/tensor.ts";
 import { distinct, fixed, given, integers, normal, type Operand } from "../operand.ts";
 import type { OpCase, OpEntry, Rejection } from "../ops.suite.ts";
-
-/** One product in each of the four ways in which its sides can be stored. */
-function products(batchA: Shape, batchB: Shape, batch: Shape): readonly OpCase[] {
-  return [false, true].flatMap((transA) =>
-    [false, true].map((transB) => ({
-      what: `of [${batchA}] and [${batchB}] matrices${transA ? ", first transposed" : ""}${transB ? ", second transposed" : ""}`,
-      operands: [normal(...batchA, ...(transA ? [2, 3] : [3, 2])), normal(...batchB, ...(transB ? [4, 2] : [2, 4]))],
-      build: (a, b) => matmul(a!, b!, { transA, transB, alpha: transA === transB ? 1 : -0.5 }),
-      shapes: [[...batch, 3, 4]],
-      // The engine does not broadcast a matrix over no matrices.
-      sizes: [{ N: 5 }, { N: 1 }],
-    })),
-  );
-}
 
 /** Small and large numbers in one row, and several ranks. */
 function alongLastAxis(op: (x: Tensor) => Tensor, shapeOf: (shape: Shape) => Shape): OpCase[] {
@@ -60,67 +45,6 @@ const attentionInputs = (q: Shape, k: Shape, v: Shape, mask: Shape): Tensor[] =>
 ];
 
 export const modelCases: Readonly<Record<string, OpEntry>> = {
-  matmul: {
-    cases: [
-      ...products([], [], []),
-      ...products([2], [2], [2]),
-      ...products(["N"], [], ["N"]),
-      ...products([], [2], [2]),
-      ...products([2, 1], [1, 3], [2, 3]),
-      {
-        what: "with a symbolic number of rows",
-        operands: [normal("N", 3), normal(3, 4)],
-        build: (a, b) => matmul(a!, b!),
-        shapes: [["N", 4]],
-      },
-      {
-        what: "that adds up over a symbol",
-        operands: [normal("N", 3), normal("N", 2)],
-        build: (a, b) => matmul(a!, b!, { transA: true }),
-        shapes: [[3, 2]],
-      },
-      ...[
-        { inner: 300, columns: 40 },
-        { inner: 130, columns: 129 },
-        { inner: 150, columns: 140 },
-        { inner: 520, columns: 17 },
-      ].map(({ inner, columns }) => ({
-        what: `that adds up ${inner} terms for each of ${columns} columns`,
-        operands: [normal("N", inner), normal(inner, columns)],
-        build: (a: Tensor, b: Tensor) => matmul(a, b),
-        shapes: [["N", columns]],
-        sizes: [{ N: 2 }],
-      })),
-      { what: "of a matrix with itself", operands: [normal(3, 3)], build: (a) => matmul(a!, a!, { transB: true }), shapes: [[3, 3]] },
-    ],
-    rejections: [
-      {
-        what: "inner dimensions that differ",
-        build: () => matmul(input("a", [4, 128, 512]), input("b", [256, 512])),
-        message: "matmul: inner dimensions differ (512 vs 256), got [4,128,512] x [256,512]",
-      },
-      {
-        what: "inner dimensions that differ after transposition",
-        build: () => matmul(input("a", ["N", 3]), input("b", [3, 4]), { transB: true }),
-        message: "matmul: inner dimensions differ (3 vs 4), got [N,3] x [3,4]",
-      },
-      {
-        what: "leading axes that do not broadcast",
-        build: () => matmul(input("a", [2, 3, 4]), input("b", [3, 4, 5])),
-        message: "matmul: leading axes do not broadcast, got [2,3,4] x [3,4,5]",
-      },
-      {
-        what: "a vector",
-        build: () => matmul(input("a", [3]), input("b", [3, 4])),
-        message: "matmul: both sides must have at least two axes, got [3] x [3,4]",
-      },
-      {
-        what: "integers",
-        build: () => matmul(input("a", [2, 3], "int64"), input("b", [3, 4])),
-        message: "matmul: operands must be float32, not int64, got [2,3] x [3,4]",
-      },
-    ],
-  },
   softmax: { cases: alongLastAxis(softmax, same), rejections: withoutLastAxis("softmax", softmax) },
   logSoftmax: { cases: alongLastAxis(logSoftmax, same), rejections: withoutLastAxis("logSoftmax", logSoftmax) },
   logSumExp: { cases: alongLastAxis(logSumExp, (shape) => shape.with(-1, 1)) },

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { rngFor } from "../../../src/base/rng.ts";
-import { attend, input, matmul } from "../../../src/graph/ops.ts";
+import { attend, input, linear } from "../../../src/graph/ops.ts";
 import { value } from "../../support/arrays.ts";
 import { engineFor } from "../../support/engine.ts";
 
@@ -26,10 +26,10 @@ describe("the first rows of a product have the same bits", () => {
     [256, 200],
     [140, 512],
   ] as const) {
-    test(`in ${numRows.join(", ")} rows of ${K} times ${K} x ${N}, with one, two and four threads`, async () => {
+    test(`in ${numRows.join(", ")} rows of ${K} times the transpose of ${N} x ${K}, with one, two and four threads`, async () => {
       const a = input("a", ["M", K]);
-      const product = matmul(a, input("b", [K, N]));
-      const b = value([K, N], draw(K * N));
+      const product = linear(a, input("b", [N, K]));
+      const b = value([N, K], draw(K * N));
       const all = draw(300 * K);
       const results: Float64Array[] = [];
       for (const numThreads of [1, 2, 4]) {
