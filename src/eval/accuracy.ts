@@ -15,6 +15,8 @@ export interface Measuring {
   readonly seed: number;
   readonly temperature: number;
   readonly maxNewTokens: number;
+  /** Told after each answer how many there are. */
+  readonly onAnswer?: (numAnswers: number) => void;
 }
 
 /** What was measured on one set of tasks. */
@@ -35,6 +37,7 @@ export async function measureAccuracy(tasks: readonly Task[], measuring: Measuri
     const outcome = judge({ task: tasks[rollout.group]!, rollout }, { measuring, signal });
     outcome.catch(() => {}); // awaited below; until then a failure must not count as unhandled
     pending.push(outcome);
+    measuring.onAnswer?.(pending.length);
   }
   signal.throwIfAborted(); // cancelled answers are no measurement
   const outcomes = await Promise.all(pending);

@@ -27,7 +27,16 @@ import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 /** Whoever watches; told about things that are already recorded. */
 export interface RunObserver {
   step(done: { readonly stage: Stage; readonly step: number; readonly steps: number; readonly metrics: StepMetrics }): void;
+  /** While a set of held-out tasks is measured. */
+  measuring(progress: MeasuringProgress): void;
   note(text: string): void;
+}
+
+/** How far the measurement of a set of tasks is. */
+export interface MeasuringProgress {
+  readonly set: string;
+  readonly answers: number;
+  readonly tasks: number;
 }
 
 /** What a run is executed with. */
@@ -119,8 +128,8 @@ function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlR
   return {
     ...record,
     recordStep: async (done) => {
-      await record.recordStep(done);
       memory.look();
+      await record.recordStep({ ...done, metrics: { ...done.metrics, peakRssMiB: memory.peakRssMiB() } });
       for (const note of done.notes) observer.note(`${stage} step ${done.step}: ${note}`);
       observer.step({ stage, step: done.step, steps, metrics: done.metrics });
     },
@@ -177,7 +186,9 @@ async function measureStage(name: Stage | "start", at: Workplace, signal: AbortS
   for (const [set, tasks] of sets) {
     const isKnown = known.some((row) => row.name === set && row.stage === stage && row.step === step);
     if (tasks.length === 0 || isKnown) continue;
-    const accuracy = await measureAccuracy(tasks.slice(0, run.recipe.eval.finalTasks), measuring(at), signal);
+    const chosen = tasks.slice(0, run.recipe.eval.finalTasks);
+    const onAnswer = (answers: number): void => observer.measuring({ set, answers, tasks: chosen.length });
+    const accuracy = await measureAccuracy(chosen, { ...measuring(at), onAnswer }, signal);
     run.store.putEvaluation(run.id, { stage, step, name: set, result: asMeasurement(accuracy) });
     observer.note(`${set} accuracy after ${step} steps of ${stage}: ${accuracy.accuracy.toFixed(3)} (${accuracy.tasks} tasks)`);
   }
