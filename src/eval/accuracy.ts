@@ -15,8 +15,14 @@ export interface Measuring {
   readonly seed: number;
   readonly temperature: number;
   readonly maxNewTokens: number;
-  /** Told after each answer how many there are. */
-  readonly onAnswer?: (numAnswers: number) => void;
+  /** Told of each answer when it has its verdicts, in the order of completion. */
+  readonly onAnswer?: (answer: ScoredAnswer) => void;
+}
+
+/** One answer to one held-out task. */
+export interface ScoredAnswer extends RolloutScore {
+  readonly task: Task;
+  readonly rollout: Rollout;
 }
 
 /** What was measured on one set of tasks. */
@@ -37,7 +43,6 @@ export async function measureAccuracy(tasks: readonly Task[], measuring: Measuri
     const outcome = judge({ task: tasks[rollout.group]!, rollout }, { measuring, signal });
     outcome.catch(() => {}); // awaited below; until then a failure must not count as unhandled
     pending.push(outcome);
-    measuring.onAnswer?.(pending.length);
   }
   signal.throwIfAborted(); // cancelled answers are no measurement
   const outcomes = await Promise.all(pending);
@@ -76,8 +81,9 @@ async function judge(
   asked: { readonly task: Task; readonly rollout: Rollout },
   { measuring, signal }: { measuring: Measuring; signal: AbortSignal },
 ): Promise<Outcome> {
-  const { verdicts } = await measuring.score(asked, signal);
-  const verdict = verdicts[asked.task.verifier];
+  const score = await measuring.score(asked, signal);
+  measuring.onAnswer?.({ ...asked, ...score });
+  const verdict = score.verdicts[asked.task.verifier];
   const right = verdict?.kind === "scored" ? verdict.score === 1 : undefined;
   return { family: asked.task.family, right, numTokens: asked.rollout.tokens.length };
 }

@@ -51,7 +51,8 @@ export async function evaluateCheckpoint(
   };
   const results: Record<string, Accuracy> = {};
   for (const [set, tasks] of Object.entries(sets)) {
-    const onAnswer = (answers: number): void => watch({ set, answers, tasks: tasks.length });
+    let answers = 0;
+    const onAnswer = (): void => watch({ set, answers: ++answers, tasks: tasks.length });
     results[set] = await measureAccuracy(tasks, { ...measuring, onAnswer }, signal);
   }
   return results;

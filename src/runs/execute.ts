@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { DataError, StorageError } from "../base/errors.ts";
 import { writeFileAtomic } from "../base/files.ts";
 import type { Demonstration, Task } from "../data/task.ts";
-import { type Accuracy, type Measuring, measureAccuracy } from "../eval/accuracy.ts";
+import { type Accuracy, type Measuring, measureAccuracy, type ScoredAnswer } from "../eval/accuracy.ts";
 import { initialParameters } from "../policy/architecture.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
@@ -21,7 +21,7 @@ import { backendFromCheckpoint, EmbeddedBackend } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
-import type { Measurement } from "./rows.ts";
+import type { Measurement, StoredRollout } from "./rows.ts";
 import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
 /** Whoever watches; told about things that are already recorded. */
@@ -122,8 +122,7 @@ async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Pro
 
 /** The stage's record, which also tells the observer. */
 function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlRecord {
-  const versions = Object.fromEntries([...pool.verifiers.values()].map(({ id, version }) => [id, version]));
-  const record = run.stageRecord(stage, versions);
+  const record = run.stageRecord(stage, versionsOf(pool));
   const { steps } = run.recipe[stage]!;
   return {
     ...record,
@@ -139,6 +138,10 @@ function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlR
       return checkpoint;
     },
   };
+}
+
+function versionsOf(pool: VerifierPool): Record<string, number> {
+  return Object.fromEntries([...pool.verifiers.values()].map(({ id, version }) => [id, version]));
 }
 
 /** A demonstration that does not fit would be learned without its end. */
@@ -187,11 +190,21 @@ async function measureStage(name: Stage | "start", at: Workplace, signal: AbortS
     const isKnown = known.some((row) => row.name === set && row.stage === stage && row.step === step);
     if (tasks.length === 0 || isKnown) continue;
     const chosen = tasks.slice(0, run.recipe.eval.finalTasks);
-    const onAnswer = (answers: number): void => observer.measuring({ set, answers, tasks: chosen.length });
+    const answers: ScoredAnswer[] = [];
+    const onAnswer = (answer: ScoredAnswer): void => {
+      answers.push(answer);
+      observer.measuring({ set, answers: answers.length, tasks: chosen.length });
+    };
     const accuracy = await measureAccuracy(chosen, { ...measuring(at), onAnswer }, signal);
-    run.store.putEvaluation(run.id, { stage, step, name: set, result: asMeasurement(accuracy) });
+    const rollouts = answers.toSorted((a, b) => a.rollout.group - b.rollout.group).map(storedAnswer);
+    const result = asMeasurement(accuracy);
+    run.store.addEvaluation(run.id, { stage, step, name: set, result, rollouts, verifierVersions: versionsOf(at.pool) });
     observer.note(`${set} accuracy after ${step} steps of ${stage}: ${accuracy.accuracy.toFixed(3)} (${accuracy.tasks} tasks)`);
   }
+}
+
+function storedAnswer({ task, rollout, verdicts, reward }: ScoredAnswer): StoredRollout {
+  return { task, rollout, verdicts, reward: reward.kind === "scored" ? reward.reward : undefined, advantage: undefined };
 }
 
 function asMeasurement({ accuracy, byFamily, ...counts }: Accuracy): Measurement {

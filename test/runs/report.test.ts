@@ -27,11 +27,13 @@ describe("runReport", () => {
     store.createRun({ id: "sums-1", name: "sums", recipe: {}, recipeFile: "/r/recipe.ts", fingerprint, startHash: "start" });
     store.addEvent("sums-1", { kind: "started", detail: "" });
     const put = (stage: string, step: number, name: string, accuracy: number) =>
-      store.putEvaluation("sums-1", {
+      store.addEvaluation("sums-1", {
         stage,
         step,
         name,
         result: { accuracy, byFamily: {}, tasks: 8, unscorable: 0, meanResponseTokens: 4 },
+        rollouts: [],
+        verifierVersions: {},
       });
     store.recordStep("sums-1", sampleStep({ step: 0, metrics: { peakRssMiB: 70 } }));
     put("rl", 0, "heldOut", 0.1);
