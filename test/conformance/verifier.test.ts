@@ -69,6 +69,33 @@ const cases: Readonly<Record<string, VerifierCases>> = {
     ],
     badReferences: [{ numbers: [], target: 1 }, { numbers: [1.5], target: 1 }, { numbers: [1], target: "1" }, { target: 1 }, null],
   },
+  instructions: {
+    cases: [
+      {
+        reference: {
+          instruction_id_list: ["punctuation:no_comma", "startend:quotation"],
+          kwargs: [{}, { end_phrase: null }],
+          mode: "loose",
+        },
+        accepted: ['"one; two"', 'Sure:\n"one"'],
+        rejected: ["one; two", '"one, two"', "", "one"],
+      },
+      {
+        reference: { instruction_id_list: ["language:response_language"], kwargs: [{ language: "fr" }] },
+        accepted: ["Le bateau a quitté le port avant la tempête et nous l'avons attendu."],
+        rejected: ["The ship left the harbour before the storm and we waited for it.", "42"],
+      },
+    ],
+    badReferences: [
+      { instruction_id_list: ["punctuation:no_commas"], kwargs: [{}] },
+      { instruction_id_list: ["toString"], kwargs: [{}] },
+      { instruction_id_list: ["length_constraints:number_words"], kwargs: [{ num_words: 5 }] },
+      { instruction_id_list: ["punctuation:no_comma"], kwargs: [] },
+      { instruction_id_list: [], kwargs: [] },
+      {},
+      null,
+    ],
+  },
   "thinking-format": {
     cases: [
       {

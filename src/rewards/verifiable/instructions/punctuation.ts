@@ -1,0 +1,11 @@
+// Marks that a response must do without.
+
+import { defineInstruction, none } from "./instruction.ts";
+
+export const noComma = defineInstruction({
+  arguments: none,
+  check(response) {
+    const count = response.split(",").length - 1;
+    return { followed: count === 0, saw: `${count} commas, asked for none` };
+  },
+});
