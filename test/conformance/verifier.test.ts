@@ -31,6 +31,11 @@ const cases: Readonly<Record<string, VerifierCases>> = {
       },
       { reference: { answer: "3/4" }, accepted: ["0.75", "\\frac{6}{8}"], rejected: ["0.7500001", "3", "4/3"] },
       { reference: { answer: "0.333", tolerance: 0.001 }, accepted: ["1/3", "0.334", "0.332"], rejected: ["0.3341", "0.3319"] },
+      {
+        reference: { answer: "-200", relativeTolerance: 0.01, tolerance: 0.5 },
+        accepted: ["-198", "-202", "-200.5"],
+        rejected: ["-197.9", "-202.1", "200"],
+      },
       { reference: { answer: "9007199254740993" }, accepted: ["9007199254740993"], rejected: ["9007199254740992"] },
     ],
     badReferences: [
@@ -52,6 +57,8 @@ const cases: Readonly<Record<string, VerifierCases>> = {
         rejected: ["4, 17, 31", "4,17", "4,17,31.", "the answer is 4,17,31"],
       },
       { reference: { answer: "False" }, accepted: ["False"], rejected: ["false", "not False"] },
+      { reference: { answer: "4,17", from: "box" }, accepted: ["so \\boxed{4,17}"], rejected: ["4,17", "\\boxed{4,17", "\\boxed{4}"] },
+      { reference: { answer: "yes", from: "last-line" }, accepted: ["no, wait\nyes\n\n"], rejected: ["yes\nno"] },
       { reference: { answer: "False", ignoreCase: true }, accepted: ["false", "FALSE "], rejected: ["true"] },
     ],
     badReferences: [{ answer: "" }, { answer: " \n" }, { answer: 5 }, {}, null, [], "False"],
@@ -330,6 +337,7 @@ const cases: Readonly<Record<string, VerifierCases>> = {
         accepted: ["The COLOR red", "colours"],
         rejected: ["colouur", "cool"],
       },
+      { reference: { pattern: "[0-9a-f]{4}", from: "box" }, accepted: ["it is \\boxed{ 0aff }"], rejected: ["0aff", "\\boxed{0AFF}"] },
       { reference: { pattern: "(x+x+)+y" }, accepted: ["xxy"], rejected: ["x".repeat(30_000), "y"] },
     ],
     badReferences: [

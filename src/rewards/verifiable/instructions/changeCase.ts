@@ -1,4 +1,5 @@
-// Capital and small letters. "All" is of the letters that have a case; there must be one, or nothing was written in it.
+// Capital and small letters. "All" is of the letters that have a case, and there must be one: digits alone are in neither. The two
+// instructions about all letters ask for English too, by their published meaning.
 
 import { z } from "zod";
 

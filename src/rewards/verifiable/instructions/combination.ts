@@ -1,4 +1,5 @@
 // Instructions about the response as a whole: the request repeated before the answer, two responses in one.
+// An empty request would be repeated by everything, so that it is a broken reference.
 
 import { z } from "zod";
 

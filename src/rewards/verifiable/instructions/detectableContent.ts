@@ -1,4 +1,5 @@
 // Parts that a response must contain: placeholders to fill in, a postscript.
+// A postscript counts wherever it stands, as the published checker has it.
 
 import { z } from "zod";
 

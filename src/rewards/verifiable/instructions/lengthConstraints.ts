@@ -1,4 +1,5 @@
-// How long a response is, in words, sentences and paragraphs.
+// How long a response is, in words, sentences and paragraphs. A word is a run of word characters, so that "re-used" is two and "it's"
+// is two; sentences are counted as in ../sentences.ts.
 
 import { z } from "zod";
 

@@ -1,4 +1,5 @@
-// Marks that a response must do without.
+// Marks that a response must do without. Only the comma of ASCII counts: the published instruction is about English punctuation,
+// and its checker looks for no other.
 
 import { defineInstruction, none } from "./instruction.ts";
 

@@ -1,4 +1,5 @@
-// How a response ends, and what it is wrapped in.
+// How a response ends, and what it is wrapped in. The end is compared without regard to letter case and to quotation marks around
+// the whole, so that both instructions can hold at once.
 
 import { z } from "zod";
 

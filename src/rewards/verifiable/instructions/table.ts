@@ -1,4 +1,5 @@
-// The 25 instructions of IFEval by their published ids, and nothing else: an id that is not here is a broken reference.
+// The 25 instructions of IFEval by their published ids, and nothing else: an id that is not here is a broken reference,
+// never a followed instruction.
 
 import * as changeCase from "./changeCase.ts";
 import * as combination from "./combination.ts";

@@ -1,4 +1,5 @@
-// Queens on an n x n board, none of which attacks another. A solution is n numbers: the column of the queen in each row, from 1 on.
+// Queens on an n x n board, none of which attacks another.
+// A solution is n numbers: the column of the queen in each row, from 1 on.
 
 import { z } from "zod";
 
