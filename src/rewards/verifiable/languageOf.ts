@@ -1,6 +1,6 @@
 // Which language a text is in, always the same for the same text. The script of most letters decides where one language uses it;
-// within a script that many share, trigram statistics (franc, after Cavnar and Trenkle 1994) and, for Latin letters, how
-// many words are function words of a language. Languages are those that langdetect knows, which IFEval checks with, by ISO 639-1 code.
+// within a script that several share, trigram statistics (franc, after Cavnar and Trenkle 1994) and how many words are
+// function words of a language. Languages are those that both franc and langdetect know, which IFEval checks with, by ISO 639-1 code.
 
 import { francAll } from "franc";
 
@@ -24,7 +24,7 @@ const scripts: Readonly<Record<string, { readonly letters: RegExp; readonly lang
   Latin: {
     letters: /\p{Script=Latin}/gu,
     languages: {
-      ...{ af: "afr", ca: "cat", cs: "ces", cy: "cym", da: "dan", de: "deu", en: "eng", es: "spa", et: "est", fi: "fin", fr: "fra" },
+      ...{ af: "afr", ca: "cat", cs: "ces", da: "dan", de: "deu", en: "eng", es: "spa", fi: "fin", fr: "fra" },
       ...{ hr: "hrv", hu: "hun", id: "ind", it: "ita", lt: "lit", lv: "lvs", nl: "nld", no: "nob", pl: "pol", pt: "por", ro: "ron" },
       ...{ sk: "slk", sl: "slv", so: "som", sq: "als", sv: "swe", sw: "swh", tl: "tgl", tr: "tur", vi: "vie" },
     },

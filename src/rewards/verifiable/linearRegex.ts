@@ -18,6 +18,8 @@ const flagBits: Readonly<Record<string, number>> = { i: RE2JS.CASE_INSENSITIVE, 
 /** Compiles `pattern`, in the syntax of JavaScript as far as RE2 has it. `flags` are of i, s, m and u; u is always on. */
 export function compilePattern(pattern: string, flags = ""): CompiledPattern {
   if (pattern.length > maxPatternChars) return refused(`it is beyond the cap of ${maxPatternChars} characters`);
+  // The engine would take \k for the letter k.
+  if (pattern.replaceAll(/\\[^k]/g, "").includes("\\k")) return refused("a linear-time engine cannot run it: named back reference \\\\k");
   const unknown = [...flags].find((flag) => !Object.hasOwn(flagBits, flag));
   if (unknown !== undefined) return refused(`flags are of i, s, m and u, got "${unknown}"`);
   try {

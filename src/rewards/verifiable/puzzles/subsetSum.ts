@@ -17,7 +17,7 @@ export const SubsetSum = z.strictObject({
 export function checkSubsetSum({ numbers, target, count }: z.output<typeof SubsetSum>, solution: string): Checked {
   const list = solution.replaceAll("−", "-").replace(new RegExp(`=\\s*${target}\\s*$`), "");
   // A plus between numbers joins them; a minus belongs to the number after it.
-  const chosen = integersOf(list.replaceAll(/(?<=\d)\s*\+\s*(?=[(\d-])/g, ","));
+  const chosen = integersOf(list.replaceAll(/(?<=[\d)])\s*\+\s*(?=[(\d-])/g, ","));
   if (chosen === undefined || chosen.length === 0) return wrong("the answer is no list of whole numbers");
   if (count !== undefined && chosen.length !== count) return wrong(`${chosen.length} numbers, asked for ${count}`);
   const left = new Map<number, number>();
