@@ -7,11 +7,11 @@ import type { DatabaseSync } from "node:sqlite";
 
 import type { Clock } from "../base/clock.ts";
 import { RunError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import type { Task } from "../data/task.ts";
 import type { Verdict } from "../data/verdict.ts";
 import type { Fingerprint } from "./chain.ts";
 import { inTransaction, openDatabase } from "./database.ts";
-import { nearest } from "./recipeIssues.ts";
 import {
   type EvaluationRow,
   type EventRow,
