@@ -10,6 +10,7 @@ import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
 import { addScore } from "./score.ts";
 import { addTrain } from "./train.ts";
+import { addVerifier } from "./verifier.ts";
 
 /** Runs one command and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -27,7 +28,7 @@ function program(): Command {
     .description("Reinforcement-learning post-training: train, measure and sample policies, and see every step.")
     .exitOverride()
     .showHelpAfterError("(--help lists what there is)");
-  for (const add of [addTrain, addEval, addSample, addRuns, addScore]) add(whetstone);
+  for (const add of [addTrain, addEval, addSample, addRuns, addScore, addVerifier]) add(whetstone);
   return whetstone;
 }
 
