@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { WhetstoneError } from "../base/errors.ts";
 import { addEval } from "./eval.ts";
 import { printError } from "./output.ts";
+import { addRescore } from "./rescore.ts";
 import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
 import { addScore } from "./score.ts";
@@ -28,7 +29,7 @@ function program(): Command {
     .description("Reinforcement-learning post-training: train, measure and sample policies, and see every step.")
     .exitOverride()
     .showHelpAfterError("(--help lists what there is)");
-  for (const add of [addTrain, addEval, addSample, addRuns, addScore, addVerifier]) add(whetstone);
+  for (const add of [addTrain, addEval, addSample, addRuns, addScore, addRescore, addVerifier]) add(whetstone);
   return whetstone;
 }
 
