@@ -42,6 +42,7 @@ export type {
 } from "./policy/backend.ts";
 export { encodePrompt } from "./policy/chat.ts";
 export { loadTokenizer, type Tokenizer } from "./policy/tokenizer.ts";
+export { first, gated, weighted } from "./rewards/terms.ts";
 export { defineVerifier, type Verifier, type VerifierContext, type VerifierInput } from "./rewards/verifier.ts";
 export { defineRecipe, type RecipeInput } from "./runs/recipe.ts";
 export { EmbeddedBackend } from "./train/backend.ts";

@@ -7,10 +7,12 @@ import { WhetstoneError } from "../base/errors.ts";
 import { whetstoneVersion } from "../runs/fingerprint.ts";
 import { addEval } from "./eval.ts";
 import { printError } from "./output.ts";
+import { addRescore } from "./rescore.ts";
 import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
 import { addScore } from "./score.ts";
 import { addTrain } from "./train.ts";
+import { addVerifier } from "./verifier.ts";
 
 /** Runs one command and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -29,7 +31,7 @@ function program(): Command {
     .version(whetstoneVersion(), "--version", "print the version")
     .exitOverride()
     .showHelpAfterError("(--help lists what there is)");
-  for (const add of [addTrain, addEval, addSample, addRuns, addScore]) add(whetstone);
+  for (const add of [addTrain, addEval, addSample, addRuns, addScore, addRescore, addVerifier]) add(whetstone);
   return whetstone;
 }
 

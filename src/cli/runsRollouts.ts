@@ -4,11 +4,11 @@
 import type { Command } from "commander";
 
 import { systemClock } from "../base/clock.ts";
-import type { Verdict } from "../data/verdict.ts";
 import type { FoundRollout, RolloutFilter } from "../runs/rows.ts";
 import { openStore } from "../runs/store.ts";
 import { decimal, runsFolder, stepReference, wholeNumber } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber } from "./output.ts";
+import { verdictText } from "./verdictText.ts";
 
 interface Options {
   readonly runs: string;
@@ -76,12 +76,6 @@ function thinkingPart({ rollout: { thinking, thinkingText } }: FoundRollout): st
   if (thinkingText === "" && thinking.closedBy === "none") return [];
   const closed = { policy: "", budget: ` [closed by the budget of ${thinking.budget}]`, none: " [never closed]" }[thinking.closedBy];
   return [labelled("thinking", `${thinkingText}${closed}`)];
-}
-
-function verdictText(verdict: Verdict): string {
-  if (verdict.kind === "unscorable") return `could not tell: ${verdict.failure}, ${verdict.reason}`;
-  const components = Object.entries(verdict.components ?? {}).map(([name, value]) => `${name} ${shortNumber(value)}`);
-  return [`${shortNumber(verdict.score)}, ${verdict.evidence}`, ...components].join("; ");
 }
 
 /** Further lines of a text are indented, so that labels stand out. */

@@ -20,7 +20,9 @@ export interface VerifierCall {
 /** What the pool says. */
 export type PoolMessage =
   | { readonly kind: "load"; readonly files: readonly string[] }
-  | { readonly kind: "call"; readonly number: number; readonly deadlineMs: number; readonly call: VerifierCall };
+  | { readonly kind: "call"; readonly number: number; readonly deadlineMs: number; readonly call: VerifierCall }
+  | { readonly kind: "tell cases"; readonly file: string }
+  | { readonly kind: "tell holdings" };
 
 /** What is known of a verifier outside its process. */
 export const VerifierDescription = z.strictObject({
@@ -31,11 +33,23 @@ export const VerifierDescription = z.strictObject({
 });
 export type VerifierDescription = z.infer<typeof VerifierDescription>;
 
+/** What a worker process holds while it does nothing: what a verifier that lets go of everything leaves as it was. */
+export const Holdings = z.strictObject({
+  /** Timers, sockets, files and the like that are open. */
+  resources: z.int(),
+  /** Memory that is still referred to: objects and buffers. */
+  heldKiB: z.int(),
+});
+export type Holdings = z.infer<typeof Holdings>;
+
 /** What a worker says. */
 export const WorkerMessage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready"), verifiers: z.array(VerifierDescription) }),
   /** A file that cannot be used; nothing will be called. */
   z.strictObject({ kind: z.literal("refused"), message: z.string() }),
   z.strictObject({ kind: z.literal("verdict"), number: z.int(), verdict: Verdict }),
+  /** As the author wrote them; null where there are none. */
+  z.strictObject({ kind: z.literal("cases"), cases: z.unknown() }),
+  z.strictObject({ kind: z.literal("holdings"), holdings: Holdings }),
 ]);
 export type WorkerMessage = z.infer<typeof WorkerMessage>;

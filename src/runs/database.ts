@@ -1,9 +1,10 @@
 // The one SQLite database of a runs folder: opening it, its tables, transactions, and what its failures mean to a user.
 // WAL, so that a dashboard or `runs show` reads while a trainer writes.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 
 import { RunError, StorageError } from "../base/errors.ts";
 
@@ -121,6 +122,29 @@ export function openDatabase(path: string): DatabaseSync {
     return database;
   } catch (cause) {
     close();
+    throw asStorageError(cause, path);
+  }
+}
+
+/**
+ * Opens the database at `path` to read only, and leaves its folder as it is. One that lies at rest, without a write-ahead log, is read as a
+ * file that does not change, since SQLite would make a log to read it; `unchanged` tells afterwards whether that was so.
+ */
+export function openDatabaseToRead(path: string): { readonly database: DatabaseSync; readonly unchanged: () => boolean } {
+  const isAtRest = () => !existsSync(`${path}-wal`);
+  const atRest = isAtRest();
+  const { mtimeMs } = statSync(path);
+  const url = pathToFileURL(path);
+  if (atRest) url.searchParams.set("immutable", "1");
+  try {
+    const database = new DatabaseSync(url, { readOnly: true, timeout: busyTimeoutMs });
+    const found = versionOf(database);
+    if (found !== schemaVersion) {
+      database.close();
+      throw wrongVersion(path, found);
+    }
+    return { database, unchanged: () => !atRest || (isAtRest() && statSync(path).mtimeMs === mtimeMs) };
+  } catch (cause) {
     throw asStorageError(cause, path);
   }
 }

@@ -113,6 +113,11 @@ export interface FoundRollout extends StoredRollout {
   readonly verifierVersions: Readonly<Record<string, number>>;
 }
 
+/** What a stored rollout was scored on and what it earned. */
+export interface ScoredRollout extends Pick<FoundRollout, "stage" | "step" | "task" | "verdicts" | "verifierVersions" | "reward"> {
+  readonly rollout: Pick<Rollout, "id" | "thinkingText" | "answerText">;
+}
+
 /** Columns of `rollouts` that hold the rollout itself, in the order of `rolloutValues`. */
 export const rolloutColumns = [
   ...["rollout_id", "position", "policy", "seed", "prompt_tokens", "tokens", "chosen", "log_probs"],
@@ -156,6 +161,21 @@ export function rolloutFromRow(row: Row): Rollout {
     finish: row["finish"] as Rollout["finish"],
     thinkingText: row["thinking_text"] as string,
     answerText: row["answer_text"] as string,
+  };
+}
+
+/** What a row that joins `rollouts` with `groups` and `steps` says beside the verdicts. */
+export function scoredFromRow(row: Row): Omit<ScoredRollout, "verdicts" | "verifierVersions"> {
+  return {
+    stage: row["stage"] as string,
+    step: row["step"] as number,
+    task: JSON.parse(row["task"] as string) as Task,
+    rollout: {
+      id: row["rollout_id"] as string,
+      thinkingText: row["thinking_text"] as string,
+      answerText: row["answer_text"] as string,
+    },
+    reward: optionalNumber(row["reward"]),
   };
 }
 

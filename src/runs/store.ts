@@ -7,11 +7,10 @@ import type { DatabaseSync } from "node:sqlite";
 
 import type { Clock } from "../base/clock.ts";
 import { RunError } from "../base/errors.ts";
-import type { Task } from "../data/task.ts";
+import { nearest } from "../base/nearest.ts";
 import type { Verdict } from "../data/verdict.ts";
 import type { Fingerprint } from "./chain.ts";
-import { inTransaction, openDatabase } from "./database.ts";
-import { nearest } from "./recipeIssues.ts";
+import { inTransaction, openDatabase, openDatabaseToRead } from "./database.ts";
 import {
   type EvaluationRow,
   type EventRow,
@@ -30,8 +29,10 @@ import {
   rolloutFromRow,
   rolloutValues,
   runFromRow,
+  type ScoredRollout,
   type StepRow,
   type StoredRollout,
+  scoredFromRow,
   stepFromRow,
 } from "./rows.ts";
 
@@ -50,7 +51,19 @@ export function storeExists(folder: string): boolean {
 
 /** The store of a folder that must have one. */
 export function openStore(folder: string, clock: Clock): RunStore {
-  if (storeExists(folder)) return new RunStore(folder, clock);
+  checkStore(folder);
+  return new RunStore(folder, clock);
+}
+
+/** As `openStore`, for reading only: nothing in the folder is changed. `unchanged` tells whether what was read was of one piece. */
+export function openStoreToRead(folder: string, clock: Clock): { readonly store: RunStore; readonly unchanged: () => boolean } {
+  checkStore(folder);
+  const { database, unchanged } = openDatabaseToRead(join(folder, databaseName));
+  return { store: new RunStore(folder, clock, database), unchanged };
+}
+
+function checkStore(folder: string): void {
+  if (storeExists(folder)) return;
   throw new RunError(
     `run store "${folder}": must hold ${databaseName}, got no such file; start a run with whetstone train RECIPE.ts, or give another folder with --runs`,
   );
@@ -65,9 +78,9 @@ export class RunStore implements Disposable {
   readonly #clock: Clock;
 
   /** `folder` is the runs folder, which holds the database and one folder for each run. */
-  constructor(folder: string, clock: Clock) {
+  constructor(folder: string, clock: Clock, database = openDatabase(join(folder, databaseName))) {
     this.folder = folder;
-    this.#database = openDatabase(join(folder, databaseName));
+    this.#database = database;
     this.#clock = clock;
   }
 
@@ -208,6 +221,23 @@ export class RunStore implements Disposable {
     return rows.map((row) => this.#foundRollout(row));
   }
 
+  /** The rollouts of a run that were scored, one after another and without their tokens, in the order they were recorded. */
+  *scoredRollouts(runId: string): Generator<ScoredRollout> {
+    const rows = this.#database.prepare(`${selectScored} AND steps.superseded = 0 ORDER BY rollouts.id`).iterate(runId);
+    for (const row of rows) yield { ...scoredFromRow(row), ...this.#verdictsOf(row) };
+  }
+
+  /** Ids of the verifiers that scored a run, in order of name. */
+  verifierIds(runId: string): string[] {
+    const select = `SELECT DISTINCT verdicts.verifier FROM verdicts JOIN rollouts ON verdicts.rollout = rollouts.id
+      JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
+      WHERE steps.run_id = ? AND steps.superseded = 0 ORDER BY verdicts.verifier`;
+    return this.#database
+      .prepare(select)
+      .all(runId)
+      .map(({ verifier }) => verifier as string);
+  }
+
   /** The rollouts of every attempt at a step, those taken back included, oldest first. */
   attempts(runId: string, { stage, step }: { stage: string; step: number }): FoundRollout[] {
     const rows = this.#database
@@ -256,18 +286,18 @@ export class RunStore implements Disposable {
   }
 
   #foundRollout(row: Row): FoundRollout {
+    const { stage, step, task, reward } = scoredFromRow(row);
+    const rollout = rolloutFromRow(row);
+    return { stage, step, task, rollout, ...this.#verdictsOf(row), reward, advantage: optionalNumber(row["advantage"]) };
+  }
+
+  #verdictsOf(row: Row): Pick<FoundRollout, "verdicts" | "verifierVersions"> {
     const said = this.#database
       .prepare("SELECT verifier, version, verdict FROM verdicts WHERE rollout = ? ORDER BY verifier")
       .all(row["id"] as number);
     return {
-      stage: row["stage"] as string,
-      step: row["step"] as number,
-      task: JSON.parse(row["task"] as string) as Task,
-      rollout: rolloutFromRow(row),
       verdicts: Object.fromEntries(said.map(({ verifier, verdict }) => [verifier as string, JSON.parse(verdict as string) as Verdict])),
       verifierVersions: Object.fromEntries(said.map(({ verifier, version }) => [verifier as string, version as number])),
-      reward: optionalNumber(row["reward"]),
-      advantage: optionalNumber(row["advantage"]),
     };
   }
 
@@ -286,10 +316,15 @@ export class RunStore implements Disposable {
 const insertRollout = `INSERT INTO rollouts (group_id, ${rolloutColumns.join(", ")}, reward, advantage)
   VALUES (${Array.from({ length: rolloutColumns.length + 3 }, () => "?").join(", ")})`;
 
-const selectPractised = `
-  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step
-  FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
+const practised = `FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
   WHERE steps.run_id = ?`;
+
+const selectPractised = `
+  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step ${practised}`;
+
+const selectScored = `
+  SELECT rollouts.id, rollouts.rollout_id, rollouts.thinking_text, rollouts.answer_text, rollouts.reward, groups.task, steps.stage, steps.step
+  ${practised}`;
 
 const selectMeasured = `
   SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, evaluations.stage, evaluations.step

@@ -36,7 +36,7 @@ describe("a recipe that is wrong", () => {
   test("a value out of range", () =>
     refuses(["train", recipe, "--set", "rl.steps=0"], /^tiny\.ts: rl\.steps must be greater than 0, got 0$/m));
   test("an unknown verifier", () =>
-    refuses(["train", changed("numeric", "numerik")], /verifier "numerik": not in the table; known: .*numeric/));
+    refuses(["train", changed("numeric", "numerik")], /verifier "numerik": not in the table; did you mean "numeric"; known: .*numeric/));
   test("a verifier file that is not there", () =>
     refuses(["train", changed('"numeric"', '"./mine.ts"')], /verifier "\.\/mine\.ts": no such file/));
   test("no file", () => refuses(["train", "nowhere.ts"], /^nowhere\.ts: no such file; /));
