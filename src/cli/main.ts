@@ -6,7 +6,7 @@ import { Command, CommanderError } from "commander";
 import { WhetstoneError } from "../base/errors.ts";
 import { whetstoneVersion } from "../runs/fingerprint.ts";
 import { addEval } from "./eval.ts";
-import { printError } from "./output.ts";
+import { OutputLost, printError, watchOutput } from "./output.ts";
 import { addRescore } from "./rescore.ts";
 import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
@@ -16,8 +16,7 @@ import { addVerifier } from "./verifier.ts";
 
 /** Runs one command and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  // A reader that has seen enough, such as head, is no failure.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  watchOutput();
   try {
     await program().parseAsync(args, { from: "user" });
   } catch (error) {
@@ -38,6 +37,10 @@ function program(): Command {
 function report(error: unknown): number {
   // Help and usage errors: commander has printed them.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof OutputLost) {
+    process.stdin.destroy(); // else whoever still writes to it would be waited for
+    return error.exitCode;
+  }
   if (error instanceof WhetstoneError) {
     printError(error.message);
     return error.exitCode;

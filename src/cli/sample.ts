@@ -13,7 +13,7 @@ import { encodePrompt } from "../policy/chat.ts";
 import { type EmbeddedBackend, samplerFromCheckpoint } from "../train/backend.ts";
 import { EngineConfig } from "../train/config.ts";
 import { atLeastOne, notNegative, share, tokenList, wholeNumber } from "./options.ts";
-import { print, printError, printJsonLine } from "./output.ts";
+import { print, printError, printJsonLine, write } from "./output.ts";
 
 interface Options {
   readonly prompt?: string;
@@ -96,11 +96,11 @@ async function watch(policy: EmbeddedBackend, asked: Asked): Promise<void> {
   for (let length = Math.min(8, maxTokens); ; length = Math.min(2 * length, maxTokens)) {
     const response = await rollout(policy, requestFor(asked, length));
     const text = textOf(response, policy);
-    process.stdout.write(text.slice(shown.length));
+    write(text.slice(shown.length));
     shown = text;
     if (response.finish === "stop" || length === maxTokens) break;
   }
-  process.stdout.write("\n");
+  write("\n");
 }
 
 /** What was said, the end of the turn left out and an unfinished character too. */
