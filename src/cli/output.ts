@@ -88,10 +88,13 @@ export function timestamp(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 }
 
-/** Typed arrays as lists; numbers that JSON lacks as their names, which `null` would hide. */
+/**
+ * Typed arrays as lists, in which a number that is none is null: the log-probability of a token that was forced. Elsewhere, numbers that
+ * JSON lacks are their names, which `null` would hide.
+ */
 function writable(_key: string, value: unknown): unknown {
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   return ArrayBuffer.isView(value) && !(value instanceof DataView)
-    ? Array.from(value as unknown as ArrayLike<number>, (item) => writable("", item) as Json)
+    ? Array.from(value as unknown as ArrayLike<number>, (item) => (Number.isNaN(item) ? null : (writable("", item) as Json)))
     : value;
 }

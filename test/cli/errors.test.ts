@@ -83,6 +83,22 @@ describe("a command that is wrong", () => {
   test("a missing argument", () => refuses(["train"], /missing required argument 'recipe'/));
   test("an option that is no number", () => refuses(["runs", "rollouts", "x", "--limit", "many"], /It must be a whole number, got "many"/));
   test("an option out of range", () => refuses(["sample", "x", "--top-p", "2"], /It must be above 0 and at most 1, got "2"/));
+  test("a token id beyond 32 bits", () =>
+    refuses(["sample", "x", "--prompt-tokens", "1,4294967297"], /It must be token ids of at most 2147483647, got "4294967297"/));
+  test("a prompt in words and in tokens", () =>
+    refuses(
+      ["sample", "x", "--prompt", "1+1", "--prompt-tokens", "1"],
+      /^sample: --prompt and --prompt-tokens must not be given together/m,
+    ));
+  for (const option of ["--verifier", "--column"])
+    test(`eval with ${option} and no --input`, () =>
+      refuses(["eval", ".", option, "question=prompt"], new RegExp(`^eval: ${option} needs --input, got none; `)));
+  for (const option of ["--recipe", "--set"])
+    test(`eval with ${option} beside --input`, () =>
+      refuses(
+        ["eval", ".", "--input", "x.jsonl", "--verifier", "numeric", option, "seed=1"],
+        new RegExp(`^eval: --input and ${option} must not`),
+      ));
   test("no store", () => refuses(["runs", "show", "x"], /run store "runs": must hold whetstone\.sqlite/));
   test("a score file that is not there", () =>
     refuses(["score", "--verifier", "numeric", "--input", "no.jsonl"], /^no\.jsonl: no such file/));
