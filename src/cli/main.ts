@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 
 import { WhetstoneError } from "../base/errors.ts";
 import { whetstoneVersion } from "../runs/fingerprint.ts";
+import { memoryText } from "../train/engineClient.ts";
 import { addEval } from "./eval.ts";
 import { OutputLost, printError, watchOutput } from "./output.ts";
 import { addRescore } from "./rescore.ts";
@@ -44,6 +45,11 @@ function report(error: unknown): number {
   if (error instanceof WhetstoneError) {
     printError(error.message);
     return error.exitCode;
+  }
+  const wantsMemory = error instanceof RangeError ? memoryText(error.message) : undefined;
+  if (wantsMemory !== undefined) {
+    printError(wantsMemory);
+    return 1;
   }
   printError(`whetstone: something failed that should not: ${error instanceof Error ? error.stack : String(error)}`);
   return 1;

@@ -67,10 +67,15 @@ export function childNode(node: SchemaNode, { key, value }: { key: string; value
   const members = membersFor(node, value);
   for (const member of members) {
     if (member.items !== undefined && /^\d+$/.test(key)) return member.items;
-    const child = member.properties?.[key] ?? (typeof member.additionalProperties === "object" ? member.additionalProperties : undefined);
+    const child = ownChild(member, key) ?? (typeof member.additionalProperties === "object" ? member.additionalProperties : undefined);
     if (child !== undefined) return child;
   }
   return undefined;
+}
+
+/** Not what every object inherits: "constructor" is no key of a recipe. */
+function ownChild({ properties = {} }: SchemaNode, key: string): SchemaNode | undefined {
+  return Object.hasOwn(properties, key) ? properties[key] : undefined;
 }
 
 /** Names of the keys that `value` may have at `node`. */

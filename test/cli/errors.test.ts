@@ -35,6 +35,19 @@ describe("a recipe that is wrong", () => {
     refuses(["train", recipe, "--set", "rl.stpes=1"], /^--set: unknown key "rl\.stpes"; did you mean "rl\.steps"$/m));
   test("a value out of range", () =>
     refuses(["train", recipe, "--set", "rl.steps=0"], /^tiny\.ts: rl\.steps must be greater than 0, got 0$/m));
+  for (const [key, value, most] of [
+    ["model.architecture.width", 10_000_000, 65_536],
+    ["engine.maxSequences", 1_000_000_000, 65_536],
+    ["eval.finalTasks", 1_000_000_000, 100_000],
+  ] as const)
+    test(`${key} beyond any machine`, () =>
+      refuses(
+        ["train", recipe, "--dry-run", "--set", `${key}=${value}`],
+        new RegExp(`^tiny\\.ts: ${key} must be at most ${most}, got ${value}$`, "m"),
+      ));
+  for (const key of ["__proto__", "constructor"])
+    test(`a --set of what every object has: ${key}`, () =>
+      refuses(["train", recipe, "--dry-run", "--set", `rl.${key}=1`], new RegExp(`^--set: unknown key "rl\\.${key}"`)));
   test("an unknown verifier", () =>
     refuses(["train", changed("numeric", "numerik")], /verifier "numerik": not in the table; did you mean "numeric"; known: .*numeric/));
   test("a verifier file that is not there", () =>
