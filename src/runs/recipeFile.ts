@@ -5,6 +5,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { errorPlace } from "../base/errorPlace.ts";
 import { ConfigError } from "../base/errors.ts";
 import { ruleText } from "../base/parse.ts";
 import { provideAuthorModules } from "../rewards/authorModules.ts";
@@ -100,7 +101,8 @@ async function loadModule(path: string, shown: string): Promise<Record<string, u
     return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   } catch (cause) {
     const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-    throw new ConfigError(`${shown}: could not be loaded: ${said}`, cause);
+    const place = errorPlace(cause, path);
+    throw new ConfigError(`${shown}: could not be loaded: ${said}${place === undefined ? "" : ` at ${place}`}`, cause);
   }
 }
 

@@ -52,6 +52,17 @@ describe("a recipe that is wrong", () => {
     refuses(["train", changed("numeric", "numerik")], /verifier "numerik": not in the table; did you mean "numeric"; known: .*numeric/));
   test("a verifier file that is not there", () =>
     refuses(["train", changed('"numeric"', '"./mine.ts"')], /verifier "\.\/mine\.ts": no such file/));
+  test("a recipe that does not parse, by line and column", () =>
+    refuses(["train", changed("sft: {", "sft: = {")], /^changed\.ts: could not be loaded: SyntaxError: .* at \/.*\/changed\.ts:8:8$/m));
+  test("a recipe that throws, by line and column", () =>
+    refuses(["train", changed("sft: {", "sft: missing, x: {")], /ReferenceError: missing is not defined at \/.*\/changed\.ts:8:8$/m));
+  test("a verifier file that throws, by line and column", () => {
+    writeFileSync(join(folder, "throws.ts"), "const a: number = 1;\nexport default missing;\n");
+    return refuses(
+      ["train", changed('"numeric"', '"./throws.ts"')],
+      /could not be imported: missing is not defined at \/.*\/throws\.ts:2:16/,
+    );
+  });
   test("no file", () => refuses(["train", "nowhere.ts"], /^nowhere\.ts: no such file; /));
 
   test("a task file with a broken line, by file and line", () => {
