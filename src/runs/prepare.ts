@@ -16,7 +16,7 @@ import { loadCheckpoint } from "../policy/checkpoint.ts";
 import { sizeRule } from "../policy/config.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
-import { locateVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
+import { locateVerifiers, openVerifierPool } from "../rewards/verifiable/open.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** A recipe made concrete. */
@@ -124,5 +124,5 @@ function openTokenizer(config: TokenizerConfig, folder: string): Tokenizer {
 function inputFiles({ data, rewards, model }: Recipe, folder: string): string[] {
   const sources = Object.values(data).flatMap((source) => (source.kind === "file" ? [resolve(folder, source.path)] : []));
   const tokenizer = model.kind === "new" && model.tokenizer.kind === "file" ? [resolve(folder, model.tokenizer.path)] : [];
-  return [...sources, ...tokenizer, ...rewards.verifiers.map(({ use }) => locateVerifier(use, folder))];
+  return [...sources, ...tokenizer, ...locateVerifiers(rewards.verifiers, folder)];
 }

@@ -84,7 +84,7 @@ export function keyNames(node: SchemaNode, value: unknown): string[] {
 }
 
 /** The union members that `value` can belong to by its constants; all of them where it says nothing. */
-function membersFor(node: SchemaNode, value: unknown): readonly SchemaNode[] {
+export function membersFor(node: SchemaNode, value: unknown): readonly SchemaNode[] {
   const members = unionMembers(node);
   if (members.length === 1 || typeof value !== "object" || value === null) return members;
   const fitting = members.filter((member) =>
@@ -105,7 +105,7 @@ function keysOfMember(member: SchemaNode, prefix: string): SchemaKey[] {
 }
 
 /** The key that tells the members apart: a different constant in each. */
-function discriminatorOf(members: readonly SchemaNode[]): string | undefined {
+export function discriminatorOf(members: readonly SchemaNode[]): string | undefined {
   const names = Object.keys(members[0]?.properties ?? {});
   return names.find((name) => members.every((member) => member.properties?.[name]?.const !== undefined));
 }

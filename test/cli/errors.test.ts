@@ -33,6 +33,33 @@ describe("a recipe that is wrong", () => {
     refuses(["train", changed("steps: 6", "stpes: 6")], /^changed\.ts: unknown key "rl\.stpes"; did you mean "rl\.steps"$/m));
   test("a misspelt --set", () =>
     refuses(["train", recipe, "--set", "rl.stpes=1"], /^--set: unknown key "rl\.stpes"; did you mean "rl\.steps"$/m));
+  for (const [what, sets, expected] of [
+    [
+      "another kind of model",
+      ["model.kind=checkpoint", "model.path=ckA"],
+      'model.architecture"; it belongs to kind "new", but model.kind is "checkpoint"',
+    ],
+    [
+      "another kind of source",
+      ["data.training.kind=file", "data.training.path=x"],
+      'data.training.families"; it belongs to kind "families", but data.training.kind is "file"',
+    ],
+    [
+      "another kind, given with --set",
+      ["data.training.rows=all"],
+      'data.training.rows"; it belongs to kind "file", but data.training.kind is "families"',
+    ],
+    [
+      "another family",
+      ["data.training.families.0.family=products"],
+      'data.training.families.0.settings.maxTerms"; it belongs to family "arithmetic-chain", but data.training.families.0.family is "products"',
+    ],
+  ] as const)
+    test(`a key of ${what}`, () =>
+      refuses(
+        ["train", recipe, "--dry-run", ...sets.flatMap((set) => ["--set", set])],
+        new RegExp(`unknown key "${expected.replaceAll(".", "\\.")}$`, "m"),
+      ));
   test("a value out of range", () =>
     refuses(["train", recipe, "--set", "rl.steps=0"], /^tiny\.ts: rl\.steps must be greater than 0, got 0$/m));
   for (const [key, value, most] of [
@@ -49,7 +76,10 @@ describe("a recipe that is wrong", () => {
     test(`a --set of what every object has: ${key}`, () =>
       refuses(["train", recipe, "--dry-run", "--set", `rl.${key}=1`], new RegExp(`^--set: unknown key "rl\\.${key}"`)));
   test("an unknown verifier", () =>
-    refuses(["train", changed("numeric", "numerik")], /verifier "numerik": not in the table; did you mean "numeric"; known: .*numeric/));
+    refuses(
+      ["train", changed("numeric", "numerik")],
+      /^changed\.ts: rewards\.verifiers\.0\.use: verifier "numerik": not in the table; did you mean "numeric"; known: .*numeric/,
+    ));
   test("a verifier file that is not there", () =>
     refuses(["train", changed('"numeric"', '"./mine.ts"')], /verifier "\.\/mine\.ts": no such file/));
   test("a recipe that does not parse, by line and column", () =>
