@@ -35,6 +35,10 @@ describe("whetstone train", () => {
     assert.ok(!trained.stderr.includes("\u001b"));
   });
 
+  test("says nothing of a missing package.json beside the recipe", () => {
+    assert.doesNotMatch(trained.stderr, /MODULE_TYPELESS_PACKAGE_JSON|Warning/);
+  });
+
   test("--dry-run says what would happen and starts nothing", async () => {
     const planned = await run("train", recipe, "--dry-run", "--json", "--set", "rl.steps=50", "--runs", "elsewhere");
     assert.equal(planned.code, 0, planned.stderr);
@@ -216,6 +220,18 @@ describe("whetstone eval", () => {
 });
 
 describe("whetstone score", () => {
+  test("takes a verifier that imports the package's other exports, outside of the repository", async () => {
+    const text = `import { defineVerifier } from "whetstone/verifier";
+      import { testVerifier } from "whetstone/testing";
+      import { z } from "zod";
+      const verify = () => ({ kind: "scored" as const, score: 1, evidence: typeof testVerifier });
+      export default defineVerifier({ id: "own", version: 1, checks: "form", reference: z.string(), verify });`;
+    writeFileSync(join(folder, "exports.ts"), text);
+    writeFileSync(join(folder, "one.jsonl"), '{"reference": "x", "answer": "y"}\n');
+    const { code, stdout, stderr } = await run("score", "--verifier", "exports.ts", "--input", "one.jsonl");
+    assert.deepEqual([code, stdout], [0, "one.jsonl:1: 1, function\n"], stderr);
+  });
+
   test("scores the rows of a file", async () => {
     const rows = [
       { reference: { answer: "42" }, answer: "so it is 42" },
