@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -35,8 +35,13 @@ describe("whetstone train", () => {
     assert.ok(!trained.stderr.includes("\u001b"));
   });
 
-  test("says nothing of a missing package.json beside the recipe", () => {
-    assert.doesNotMatch(trained.stderr, /MODULE_TYPELESS_PACKAGE_JSON|Warning/);
+  test("says nothing of a package.json beside the recipe that names no type of modules", async () => {
+    const [named, own] = [join(folder, "named"), join(folder, "named/package.json")];
+    mkdirSync(named);
+    writeFileSync(own, '{ "name": "mine" }');
+    writeTinyRecipe(named);
+    const { code, stderr } = await run("train", "named/tiny.ts", "--dry-run");
+    assert.deepEqual([code, stderr], [0, ""]);
   });
 
   test("--dry-run says what would happen and starts nothing", async () => {
