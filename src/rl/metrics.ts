@@ -13,6 +13,7 @@ export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], 
   return {
     ...scoreMetrics(all),
     ...Object.assign({}, ...[...families].map(([family, members]) => suffixed(scoreMetrics(members), family))),
+    ...verifierScores(all),
     unscorable: shareOf(all, ({ reward }) => reward === undefined),
     ...failureShares(all),
     responseTokens: mean(all.map(({ rollout }) => rollout.tokens.length)),
@@ -47,6 +48,15 @@ function scoreMetrics(members: readonly RewardedRollout[]): StepMetrics {
   const scored = members.filter(({ reward }) => reward !== undefined);
   if (scored.length === 0) return {};
   return { reward: mean(scored.map(({ reward }) => reward!)), accuracy: shareOf(scored, isCorrect) };
+}
+
+/** What each verifier gave by itself, whatever the reward: `score/NAME`, over the rollouts that it could score. */
+function verifierScores(all: readonly RewardedRollout[]): StepMetrics {
+  const scores = all.flatMap(({ verdicts }) =>
+    Object.entries(verdicts).flatMap(([verifier, verdict]) => (verdict.kind === "scored" ? [{ verifier, score: verdict.score }] : [])),
+  );
+  const byVerifier = [...Map.groupBy(scores, ({ verifier }) => verifier)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(byVerifier.map(([verifier, given]) => [`score/${verifier}`, mean(given.map(({ score }) => score))]));
 }
 
 /** Correct: the task's own verifier gave the full score. */

@@ -488,6 +488,46 @@ describe("each law", () => {
     for (const [law, { breaches }] of await lawResults(lastWord, { cases, badReferences: [] })) assert.deepEqual(breaches, [], law);
   });
 
+  test("refuses a reference of another kind, though the verifier would merely find the answer wrong", async () => {
+    const lax = {
+      ...honest,
+      reference: z.unknown(),
+      verify: ({ reference, answer }: { reference: unknown; answer: string }) =>
+        says(answer === (reference as { answer?: string } | null)?.answer ? 1 : 0),
+    };
+    const { breaches } = (await lawResults(lax, { ...own, badReferences: [] })).get(
+      "cannot score against a reference that it cannot read",
+    )!;
+    assert.deepEqual(
+      breaches.map(({ question }) => question.reference),
+      [null, 7, "text", ["text"]],
+    );
+  });
+
+  test("is broken by what depends on the order, and by what depends on who else is asked at the same time", async () => {
+    const law = "says the same in any order and at any concurrency";
+    let last = 0;
+    const remembering = cheat(({ answer }) => {
+      const verdict = says(0, `after ${last}`);
+      last = answer.length;
+      return verdict;
+    });
+    const ordered = await lawResults(remembering, own);
+    // Asked again in the same order, only the first follows another one than before; backwards, nearly all do.
+    assert.ok(ordered.get("says the same when asked again")!.breaches.length <= 1);
+    assert.ok(ordered.get(law)!.breaches.length > 10);
+
+    let busy = 0;
+    const crowded = cheat(async () => {
+      busy++;
+      await new Promise((resolve) => setImmediate(resolve));
+      return says(0, busy-- > 1 ? "in company" : "alone");
+    });
+    const together = await lawResults(crowded, own);
+    assert.deepEqual(together.get("says the same when asked again")!.breaches, []);
+    assert.ok(together.get(law)!.breaches.length > 10);
+  });
+
   test("leaves the task as it was", async () => {
     await leavesTask(honest, own);
     const meddler = cheat(({ task }) => {

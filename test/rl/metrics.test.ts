@@ -36,6 +36,16 @@ describe("rolloutMetrics", () => {
     assert.deepEqual([metrics["closedByBudget"], metrics["truncated"]], [0.2, 0.2]);
   });
 
+  test("keeps what each verifier gave apart from the reward", () => {
+    const both = (numeric: number, form: number | undefined) => ({
+      ...aScoredRollout(scored(numeric)),
+      verdicts: { numeric: scored(numeric), form: form === undefined ? unscorable("crash") : scored(form) },
+      reward: 0,
+    });
+    const apart = rolloutMetrics([[both(1, 0.5), both(0, undefined), both(0.5, 1)]], [{ kind: "flat" }]);
+    assert.deepEqual([apart["score/numeric"], apart["score/form"], apart["reward"]], [0.5, 0.75, 0]);
+  });
+
   test("counts groups that teach nothing", () => {
     assert.deepEqual([metrics["flatGroups"], metrics["droppedGroups"]], [1 / 3, 1 / 3]);
   });
