@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Verifier } from "../verifier.ts";
 import { countdown } from "./countdown.ts";
 import { exact } from "./exact.ts";
+import { math } from "./math.ts";
 import { numeric } from "./numeric.ts";
 import { thinkingFormat } from "./thinkingFormat.ts";
 
@@ -17,9 +18,10 @@ export interface BuiltInVerifier {
 }
 
 export const builtInVerifiers: readonly BuiltInVerifier[] = [
-  { verifier: numeric, file: sibling("numeric") },
-  { verifier: exact, file: sibling("exact") },
   { verifier: countdown, file: sibling("countdown") },
+  { verifier: exact, file: sibling("exact") },
+  { verifier: math, file: sibling("math") },
+  { verifier: numeric, file: sibling("numeric") },
   { verifier: thinkingFormat, file: sibling("thinkingFormat") },
 ];
 
