@@ -18,7 +18,7 @@ import { number, some } from "./math/expr.ts";
 import { finalAnswer } from "./math/finalAnswer.ts";
 import { type Form, showForm } from "./math/form.ts";
 import type { Check } from "./math/identity.ts";
-import { normalForm } from "./math/normal.ts";
+import { formAsAsked, normalForm } from "./math/normal.ts";
 import { isRestated } from "./math/restated.ts";
 import { parseNumber } from "./number.ts";
 
@@ -55,7 +55,7 @@ export const math = defineVerifier({
     const seen = `${final.source} ${quoteExcerpt(final.text.trim())}`;
     try {
       const own: Check = { ...check, work: freshWork() };
-      const forms = readings(final.text, gold.form).map((text) => normalForm(text.text, { reading: { commas: text.commas }, check: own }));
+      const forms = formsOf(final.text, { gold: gold.form, check: own });
       const [first] = forms;
       if (reference.restated === "refuse" && isRestated(final.text, { form: first!, gold: reference.answer, task })) {
         return wrong(`${seen} repeats an expression of the task`);
@@ -97,6 +97,12 @@ function policyOf({ tolerance, listOrder, members, percent, units, unreduced, ba
   // JSON numbers always parse; 0.1 is one tenth.
   const parsed = tolerance === undefined ? undefined : parseNumber(String(tolerance));
   return parsed?.kind === "number" ? { ...policy, tolerance: number(parsed.value) } : policy;
+}
+
+function formsOf(text: string, { gold, check }: { readonly gold: Form; readonly check: Check }): readonly Form[] {
+  const asked = formAsAsked(text, gold);
+  if (asked !== undefined) return [asked];
+  return readings(text, gold).map((each) => normalForm(each.text, { reading: { commas: each.commas }, check }));
 }
 
 /** A word after a number that is too short to be told from variables, where the reference has no variables. */

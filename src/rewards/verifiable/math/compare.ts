@@ -60,6 +60,8 @@ function sameAsScalar(gold: Scalar, answer: Form, with_: Comparison): boolean {
   if (answer.kind === "relation") return valuesOf(answer, with_).some((value) => sameForm(gold, value, with_));
   if (answer.kind !== "scalar") return false;
   const { policy } = with_;
+  const inRadians = gold.unit === "radian" || answer.unit === "radian";
+  if (inRadians) return sameAsScalar(withoutRadians(gold), withoutRadians(answer), { ...with_, policy: { ...policy, units: "required" } });
   if (policy.base === "same" && gold.base !== answer.base) return false;
   if (policy.unreduced === "refuse" && answer.unreduced === true && gold.unreduced !== true) return false;
   if (gold.unit !== undefined && answer.unit !== undefined && gold.unit !== answer.unit) return false;
@@ -67,6 +69,12 @@ function sameAsScalar(gold: Scalar, answer: Form, with_: Comparison): boolean {
   const [a, b] = [percentAs(gold, policy), percentAs(answer, policy)];
   if (sameNumber(a, b, with_)) return true;
   return policy.units === "optional" && sameWithoutDegrees(a, b, with_);
+}
+
+/** Radians are plain numbers. */
+function withoutRadians(form: Scalar): Scalar {
+  const { unit, ...rest } = form;
+  return unit === "radian" ? rest : form;
 }
 
 function percentAs({ value, percent }: Scalar, policy: Policy): Expr {
@@ -107,15 +115,17 @@ function valuesOf(relation: Relation, with_: Comparison): Form[] {
   return agree ? [sides.at(-1)!] : [];
 }
 
-/** Whether `rounded` is `exact` to within one unit of its last decimal place. */
+/** Whether `rounded` is `exact`, rounded or cut at its last decimal place. */
 function isRounding(exact: Form, rounded: Form, { work }: Comparison): boolean {
   if (exact.kind !== "scalar" || rounded.kind !== "scalar") return false;
   const value = rationalOf(rounded.value);
   if (value === undefined || some(exact.value, (part) => part.kind === "variable")) return false;
   let unit = 1n;
   while ((value.numerator * unit) % value.denominator !== 0n && unit < value.denominator) unit *= 10n;
-  const off = call("abs", [difference(exact.value, rounded.value)]);
-  return signOf(difference(quotient(integer(1n), integer(unit)), off), work) === 1;
+  const off = difference(exact.value, rounded.value);
+  const place = quotient(integer(1n), integer(unit));
+  const isBelow = (a: Expr, b: Expr): boolean => [0, 1].includes(signOf(difference(b, a), work) ?? -1);
+  return isBelow(product([integer(2n), call("abs", [off])]), place) || (isBelow(integer(0n), off) && isBelow(off, place));
 }
 
 function sameAsTuple(gold: Tuple, answer: Form, with_: Comparison): boolean {

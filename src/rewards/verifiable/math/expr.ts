@@ -43,6 +43,8 @@ export type Expr =
   | { readonly kind: "call"; readonly name: FunctionName; readonly args: readonly Expr[] };
 
 export const number = (value: Rational): Expr => ({ kind: "number", value });
+/** A number as it was written, in lowest terms. */
+export const literal = (value: Rational): Expr => number(tidy(value));
 export const integer = (value: bigint): Expr => number(whole(value));
 export const constant = (name: ConstantName): Expr => ({ kind: "constant", name });
 export const variable = (name: string): Expr => ({ kind: "variable", name });
@@ -101,7 +103,7 @@ export function power(base: Expr, exponent: Expr): Expr {
   const count = integerOf(exponent);
   if (count !== undefined) return integerPower(base, count);
   const { numerator, denominator } = reduce(by);
-  if (denominator > BigInt(maxRootDegree)) throw new Beyond(`${maxRootDegree} for the degree of a root`);
+  if (denominator > BigInt(maxRootDegree)) return { kind: "power", base, exponent };
   return integerPower(root(Number(denominator), base), numerator);
 }
 

@@ -22,7 +22,7 @@ export function finalAnswer(answer: string): FinalAnswer {
   if (box.kind === "closed") return found(withJoinedBoxes(answer, box.content), "the last box");
   const whole = answer.trim();
   if (whole === "") return { kind: "none", why: "the answer is empty" };
-  if (whole.length <= maxPlainChars && !isProse(whole) && readsAsMathematics(whole)) return found(whole, "the whole answer");
+  if (whole.length <= maxPlainChars && !isProse(whole) && readsAsMathematics(whole)) return found(resultOf(whole), "the whole answer");
   return afterMarker(answer) ?? lastFormula(answer) ?? lastNumber(answer) ?? fewWords(whole);
 }
 
@@ -88,7 +88,10 @@ function afterMarker(answer: string): FinalAnswer | undefined {
   const rest = answer.slice(last.index + last[0].length).replace(/^(?:[\s:=*_`>]|\bthat\b)+/, "");
   const formulas = leadingFormulas(rest);
   if (formulas !== undefined) return found(formulas, source);
-  const line = rest.split("\n", 1)[0]!.slice(0, maxPlainChars);
+  const line = rest
+    .split("\n", 1)[0]!
+    .slice(0, maxPlainChars)
+    .replace(/(?<=^|\s)\*\*|\*\*(?=\s|[.,]|$)/g, "");
   const sentence = line
     .split(/(?<!\bapprox)[.!?](?=\s|$)|,?\s(?:because|since|so|which|where|when|not)\b/, 1)[0]!
     .replace(/[\s*_`"']+$/, "");
@@ -154,11 +157,12 @@ function lastFormula(answer: string): FinalAnswer | undefined {
   return found(resultOf(text), "the last formula");
 }
 
-/** Of "2 + 3 = 5" and "A = 4 r = 12", what stands after the last equals sign; "x = 5" and "y = 2x" stay. */
+/** Of "2 + 3 = 5" and "A = 4 r = 12", what stands after the last equals sign; "x = 5", "y = 2x" and "7 = 7" stay. */
 function resultOf(text: string): string {
   const parts = text.split(/(?<![<>!\\])=/);
+  const sides = new Set(parts.map((part) => part.replace(/\s/g, "")));
   const isLabelled = parts.length === 2 && /[a-zA-Z]/.test(parts[0]!.replace(/\\[a-zA-Z]+/g, ""));
-  return parts.length === 1 || isLabelled ? text : parts.at(-1)!;
+  return sides.size < 2 || isLabelled ? text : parts.at(-1)!;
 }
 
 const operatorsAround = "\\d\\s.,+\\-*/^()×·÷√π";

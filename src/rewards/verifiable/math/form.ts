@@ -129,9 +129,17 @@ function showExpr(expr: Expr, tight = false): string {
     case "variable":
       return expr.name;
     case "sum":
-      return within(expr.terms.map((term) => showExpr(term)).join(" + "));
-    case "product":
-      return within(expr.factors.map((factor) => showExpr(factor, true)).join("*"));
+      return within(
+        expr.terms
+          .map((term) => showExpr(term))
+          .join(" + ")
+          .replaceAll("+ -", "- "),
+      );
+    case "product": {
+      const [first, ...rest] = expr.factors.map((factor) => showExpr(factor, true));
+      const signed = first!.replace(/^\((-\d+)\)$/, "$1");
+      return within(signed === "-1" ? `-${rest.join("*")}` : [signed, ...rest].join("*"));
+    }
     case "power":
       return within(`${showExpr(expr.base, true)}^${showExpr(expr.exponent, true)}`);
     case "root":

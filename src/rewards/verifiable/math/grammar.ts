@@ -50,13 +50,14 @@ const separators: Readonly<Record<string, "," | "and" | "or">> = { ",": ",", ";"
 
 function members(cursor: Cursor): Form[] {
   const from = cursor.at;
-  const before = cursor.choices;
+  const { choice, choices } = cursor;
   const first = member(cursor);
-  if (cursor.choices === before) return [first];
+  if (cursor.choices === choices) return [first];
   cursor.at = from;
-  cursor.choice = -1;
+  cursor.choice = choice === 1 ? -1 : 1;
   const second = member(cursor);
-  cursor.choice = 1;
+  cursor.choice = choice;
+  cursor.choices = choices; // they are settled here, not once more further up
   return [first, second];
 }
 
@@ -96,8 +97,9 @@ function wrongPlace(): never {
 function functionLabel(cursor: Cursor): Form | undefined {
   if (peek(cursor).kind !== "name" || !isSign(peek(cursor, 1), "(")) return undefined;
   let at = 2;
-  while (peek(cursor, at).kind === "name" && isSign(peek(cursor, at + 1), ",")) at += 2;
-  const closes = peek(cursor, at).kind === "name" && isSign(peek(cursor, at + 1), ")") && isSign(peek(cursor, at + 2), "=");
+  const isArgument = (ahead: number): boolean => ["name", "number"].includes(peek(cursor, ahead).kind);
+  while (isArgument(at) && isSign(peek(cursor, at + 1), ",")) at += 2;
+  const closes = isArgument(at) && isSign(peek(cursor, at + 1), ")") && isSign(peek(cursor, at + 2), "=");
   if (!closes) return undefined;
   const name = cursor.tokens
     .slice(cursor.at, cursor.at + at + 2)

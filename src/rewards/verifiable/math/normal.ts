@@ -32,6 +32,22 @@ export function normalForm(text: string, { reading, check }: { readonly reading:
   return { kind: "text", words };
 }
 
+/** Reads an answer to compare it with a reference that is a choice or words; undefined for other references. */
+export function formAsAsked(text: string, gold: Form): Form | undefined {
+  const bare = undressed(text);
+  if (gold.kind === "text") return { kind: "text", words: wordsOf(bare) };
+  if (gold.kind !== "choice") return undefined;
+  const plain = bare.replace(/\\(?:text|textbf|mathrm|mbox|textrm)\s*(?=\{)|[{}$]/g, "").trim();
+  const [, bracketed, open, rest = ""] = labelled.exec(plain) ?? [];
+  const letter = bracketed ?? open;
+  if (letter === undefined || otherLetter.test(rest)) return { kind: "text", words: wordsOf(bare) };
+  return { kind: "choice", letter: letter.toUpperCase() };
+}
+
+/** "(C)", "C. Plane", "option C": a letter, and perhaps the text of the choice. */
+const labelled = /^(?:(?:option|choice|answer)\s+)?(?:\(([A-J])\)|([A-J])(?=[.:)]|$))[.:)]?(.*)$/i;
+const otherLetter = /\b(?:or|and|not)\b|\([A-J]\)|[,;]/i;
+
 /** Whether `text` is an expression of any kind. One beyond the caps counts, so that its cap is told. */
 export function readsAsMathematics(text: string): boolean {
   const bare = undressed(text);

@@ -12,7 +12,7 @@ import {
   type FunctionName,
   integer,
   integerOf,
-  number,
+  literal,
   power,
   product,
   quotient,
@@ -52,7 +52,7 @@ function primary(cursor: Cursor): Form {
   switch (token.kind) {
     case "number":
       cursor.at++;
-      return isSign(peek(cursor), "_") ? subscriptedNumber(cursor, token.text) : scalar(number(token.value!));
+      return isSign(peek(cursor), "_") ? subscriptedNumber(cursor, token.text) : scalar(literal(token.value!));
     case "name":
       cursor.at++;
       return scalar(named(cursor, token.text));

@@ -6,7 +6,7 @@ const spellings: Readonly<Record<string, string>> = {
   cm: "centimeter centimetre cm",
   m: "meter metre",
   km: "kilometer kilometre km",
-  in: "inch inche in",
+  inch: "inch inche",
   ft: "foot feet ft",
   yd: "yard yd",
   mi: "mile mi",
@@ -27,6 +27,7 @@ const spellings: Readonly<Record<string, string>> = {
   mph: "mph",
   kph: "kph kmh",
   degree: "degree deg",
+  radian: "radian rad",
   dollar: "dollar usd buck",
   cent: "cent",
   euro: "euro eur €",
@@ -37,7 +38,7 @@ const spellings: Readonly<Record<string, string>> = {
 const canonical = new Map(Object.entries(spellings).flatMap(([unit, names]) => names.split(" ").map((name) => [name, unit] as const)));
 
 /** Names of units that are too short to be told from products of variables otherwise. */
-export const shortUnits: ReadonlySet<string> = new Set([...canonical.keys()].filter((name) => name.length <= 3 && name !== "in"));
+export const shortUnits: ReadonlySet<string> = new Set([...canonical.keys()].filter((name) => name.length <= 3));
 
 /** Words that count without measuring. */
 const empty = new Set(["unit", "total", "of", "the", "a", "an", "in"]);

@@ -115,7 +115,14 @@ function measureOf(expr: Expr, work: Precision["work"]): Measure {
     const inner = args.map(visit).reduce((total, [u, l]) => total + 2 * (u + l), 0);
     const value = evaluate(part, { bits: firstBits, work });
     const size = value === undefined ? 0 : Math.max(Math.abs(finite(logBound(value.re))), Math.abs(finite(value.im && logBound(value.im))));
-    return [inner + size, inner + size];
+    const hidden = part.kind === "call" && /^(?:tanh|sinh|cosh)$/.test(part.name) ? hiddenBits(part.args[0]!) : 0;
+    return [inner + size + hidden, inner + size + hidden];
+  };
+
+  /** tanh(300) differs from 1 by exp(-600): exponentials of the argument count, though the value is small. */
+  const hiddenBits = (arg: Expr): number => {
+    const value = evaluate(arg, { bits: firstBits, work });
+    return value === undefined ? 0 : 4 * 2 ** Math.max(0, finite(logBound(value.re)));
   };
 
   const [upper, lower] = visit(expr);
