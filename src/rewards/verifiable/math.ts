@@ -52,12 +52,14 @@ export const math = defineVerifier({
     const wrong = (why: string): Verdict => ({ kind: "scored", score: 0, evidence: `${why}; ${against}` });
     const final = finalAnswer(answer);
     if (final.kind === "none") return wrong(final.why);
-    const seen = `${final.source} ${quoteExcerpt(final.text.trim())}`;
+    const wantsSeveral = gold.form.kind === "list" || gold.form.kind === "set";
+    const text = (wantsSeveral ? final.several : undefined) ?? final.text;
+    const seen = `${final.source} ${quoteExcerpt(text.trim())}`;
     try {
       const own: Check = { ...check, work: freshWork() };
-      const forms = formsOf(final.text, { gold: gold.form, check: own });
+      const forms = formsOf(text, { gold: gold.form, check: own });
       const [first] = forms;
-      if (reference.restated === "refuse" && isRestated(final.text, { form: first!, gold: reference.answer, task })) {
+      if (reference.restated === "refuse" && isRestated(text, { form: first!, gold: reference.answer, task })) {
         return wrong(`${seen} repeats an expression of the task`);
       }
       const equal = forms.find((form) => sameForm(gold.form, form, { ...own, policy: policyOf(reference) }));

@@ -47,6 +47,8 @@ describe("the final answer", () => {
     ["8", "first \\boxed{3} and later $\\fbox{8}$ and then 9"],
     ["1,-2", "So \\boxed{1} and \\boxed{-2}."],
     ["1,-2", "$\\boxed{1}$ or $\\boxed{-2}$"],
+    ["1,-2", "$\\boxed{1}, \\boxed{-2}$"],
+    ["-2", "no \\boxed{1}, \\boxed{-2}"],
     ["\\frac{1}{2}", "The answer is $\\frac{1}{2}$ because halves are halves."],
     ["\\frac{1}{2}", "After 3 steps, the final answer is \\(\\dfrac{1}{2}\\)."],
     ["x=5", "Therefore the answer is $x = 5$."],

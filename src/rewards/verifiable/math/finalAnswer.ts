@@ -11,7 +11,8 @@ import { readsAsMathematics } from "./normal.ts";
 
 /** The final answer, or why there is none. */
 export type FinalAnswer =
-  | { readonly kind: "found"; readonly text: string; readonly source: string }
+  /** `several` is what to read where several answers are wanted: boxes with commas between them. */
+  | { readonly kind: "found"; readonly text: string; readonly several?: string; readonly source: string }
   | { readonly kind: "none"; readonly why: string };
 
 /** The text that `answer` ends with, by the rules above. */
@@ -19,7 +20,7 @@ export function finalAnswer(answer: string): FinalAnswer {
   if (answer.length > maxAnswerChars) return { kind: "none", why: `the answer is beyond the cap of ${maxAnswerChars} characters` };
   const box = lastBox(answer);
   if (box.kind === "unclosed") return { kind: "none", why: "the last box is never closed" };
-  if (box.kind === "closed") return found(withJoinedBoxes(answer, box.content), "the last box");
+  if (box.kind === "closed") return boxed(answer, box.content);
   const whole = answer.trim();
   if (whole === "") return { kind: "none", why: "the answer is empty" };
   if (whole.length <= maxPlainChars && !isProse(whole) && readsAsMathematics(whole)) return found(resultOf(whole), "the whole answer");
@@ -35,8 +36,8 @@ const maxPlainChars = 500;
 /** Between two boxes or formulas that are one answer. */
 const joint = /^[\s$]*(?:\\[)\]]\s*)?((?:,|;|\bor\b|\band\b|\\text\{\s*(?:or|and)\s*\}|\s)+?)(?:\\[([]\s*)?[\s$]*$/;
 
-/** The content of the last box, after that of the boxes joined to it: \boxed{1} and \boxed{2} are two answers. */
-function withJoinedBoxes(text: string, last: string): string {
+/** The last box, and those joined to it: \boxed{1} and \boxed{2} are two answers; with a comma between, two where two are wanted. */
+function boxed(text: string, last: string): FinalAnswer {
   const contents = [last];
   let start = [...text.matchAll(/\\(?:boxed|fbox)\s*\{/g)].at(-1)!.index;
   let joints = "";
@@ -49,10 +50,13 @@ function withJoinedBoxes(text: string, last: string): string {
     const open = openingOf(text, end);
     if (open === undefined) break;
     contents.unshift(text.slice(open.brace + 1, end));
-    joints ||= between;
+    joints += between;
     start = open.start;
   }
-  return contents.length === 1 ? last : contents.join(joints.includes("or") ? " \\text{ or } " : " , ");
+  if (contents.length === 1) return found(last, "the last box");
+  const joined = contents.join(joints.includes("or") ? " \\text{ or } " : " , ");
+  if (/or|and/.test(joints)) return found(joined, "the last boxes");
+  return { kind: "found", text: last, several: joined, source: "the last box" };
 }
 
 /** The \boxed{ that the brace at `end` closes. */
