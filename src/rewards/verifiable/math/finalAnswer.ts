@@ -163,6 +163,7 @@ function lastFormula(answer: string): FinalAnswer | undefined {
 
 /** Of "2 + 3 = 5" and "A = 4 r = 12", what stands after the last equals sign; "x = 5", "y = 2x" and "7 = 7" stay. */
 function resultOf(text: string): string {
+  if (/[,;<>]|\b(?:or|and)\b|\\(?:le|ge|leq|geq|in|text)\b/.test(text)) return text;
   const parts = text.split(/(?<![<>!\\])=/);
   const sides = new Set(parts.map((part) => part.replace(/\s/g, "")));
   const isLabelled = parts.length === 2 && /[a-zA-Z]/.test(parts[0]!.replace(/\\[a-zA-Z]+/g, ""));
