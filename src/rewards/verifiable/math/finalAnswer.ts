@@ -166,7 +166,7 @@ function resultOf(text: string): string {
   if (/[,;<>]|\b(?:or|and)\b|\\(?:le|ge|leq|geq|in|text)\b/.test(text)) return text;
   const parts = text.split(/(?<![<>!\\])=/);
   const sides = new Set(parts.map((part) => part.replace(/\s/g, "")));
-  const isLabelled = parts.length === 2 && /[a-zA-Z]/.test(parts[0]!.replace(/\\[a-zA-Z]+/g, ""));
+  const isLabelled = parts.length === 2 && /[a-zA-Z]/.test(text.replace(/\\[a-zA-Z]+/g, ""));
   return sides.size < 2 || isLabelled ? text : parts.at(-1)!;
 }
 
