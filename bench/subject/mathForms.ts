@@ -1,10 +1,8 @@
 // Other forms of an answer, and near misses of it, made from its text by kind. None of it uses the verifier's own reader: what is equal and
 // what differs follows from how a text was rewritten.
 
-interface Variants {
-  readonly forms: readonly string[];
-  readonly misses: readonly string[];
-}
+import { decimal, fraction, type Variants, wholeNumber } from "./mathNumbers.ts";
+import { bracketsOf, digitChanges, splitTerms, splitTop } from "./mathText.ts";
 
 /** Different texts that mean what `gold` means. */
 export function formsOf(gold: string): string[] {
@@ -118,99 +116,6 @@ function measured(text: string): Variants | undefined {
   };
 }
 
-function wholeNumber(text: string): Variants | undefined {
-  const plain = text.replace(/,?\\!\s*|(?<=\d),(?=\d{3})|\s/g, "");
-  if (!/^-?\d+$/.test(plain) || (text.includes(" ") && !text.includes("\\!"))) return undefined;
-  const value = BigInt(plain);
-  const size = value < 0n ? -value : value;
-  const factor = [2n, 3n, 5n, 7n].find((each) => size > each && size % each === 0n);
-  const zeros = /0*$/.exec(size.toString())![0].length;
-  return {
-    forms: [
-      `${value}.0`,
-      `\\frac{${value * 2n}}{2}`,
-      `${value} \\text{ units}`,
-      size >= 1000n ? value.toLocaleString("en-US") : `${value * 3n}/3`,
-      factor === undefined ? `${value - 1n} + 1` : `${value / factor} \\cdot ${factor}`,
-      zeros > 1 ? `${value / 10n ** BigInt(zeros)} \\times 10^{${zeros}}` : `x = ${value}`,
-    ],
-    misses: [
-      value === 0n ? "-1" : `${-value}`,
-      `${value + 1n}`,
-      `${value - 1n}`,
-      `${value}.1`,
-      value === 0n ? "0.01" : `${value}0`,
-      `${value} \\pm 1`,
-      `${value} \\text{ or } ${value + 1n}`,
-      `\\frac{${value * 2n + 1n}}{2}`,
-    ],
-  };
-}
-
-function decimal(text: string): Variants | undefined {
-  const [, sign, head, tail] = /^(-?)(\d*)\.(\d+)$/.exec(text) ?? [];
-  if (tail === undefined) return undefined;
-  const scaled = BigInt(`${head}${tail}`);
-  const percent = Number(`${head}.${tail}`) * 100;
-  const isShort = Number.isInteger(Math.round(percent * 1e9) / 1e6);
-  return {
-    forms: [
-      `\\frac{${sign}${scaled}}{${10n ** BigInt(tail.length)}}`,
-      `${sign}${head || "0"}.${tail}0`,
-      `${sign}${scaled}e-${tail.length}`,
-      `${sign}${scaled} \\times 10^{-${tail.length}}`,
-      ...(isShort ? [`${sign}${Number(percent.toFixed(6))}\\%`] : []),
-    ],
-    misses: [
-      sign === "-" ? text.slice(1) : `-${text}`,
-      `${sign}${head || "0"}.${tail}1`,
-      `${sign}${head || "0"}.0${tail}`,
-      `\\frac{${scaled + 1n}}{${10n ** BigInt(tail.length)}}`,
-      `${scaled}`,
-      `${text}\\%`,
-    ],
-  };
-}
-
-function fraction(text: string): Variants | undefined {
-  const [, sign, above, below] = /^(-?)\\[dt]?frac\s*(\{-?\d+\}|\d)\s*(\{\d+\}|\d)$/.exec(text) ?? [];
-  const [, count, top, bottom] = /^(\d+)\s*\\frac\{(\d+)\}\{(\d+)\}$/.exec(text) ?? [];
-  const digits = (part: string): bigint => BigInt(part.replace(/[{}]/g, ""));
-  if (below === undefined && bottom === undefined) return undefined;
-  const b = digits(below ?? bottom!);
-  const a = below === undefined ? BigInt(count!) * b + digits(top!) : (sign === "-" ? -1n : 1n) * digits(above!);
-  const size = a < 0n ? -a : a;
-  return {
-    forms: [
-      `${a}/${b}`,
-      `\\dfrac{${a * 3n}}{${b * 3n}}`,
-      `\\frac{${-a}}{${-b}}`,
-      size > b ? `${a < 0n ? "-" : ""}${size / b}\\frac{${size % b}}{${b}}` : `${a} \\cdot \\frac{1}{${b}}`,
-      ...terminating(a, b),
-    ],
-    misses: [
-      `${-a}/${b}`,
-      `${a + 1n}/${b}`,
-      `\\frac{${a}}{${b + 1n}}`,
-      `${b}/${a}`,
-      `${(Number(a) / Number(b)).toFixed(4)}1`,
-      `${a}`,
-      `\\frac{${a}}{${b}} + 1`,
-    ],
-  };
-}
-
-/** The decimal and the percentage, when they end. */
-function terminating(a: bigint, b: bigint): string[] {
-  const scaled = a * 10n ** 12n;
-  if (scaled % b !== 0n) return [];
-  const sign = a < 0n ? "-" : "";
-  const text = (scaled / b).toString().replace("-", "").padStart(13, "0");
-  const shown = (places: number): string =>
-    `${text.slice(0, -places)}.${text.slice(-places)}`.replace(/^0+(?=\d)/, "").replace(/\.?0*$/, "");
-  return [`${sign}${shown(12)}`, `${sign}${shown(10)}\\%`];
-}
-
 function matrix(text: string): Variants | undefined {
   const [, body] = /^\\begin\{pmatrix\}(.*)\\end\{pmatrix\}$/.exec(text) ?? [];
   if (body === undefined) return undefined;
@@ -279,17 +184,6 @@ function flip(interval: string): string {
   const { open, close, inner } = bracketsOf(interval)!;
   if (splitTop(inner, ",")[0]!.includes("\\infty")) return `${open}${inner}${close === "]" ? ")" : "]"}`;
   return `${open === "[" ? "(" : "["}${inner}${close}`;
-}
-
-interface Brackets {
-  readonly open: string;
-  readonly close: string;
-  readonly inner: string;
-}
-
-function bracketsOf(text: string): Brackets | undefined {
-  const [, open, inner, close] = /^(?:\\left)?([([])([\s\S]*?)(?:\\right)?([)\]])$/.exec(text.trim()) ?? [];
-  return open === undefined || inner === undefined || close === undefined ? undefined : { open, close, inner: inner.trim() };
 }
 
 function interval(text: string): Variants | undefined {
@@ -407,43 +301,4 @@ function expression(text: string): Variants | undefined {
 function underRoot(text: string): string[] {
   const [, outside, inside] = /^(\d+)\s*\\sqrt\s*\{?(\d+)\}?$/.exec(text) ?? [];
   return inside === undefined ? [] : [`\\sqrt{${BigInt(outside!) ** 2n * BigInt(inside)}}`, `${outside} \\cdot ${inside}^{1/2}`];
-}
-
-/** The text with one number raised by one, for each number in it. */
-function digitChanges(text: string): string[] {
-  return [...text.matchAll(/\d+/g)].map(
-    ({ 0: digits, index }) => `${text.slice(0, index)}${BigInt(digits) + 1n}${text.slice(index + digits.length)}`,
-  );
-}
-
-/** Parts between separators that stand outside all brackets. */
-function splitTop(text: string, separator: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let from = 0;
-  for (let at = 0; at < text.length; at++) {
-    if ("([{".includes(text[at]!)) depth++;
-    else if (")]}".includes(text[at]!)) depth--;
-    else if (depth === 0 && text.startsWith(separator, at)) {
-      parts.push(text.slice(from, at).trim());
-      from = at + separator.length;
-    }
-  }
-  return [...parts, text.slice(from).trim()];
-}
-
-/** Terms with their signs, outside brackets. */
-function splitTerms(text: string): string[] {
-  const terms: string[] = [];
-  let depth = 0;
-  let from = 0;
-  for (let at = 0; at < text.length; at++) {
-    if ("([{".includes(text[at]!)) depth++;
-    else if (")]}".includes(text[at]!)) depth--;
-    else if (depth === 0 && at > 0 && "+-".includes(text[at]!)) {
-      terms.push(text.slice(from, at).trim());
-      from = at;
-    }
-  }
-  return [...terms, text.slice(from).trim()].map((term) => (/^[+-]/.test(term) ? term : `+${term}`));
 }

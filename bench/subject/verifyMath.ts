@@ -10,7 +10,7 @@ import { math } from "../../src/rewards/verifiable/math.ts";
 import { formsOf, nearMissesOf } from "./mathForms.ts";
 
 /** What the bench reports of mathematics. */
-export interface MathNumbers {
+interface MathNumbers {
   readonly mathPerSecond: number;
   readonly mathP99Ms: number;
   readonly mathFalsePositives: number;

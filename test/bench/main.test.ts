@@ -18,7 +18,10 @@ describe("npm run bench", () => {
   }
 
   test("takes an option as two words or as one, and a bench says that its data are absent", () => {
-    for (const args of [["--data", "/nowhere", "--json"], ["--json", "--data=/nowhere"]]) {
+    for (const args of [
+      ["--data", "/nowhere", "--json"],
+      ["--json", "--data=/nowhere"],
+    ]) {
       const { status, stdout, stderr } = bench("verify", ...args);
       assert.match(stderr, /in "\/nowhere"/);
       assert.deepEqual([JSON.parse(stdout), status], [{}, 0]);

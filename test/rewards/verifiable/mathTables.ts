@@ -222,6 +222,12 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
   ],
   "units and text around": [
     {
+      gold: "5",
+      same: ["5元", "\\text{The answer is } 5", "\\text{Area: }5"],
+      different: ["\\text{not } 5", "\\text{about } 5 \\text{ or } 6"],
+    },
+    { gold: "50\\%", same: ["50 \\text{ percent}", "50 percent"], different: ["5 percent"] },
+    {
       gold: "5.4 \\text{ cents}",
       same: ["5.4", "5.4 cents", "5.4\\text{ cent}", "5.4\\mbox{ cents}"],
       different: ["5.5 \\text{ cents}", "5.4 \\text{ dollars}", "54", "0.054"],
@@ -260,6 +266,11 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "7", same: ["7 \\text{ units}", "7 square units", "7 \\text{ in total}"], different: ["8 \\text{ units}"] },
   ],
   "tuples and vectors": [
+    {
+      gold: "(1,2)",
+      same: ["x = 1, y = 2", "y = 2, x = 1", "x = 1 \\text{ and } y = 2"],
+      different: ["x = 2, y = 1", "y = 1, x = 2", "1 or 2", "x = 1, 2"],
+    },
     {
       gold: "(3, \\frac{\\pi}{2})",
       same: ["\\left( 3, \\frac{\\pi}{2} \\right)", "(3,\\pi/2)", "(3, 0.5\\pi)", "(x, y) = (3, \\frac{\\pi}{2})", "3, \\frac{\\pi}{2}"],
@@ -377,6 +388,13 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   "intervals and inequalities": [
+    { gold: "|x-2| < 3", same: ["-1 < x < 5", "(-1,5)", "3 > |2-x|"], different: ["|x-2| \\le 3", "|x+2| < 3", "(-5,1)", "x < 5"] },
+    {
+      gold: "|x| \\ge 2",
+      same: ["(-\\infty,-2] \\cup [2,\\infty)", "x \\le -2 \\text{ or } x \\ge 2", "2 \\le |x|"],
+      different: ["|x| > 2", "x \\ge 2", "[-2,2]"],
+    },
+    { gold: "\\{x \\in \\mathbb{R} : x > 2\\}", same: ["(2,\\infty)", "x>2"], different: ["x \\ge 2", "\\{2\\}"] },
     {
       gold: "[0,1)",
       same: [
@@ -470,6 +488,16 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
   ],
   equations: [
     {
+      gold: "(x-1)^2+(y+2)^2=9",
+      same: ["x^2+y^2-2x+4y-4=0", "(y+2)^2 + (x-1)^2 = 3^2"],
+      different: ["(x+1)^2+(y-2)^2=9", "(x-1)^2+(y+2)^2=3"],
+    },
+    {
+      gold: "x = \\frac{1 \\pm \\sqrt{5}}{2}",
+      same: ["\\frac{1+\\sqrt5}{2}, \\frac{1-\\sqrt5}{2}", "\\frac{1 \\pm \\sqrt{5}}{2}"],
+      different: ["\\frac{1+\\sqrt5}{2}", "x = \\frac{-1 \\pm \\sqrt{5}}{2}"],
+    },
+    {
       gold: "x=5",
       same: ["5", "x = 5", "5 = x", "x = 10/2", "2x = 10", "x - 5 = 0"],
       different: ["x = 6", "y = 5", "x = -5", "x^2 = 25", "5x", "x > 5", "5 = 5"],
@@ -530,6 +558,20 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "204_5", same: ["204_{5}", "54"], different: ["204_6", "205_5", "204", "240_5", "209_5"] },
   ],
   "symbolic expressions": [
+    { gold: "\\lceil x \\rceil", same: ["-\\lfloor -x \\rfloor"], different: ["\\lfloor x \\rfloor + 1", "x"] },
+    {
+      gold: "\\frac{\\pi}{4}+k\\pi, k \\in \\mathbb{Z}",
+      same: ["\\pi k + \\frac{\\pi}{4}, \\quad k \\in \\mathbb{Z}", "\\frac{\\pi}{4}+\\pi k"],
+      different: ["\\frac{\\pi}{4}+2\\pi k", "\\frac{\\pi}{4}"],
+    },
+    {
+      gold: "\\arcsin x",
+      same: ["\\sin^{-1} x", "\\frac{\\pi}{2} - \\arccos x"],
+      different: ["\\arccos x", "\\frac{1}{\\sin x}", "(\\sin x)^{-1}"],
+    },
+    { gold: "-x^2", same: ["-(x^2)", "-x\\cdot x"], different: ["(-x)^2", "x^2"] },
+    { gold: "1/(x+1)", same: ["\\frac{1}{x+1}", "(x+1)^{-1}"], different: ["1/x+1", "\\frac1x + 1"] },
+    { gold: "\\sqrt{x}\\sqrt{y}", same: ["\\sqrt{y}\\sqrt{x}"], different: ["\\sqrt{xy}", "\\sqrt{x+y}"] },
     {
       gold: "(a+5)(b+2)",
       same: ["ab + 2a + 5b + 10", "(b+2)(a+5)", "(5+a)(2+b)", "a(b+2) + 5(b+2)", "(-a-5)(-b-2)"],
@@ -582,6 +624,9 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   "choices and words": [
+    { gold: "Yes", same: ["yes", "\\text{Yes}"], different: ["No", "\\text{no}"] },
+    { gold: "10:30 \\text{ a.m.}", same: ["10:30 a.m."], different: ["10:30 p.m.", "11:30 a.m."] },
+    { gold: "3 : 2", same: ["3:2"], different: ["2:3", "3:20"] },
     {
       gold: "\\text{(C)}",
       same: ["C", "(C)", "\\text{C}", "\\textbf{(C)}", "\\textbf{C}", "(C) Plane", "C. Plane", "option C", "\\text{(C) Plane}"],

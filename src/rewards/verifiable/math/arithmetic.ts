@@ -1,4 +1,5 @@
 // Sums and products of forms: scalars with scalars, and tuples and matrices member by member, as vectors.
+// A unit, a percent sign or a base belongs to a number that stands alone: what is computed with has none.
 
 import { Unreadable } from "./caps.ts";
 import { type Expr, negated, product, sum } from "./expr.ts";

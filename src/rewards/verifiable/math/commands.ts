@@ -1,4 +1,5 @@
-// What LaTeX commands and typographic characters mean to the tokenizer, as tables.
+// What LaTeX commands and typographic characters mean to the tokenizer, as tables. A command that is in none of them is not read,
+// and the answer that holds it is compared as text.
 
 /** Commands that only dress: spacing, sizes, styles. */
 export const ignoredCommands = new Set(

@@ -135,7 +135,7 @@ function sameAsTuple(gold: Tuple, answer: Form, with_: Comparison): boolean {
       return (!pair || (gold.open === answer.open && gold.close === answer.close)) && sameInOrder(gold.items, answer.items, with_);
     }
     case "list":
-      return gold.open !== "[" && answer.joint === "," && sameInOrder(gold.items, answer.items, with_);
+      return gold.open !== "[" && answer.joint !== "or" && sameInOrder(gold.items, coordinates(answer.items), with_);
     case "matrix": {
       const vector = vectorOf(answer.rows);
       return vector !== undefined && sameInOrder(gold.items, vector, with_);
@@ -151,6 +151,13 @@ function sameAsTuple(gold: Tuple, answer: Form, with_: Comparison): boolean {
     default:
       return false;
   }
+}
+
+/** "y = 2, x = 1" as the values in order of their names. */
+function coordinates(items: readonly Form[]): readonly Form[] {
+  const named = items.flatMap((item) => (item.kind === "relation" ? (namedValue(item) ?? []) : []));
+  if (named.length !== items.length) return items.some((item) => item.kind === "relation") ? [] : items;
+  return named.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ value }) => value);
 }
 
 function vectorOf(rows: readonly (readonly Expr[])[]): Form[] | undefined {
@@ -213,7 +220,9 @@ function membersOf(answer: Form, with_: Comparison): readonly Form[] | undefined
 
 function sameAsList(gold: readonly Form[], answer: Form, with_: Comparison): boolean {
   if (answer.kind === "set") return sameAsSet(gold, answer, with_);
-  if (answer.kind === "tuple" && answer.items.length === gold.length) return sameInOrder(gold, answer.items, with_);
+  if (answer.kind === "tuple" && answer.items.length === gold.length) {
+    return !(answer.open === "[" && gold.length === 2) && sameInOrder(gold, answer.items, with_);
+  }
   const given = membersOf(answer, with_);
   if (given === undefined) return false;
   if (with_.policy.members === "some") return sameAsSet(gold, answer, with_);

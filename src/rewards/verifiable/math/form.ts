@@ -1,4 +1,5 @@
 // What kinds of answers there are. A reference is read once into its form, and that form decides how an answer is compared.
+// Forms are as written until normal.ts has joined sets and solved comparisons.
 
 import type { ConstantName, Expr } from "./expr.ts";
 

@@ -11,7 +11,7 @@
 import { addForms, multiplyForms, negateForm, scalarOf } from "./arithmetic.ts";
 import { Beyond, maxItems, Unreadable } from "./caps.ts";
 import { accept, type Cursor, isSign, nested, peek, unexpected } from "./cursor.ts";
-import { constant, type Expr, integer, integerOf, power, product, sum as sumOf, variable } from "./expr.ts";
+import { constant, type Expr, integer, integerOf, power, product, quotient, sum as sumOf, variable } from "./expr.ts";
 import { type Comparison, type Form, scalar } from "./form.ts";
 import { wholeNumeral } from "./numerals.ts";
 import { fraction, operand, startsFactor } from "./operand.ts";
@@ -46,7 +46,16 @@ function separator(cursor: Cursor): "," | "and" | "or" | undefined {
   }
 }
 
-const separators: Readonly<Record<string, "," | "and" | "or">> = { ",": ",", ";": ",", or: "or", and: "and", "∨": "or", "∧": "and" };
+const separators: Readonly<Record<string, "," | "and" | "or">> = {
+  ",": ",",
+  ";": ",",
+  or: "or",
+  and: "and",
+  或: "or",
+  和: "and",
+  "∨": "or",
+  "∧": "and",
+};
 
 function members(cursor: Cursor): Form[] {
   const from = cursor.at;
@@ -135,6 +144,7 @@ function quantity(cursor: Cursor): Form {
   const unit = value.kind === "scalar" ? unitName(words) : undefined;
   if (unit === undefined) throw new Unreadable(`${JSON.stringify(words.join(" "))} is no unit`);
   if (unit === "") return value;
+  if (unit === "percent") return { kind: "scalar", value: quotient(scalarOf(value), integer(100n)), percent: true };
   if (unit === "degree") return scalar(product([scalarOf(value), constant("degree")]));
   return { ...value, kind: "scalar", value: scalarOf(value), unit };
 }
@@ -240,19 +250,17 @@ function mixedNumber(cursor: Cursor, count: Form): Form | undefined {
   return value === undefined ? undefined : scalar(sumOf([scalarOf(count), value]));
 }
 
+/** Both arguments must be written as whole numbers: 2\frac{\sqrt{3}}{3} is a product. */
 function latexFraction(cursor: Cursor): readonly [Expr, Expr] | undefined {
-  // Both arguments must be written as whole numbers: 2\frac{\sqrt{3}}{3} is a product.
-  const digitsOnly = /^frac(?:\{\d+\}|\d)(?:\{\d+\}|\d)$/;
   const written = cursor.tokens
     .slice(cursor.at, cursor.at + 7)
     .map(({ text }) => text)
     .join("");
-  const [match] = /^frac(?:\{\d+\}|\d)(?:\{\d+\}|\d)/.exec(written) ?? [];
-  if (match === undefined || !digitsOnly.test(match)) return undefined;
-  const [, above, below] = /^frac(\{\d+\}|\d)(\{\d+\}|\d)$/.exec(match)!;
+  const [, above, below] = /^frac(\{\d+\}|\d)(\{\d+\}|\d)/.exec(written) ?? [];
+  if (above === undefined || below === undefined) return undefined;
   operand(cursor);
   const value = (text: string): Expr => integer(BigInt(text.replace(/[{}]/g, "")));
-  return [value(above!), value(below!)];
+  return [value(above), value(below)];
 }
 
 function plainFraction(cursor: Cursor): readonly [Expr, Expr] | undefined {

@@ -4,7 +4,7 @@
 
 import type { Rng } from "../../../base/rng.ts";
 import { Beyond, Unreadable } from "./caps.ts";
-import { childrenOf, difference, type Expr, number, product, replaceLeaves, some, variable, variablesOf } from "./expr.ts";
+import { childrenOf, difference, type Expr, integer, number, product, replaceLeaves, some, variable, variablesOf } from "./expr.ts";
 import { keyOf } from "./key.ts";
 import { isZero, signOf } from "./zero.ts";
 
@@ -60,13 +60,15 @@ export function isInfinite(expr: Expr): boolean {
 
 type Point = ReadonlyMap<string, Expr>;
 
-/** Fractions with 20 bits between 0 and 8; the first two points are all positive and all negative, the others have signs at random. */
+/** Fractions with 20 bits between 0 and 8, and one of whole numbers; the first two points are all positive and all negative, the others have signs at random. */
 function randomPoint(names: readonly string[], { point, check }: { readonly point: number; readonly check: Check }): Point {
   const { rng, variables } = check;
   return new Map(
     names.map((name) => {
       const size = BigInt(1 + 2 * rng.int(2 ** 20));
       const negative = variables === "real" && (point === 1 || (point > 1 && rng.int(2) === 1));
+      // Whole numbers, at which floors and ceilings differ from what surrounds them.
+      if (point === 4) return [name, integer((negative ? -1n : 1n) * BigInt(1 + rng.int(64)))];
       // Odd points lie within the unit interval, where inverse functions are defined.
       const denominator = 2n ** (point % 2 === 1 ? 21n : 18n);
       return [name, number({ numerator: negative ? -size : size, denominator })];

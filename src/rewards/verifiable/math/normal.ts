@@ -11,6 +11,8 @@ import type { Reading } from "./tokens.ts";
 
 const choice = /^(?:\\(?:text|textbf|mathrm|mbox|textrm)\s*\{\s*)*\(?\s*([A-J])\s*\)?\s*\}*$/;
 const noSolution = /^(?:there (?:is|are) )?(?:no (?:real )?(?:solutions?|values?|roots?)|none|the empty set|empty set|empty)$/;
+/** Short answers in words, which would read as products of letters. */
+const plainWord = /^(?:yes|no|true|false|odd|even|neither|both|always|never|sometimes|dne|undefined)$/;
 const allReals = /^(?:all|any|every) real(?:s| numbers?)?$/;
 
 /** Reads `text` and normalises it. Throws `Beyond`, never `Unreadable`. */
@@ -19,8 +21,9 @@ export function normalForm(text: string, { reading, check }: { readonly reading:
   const letter = choice.exec(bare)?.[1];
   if (letter !== undefined) return { kind: "choice", letter };
   const words = wordsOf(bare);
+  if (plainWord.test(words)) return { kind: "text", words };
   if (noSolution.test(words)) return { kind: "set", items: [] };
-  for (const candidate of [bare, afterLabel(bare)]) {
+  for (const candidate of [bare, afterLabel(bare), beforeRange(bare)]) {
     if (candidate === undefined) continue;
     try {
       if (allReals.test(wordsOf(candidate))) return normalise(readForm("\\R", reading), check);
@@ -73,21 +76,31 @@ function undressed(text: string): string {
   return current;
 }
 
-/** What follows "Area =", "\angle ABC =": the one equals sign, when no digit or operator stands before it. */
+/** What follows "\text{The area is }", "Area =", "\angle ABC =": the one equals sign, when no digit or operator stands before it. */
 function afterLabel(text: string): string | undefined {
+  const [, inWords] = /^\\(?:text|mbox|textbf)\s*\{[^{}\d]*(?:\bis|[:=])\s*\}([\s\S]+)$/.exec(text) ?? [];
+  if (inWords !== undefined) return inWords;
   const parts = text.split("=");
   if (parts.length !== 2 || !/^[^\d+*^<>!(),[\]]*[a-zA-Z][^\d+*^<>!,[\]]*$/.test(parts[0]!)) return undefined;
   return parts[1];
 }
 
+/** "\\pi k, k \\in \\mathbb{Z}" without what its letter ranges over. */
+function beforeRange(text: string): string | undefined {
+  const range =
+    /,?\s*(?:\\(?:text|mbox)\s*\{[\s,]*(?:where|for|with)?\s*\}|\\quad|\s)*\(?\s*[a-z]\s*\\in\s*\\?(?:mathbb\s*\{?[ZN]\}?|[ZN])\s*\)?$/;
+  return range.test(text) ? text.replace(range, "") : undefined;
+}
+
 /** Words in lower case without markup, articles and punctuation. */
-export function wordsOf(text: string): string {
+function wordsOf(text: string): string {
   return text
     .replace(/\\(?:text|textbf|textit|textrm|mathrm|mbox|mathbf|emph)\s*(?=\{)/g, "")
     .replace(/\\(?:left|right|,|!|;|:|quad)/g, " ")
     .replace(/\\[dt]frac/g, "\\frac")
     .replace(/[{}$~]|\*\*/g, " ")
     .replace(/\\ /g, " ")
+    .replace(/\s*:\s*/g, ":")
     .toLowerCase()
     .replace(/\s+/g, " ")
     .trim()
@@ -146,7 +159,9 @@ function normaliseList(list: Extract<Form, { kind: "list" }>, check: Check): For
   if (list.joint !== "," && sets.every((set) => set !== undefined)) {
     return list.joint === "or" ? unite(sets, check) : sets.reduce((all, set) => meet(all, set, check));
   }
-  return { kind: "list", joint: list.joint, items: withoutNames(items) };
+  const values = withoutNames(items);
+  // Several values of one unknown are alternatives, whatever stands between them.
+  return { kind: "list", joint: values === items ? list.joint : "or", items: values };
 }
 
 /** x = 1, x = -2 and x = 1, -2 as the list of values, when all are values of one unknown. */

@@ -1,4 +1,5 @@
-// Digits in a base that is written as a subscript: 52_8, 101_{2}, (1A)_{16}, 204_{\text{five}}.
+// Digits in a base that is written as a subscript: 52_8, 101_{2}, (1A)_{16}, 204_{\text{five}}, 52 base 8.
+// Their value is what is compared; the base is kept, since a task may ask for it.
 
 import { whole } from "../rational.ts";
 import { Beyond, maxDigits, Unreadable } from "./caps.ts";

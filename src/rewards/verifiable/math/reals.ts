@@ -121,6 +121,12 @@ function latest(a: Bound, b: Bound, check: Check): Bound {
 export function solve({ sides, operators }: Relation, check: Check): Reals | undefined {
   const values = sides.map((side) => (side.kind === "scalar" ? side.value : undefined));
   if (values.some((value) => value === undefined) || operators.some((operator) => operator === "=" || operator === "~")) return undefined;
+  const opened = operators.length === 1 ? withoutBars({ left: values[0]!, operator: operators[0]!, right: values[1]! }) : undefined;
+  if (opened !== undefined) {
+    const [first, second] = opened.of.map((relation) => solve(relation, check));
+    if (first === undefined || second === undefined) return undefined;
+    return opened.joint === "and" ? meet(first, second, check) : unite([first, second], check);
+  }
   const names = new Set(values.flatMap((value) => variablesOf(value!)));
   const [name] = names;
   if (names.size !== 1) return undefined;
@@ -131,6 +137,20 @@ export function solve({ sides, operators }: Relation, check: Check): Reals | und
     solution = meet(solution, part, check);
   }
   return solution;
+}
+
+/** |x| < c as x < c and -x < c; |x| > c as x > c or -x > c. A negative c is right with both. */
+function withoutBars({ left, operator, right }: Omit<Comparing, "name">) {
+  const barsLeft = left.kind === "call" && left.name === "abs";
+  const bars = barsLeft ? left : right;
+  if (bars.kind !== "call" || bars.name !== "abs" || operator === "!=") return undefined;
+  const [inner] = bars.args as readonly [Expr];
+  const side = (value: Expr): Relation => {
+    const sides = barsLeft ? [value, right] : [left, value];
+    return { kind: "relation", operators: [operator], sides: sides.map((each) => ({ kind: "scalar", value: each })) };
+  };
+  const isSmaller = (operator === "<" || operator === "<=") === barsLeft;
+  return { joint: isSmaller ? ("and" as const) : ("or" as const), of: [side(inner), side(negated(inner))] };
 }
 
 interface Comparing {

@@ -82,6 +82,8 @@ function scan(lexer: Lexer): readonly NewToken[] {
   if (name !== undefined) return takeCommand(lexer, name);
   const letters = take(lexer, /[a-zA-Z]+/y)?.[0];
   if (letters !== undefined) return lettersAs(letters);
+  const foreign = take(lexer, /(?:(?![a-zA-Z])\p{L})+/uy)?.[0];
+  if (foreign !== undefined) return [{ kind: "word", text: foreign }];
   const money = take(lexer, currency)?.[0];
   if (money !== undefined) return [{ kind: "word", text: money.endsWith("$") ? "dollar" : money }];
   const long = take(lexer, longSign)?.[0];

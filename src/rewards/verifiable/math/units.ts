@@ -42,7 +42,7 @@ export const shortUnits: ReadonlySet<string> = new Set([...canonical.keys()].fil
 
 /** Words that count without measuring. */
 const empty = new Set(["unit", "total", "of", "the", "a", "an", "in"]);
-const scales = /^(?:hundred|thousand|million|billion|trillion|dozen|percent)s?$/;
+const scales = /^(?:hundred|thousand|million|billion|trillion|dozen)s?$/;
 
 /** Words and powers after a number, such as ["cm", "^2"] or ["square", "inches"], as one name; undefined when they are no unit. */
 export function unitName(parts: readonly string[]): string | undefined {

@@ -1,16 +1,7 @@
-// Whether a number given by an expression is 0, decided and not guessed where it is algebraic (built from rationals, roots and i):
-// a value that is not 0 lies above a bound that follows from the expression, so computing beyond that bound settles it.
-// Burnikel, Fleischer, Mehlhorn, Schirra 2001, "A separation bound for real algebraic expressions", theorem 1: with
-//
-//     E          u(E)                 l(E)
-//     integer N  |N|                  1
-//     A + B      u(A) l(B) + l(A) u(B)   l(A) l(B)
-//     A B, A/B   u(A) u(B), u(A) l(B)    l(A) l(B), l(A) u(B)
-//     root_k A   u(A)^(1/k) l(A)^(1-1/k) where u >= l, else u(A);  l(A), else u(A)^(1-1/k) l(A)^(1/k)
-//
-// and D the product of the degrees of all different roots, E is 0 or |E| >= 1 / (l(E) u(E)^(D-1)). It holds for conjugates in the
-// complex plane as well. For pi, e, logarithms and trigonometric functions no such bound is known; for them the same measure, of the
-// values and arguments that occur, plus `transcendentalBits` decides: a convention, on the side of calling numbers different.
+// Whether a number given by an expression is 0: decided, and not guessed, where it is algebraic (built from rationals, roots and i). A value
+// that is not 0 lies above a bound that follows from the expression, so that computing beyond the bound settles it.
+// For pi, e, logarithms and trigonometric functions no such bound is known. The same measure, of the values and arguments that occur, plus
+// `transcendentalBits` decides there: a convention, on the side of calling numbers different.
 
 import { logBound, type Precision, signOfBall } from "./ball.ts";
 import { bitLength } from "./bits.ts";
@@ -25,7 +16,21 @@ const firstBits = 128;
 const transcendentalBits = 256;
 const marginBits = 64;
 
-/** Undefined when the number is not defined or its value cannot be told. */
+/**
+ * Whether the number is 0; undefined when it is not defined or its value cannot be told.
+ *
+ *     E            u(E)                                             l(E)
+ *     integer N    |N|                                              1
+ *     A + B        u(A) l(B) + l(A) u(B)                            l(A) l(B)
+ *     A B          u(A) u(B)                                        l(A) l(B)
+ *     A / B        u(A) l(B)                                        l(A) u(B)
+ *     root_k A     u(A)^(1/k) l(A)^(1-1/k) if u(A) >= l(A), else u(A)   l(A) if u(A) >= l(A), else u(A)^(1-1/k) l(A)^(1/k)
+ *
+ *     E = 0 or |E| >= 1 / (l(E) u(E)^(D-1)), D the product of the degrees of all different roots
+ *
+ * Burnikel, Funke, Mehlhorn, Schirra and Schmitt 2001, "A separation bound for real algebraic expressions", theorem 1. The conjugates
+ * that its proof bounds are complex, so that it holds with i as a root of degree 2.
+ */
 export function isZero(expr: Expr, work: Precision["work"]): boolean | undefined {
   if (expr.kind === "number") return expr.value.numerator === 0n;
   const first = evaluate(expr, { bits: firstBits, work });
