@@ -82,6 +82,7 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   fractions: [
+    { gold: "\\frac{9}{4}", same: ["2\\frac{1}{4}", "2 1/4"], different: ["1\\frac{5}{4}", "1 5/4", "2 \\cdot \\frac{1}{4}"] },
     {
       gold: "\\frac{3}{4}",
       same: [
@@ -266,6 +267,7 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "7", same: ["7 \\text{ units}", "7 square units", "7 \\text{ in total}"], different: ["8 \\text{ units}"] },
   ],
   "tuples and vectors": [
+    { gold: "(100,200)", same: ["(100, 200)", "(100,200)"], different: ["(100200)", "(200,100)"] },
     {
       gold: "(1,2)",
       same: ["x = 1, y = 2", "y = 2, x = 1", "x = 1 \\text{ and } y = 2"],
@@ -388,6 +390,11 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   "intervals and inequalities": [
+    {
+      gold: "0 < x < 1",
+      same: ["x > 0 \\text{ and } x \\ge 0 \\text{ and } x < 1", "x \\ge 0 \\text{ and } x > 0 \\text{ and } x < 1", "(0,1)"],
+      different: ["[0,1)", "x \\ge 0 \\text{ and } x < 1"],
+    },
     { gold: "|x-2| < 3", same: ["-1 < x < 5", "(-1,5)", "3 > |2-x|"], different: ["|x-2| \\le 3", "|x+2| < 3", "(-5,1)", "x < 5"] },
     {
       gold: "|x| \\ge 2",
@@ -558,6 +565,7 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "204_5", same: ["204_{5}", "54"], different: ["204_6", "205_5", "204", "240_5", "209_5"] },
   ],
   "symbolic expressions": [
+    { gold: "5x", same: ["y = 5x", "x \\cdot 5"], different: ["x = 5x", "5", "x5x"] },
     { gold: "\\lceil x \\rceil", same: ["-\\lfloor -x \\rfloor"], different: ["\\lfloor x \\rfloor + 1", "x"] },
     {
       gold: "\\frac{\\pi}{4}+k\\pi, k \\in \\mathbb{Z}",
