@@ -363,6 +363,36 @@ const cases: Readonly<Record<string, VerifierCases>> = {
     ],
     badReferences: [{ n: 0 }, { maxShare: 2 }, { maxRun: 0 }, { score: "half" }, null, []],
   },
+  math: {
+    cases: [
+      {
+        reference: { answer: "\\frac{3}{4}" },
+        accepted: ["0.75", "\\boxed{\\dfrac34}", "The answer is $\\frac{6}{8}$.", "75%", "#### 3/4", "no \\boxed{1}, \\boxed{3/4}"],
+        rejected: ["0.7500001", "3", "4/3", "-3/4", "3/4 or 4/3", "\\boxed{1} 3/4", "\\boxed{3/4", "75"],
+      },
+      {
+        reference: { answer: "[0,1) \\cup (2,\\infty)" },
+        accepted: ["0 \\le x < 1 \\text{ or } x > 2", "\\boxed{(2,\\infty) \\cup [0,1)}"],
+        rejected: ["[0,1] \\cup (2,\\infty)", "[0,1)", "x > 2"],
+      },
+      { reference: { answer: "1,-2" }, accepted: ["-2, 1", "x = 1 or x = -2"], rejected: ["1", "1, 2", "-2, 1, 3"] },
+      { reference: { answer: "1,-2", listOrder: "given" }, accepted: ["1, -2"], rejected: ["-2, 1"] },
+      { reference: { answer: "x^2-1" }, accepted: ["(x-1)(x+1)"], rejected: ["x^2+1", "(x-1)^2"] },
+      { reference: { answer: "\\text{even}" }, accepted: ["even", "The answer is even."], rejected: ["odd", "even or odd"] },
+      { reference: { answer: "3.14", tolerance: 0.01 }, accepted: ["\\pi", "3.15"], rejected: ["3.2", "3"] },
+    ],
+    badReferences: [
+      { answer: "" },
+      { answer: " \n" },
+      { answer: "9^9^9^9" },
+      { answer: "$$" },
+      { answer: 5 },
+      { answer: "5", tolerance: -1 },
+      { answer: "5", order: "any" },
+      "5",
+      null,
+    ],
+  },
   "thinking-format": {
     cases: [
       {
