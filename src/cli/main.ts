@@ -8,6 +8,7 @@ import { addEval } from "./eval.ts";
 import { printError } from "./output.ts";
 import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
+import { addSandbox } from "./sandbox.ts";
 import { addScore } from "./score.ts";
 import { addTrain } from "./train.ts";
 
@@ -27,7 +28,7 @@ function program(): Command {
     .description("Reinforcement-learning post-training: train, measure and sample policies, and see every step.")
     .exitOverride()
     .showHelpAfterError("(--help lists what there is)");
-  for (const add of [addTrain, addEval, addSample, addRuns, addScore]) add(whetstone);
+  for (const add of [addTrain, addEval, addSample, addRuns, addScore, addSandbox]) add(whetstone);
   return whetstone;
 }
 
