@@ -131,6 +131,10 @@ export class Cgroup {
     };
   }
 
+  isEmpty(): boolean {
+    return this.#read("pids", "cgroup.procs") === "";
+  }
+
   /** SIGKILL to all that is in it. */
   kill(): void {
     for (const pid of this.#read("pids", "cgroup.procs").split("\n").filter(Boolean)) {

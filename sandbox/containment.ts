@@ -138,9 +138,9 @@ function limitCommands({ limits, runtime, dataToo, processes }: LimitSettings): 
   return files + data + (processes ? processLimit(limits, runtime) : "");
 }
 
-/** `-u` in bash, `-p` in dash and busybox, where -p means what -u does. One more, for bubblewrap itself. */
+/** `-u` in bash, `-p` in dash and busybox, where -p means what -u does. Looser than the control group's, which also counts refusals. */
 function processLimit(limits: Limits, runtime: Runtime): string {
-  const count = limits.processes + runtime.ownThreads + 1;
+  const count = limits.processes + runtime.ownThreads + 4;
   return `ulimit -u ${count} 2>/dev/null || ulimit -p ${count}; `;
 }
 

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { constants as osConstants } from "node:os";
 import type { Duplex, Readable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 
 import { Cgroup, type CgroupUsage } from "./cgroups.ts";
 import { type Containment, channelFd, infoFd } from "./containment.ts";
@@ -19,6 +20,10 @@ import type { Slot } from "./slot.ts";
 const startLimitMs = 30_000;
 /** How often the use of processor time and memory is looked at. */
 const watchMs = 20;
+/** Killed processes are gone in a millisecond, unless the kernel is busy with their memory. */
+const emptyLimitMs = 5000;
+/** The name is taken by the one that waits. */
+const startTimer = globalThis.setTimeout;
 
 /** A program as its driver is told it: plain text files, no types. */
 export interface PlainProgram {
@@ -85,7 +90,7 @@ export class Interpreter {
     signal?.addEventListener("abort", abort, { once: true });
     const cpuBefore = this.#cpuMs();
     const startMs = performance.now();
-    const wall = setTimeout(() => this.#stop("wall"), limits.wallMs);
+    const wall = startTimer(() => this.#stop("wall"), limits.wallMs);
     const watch = setInterval(() => this.#watch(cpuBefore), watchMs);
     this.#channel.on("error", () => {}); // it may end before it has read everything
     this.#channel.end(encodeProgram(program));
@@ -111,10 +116,10 @@ export class Interpreter {
   kill(): void {
     if (this.#exit !== undefined) return;
     this.#killed = true;
+    // The jail's first process takes all others along, and bubblewrap ends when they are gone; killed itself, it would end before them.
+    if (this.#tree.killFirst()) return;
     if (this.#settings.containment.kind === "weak") killQuietly(-(this.#child.pid ?? 0));
     this.#tree.kill();
-    this.#child.kill("SIGKILL");
-    this.#cgroup?.kill();
   }
 
   get #channel(): Duplex {
@@ -129,7 +134,7 @@ export class Interpreter {
   /** Moves it into its group, lets it go, and waits for its first byte. */
   async #start(): Promise<void> {
     const child = this.#child;
-    const timer = setTimeout(() => this.kill(), startLimitMs);
+    const timer = startTimer(() => this.kill(), startLimitMs);
     timer.unref();
     try {
       if (child.pid === undefined) await once(child, "spawn"); // rejects with why it could not be started
@@ -167,14 +172,22 @@ export class Interpreter {
       info?.on("data", (chunk: Buffer) => this.#tree.addInfo(chunk)).on("error", () => {});
       const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
       this.#exit = { code, signal };
-      this.#tree.kill(); // in a jail there is nothing left; a plain child's own children are
-      if (this.#settings.containment.kind === "weak") killQuietly(-child.pid);
+      if (this.#settings.containment.kind === "weak") killQuietly(-child.pid); // its children; a jail's are gone
+      await this.#untilEmpty();
     }
     this.#settings.slot.stdout.drain();
     this.#settings.slot.stderr.drain();
     this.#channel?.destroy();
     this.#usage = this.#cgroup?.usage();
     this.#cgroup?.remove();
+  }
+
+  /** Where bubblewrap itself was killed, the jail may be dying still. */
+  async #untilEmpty(): Promise<void> {
+    for (let waitedMs = 0; this.#cgroup !== undefined && !this.#cgroup.isEmpty() && waitedMs < emptyLimitMs; waitedMs++) {
+      this.#cgroup.kill();
+      await setTimeout(1);
+    }
   }
 
   #watch(cpuBefore: number): void {
@@ -256,12 +269,13 @@ class Capture {
 
 function launch({ containment, runtime, limits, slot }: InterpreterSettings): ChildProcess {
   const { command, args, userId, openFiles } = containment.launch(runtime, limits, slot.number);
+  const output = [slot.stdout.openForChild(), slot.stderr.openForChild()];
   const files = openFiles();
   try {
     const child = spawn(command, args, {
       cwd: containment.kind === "jail" ? "/" : slot.workFolder(),
       env: containment.kind === "jail" ? {} : { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: slot.workFolder(), LANG: "C.UTF-8" },
-      stdio: ["ignore", slot.stdout.writeFd, slot.stderr.writeFd, "pipe", containment.kind === "jail" ? "pipe" : "ignore", ...files],
+      stdio: ["ignore", ...output, "pipe", containment.kind === "jail" ? "pipe" : "ignore", ...files],
       detached: true, // a group of its own, which the terminal's Ctrl-C does not reach
       ...(userId === undefined ? {} : { uid: userId, gid: userId }),
     });
@@ -270,7 +284,7 @@ function launch({ containment, runtime, limits, slot }: InterpreterSettings): Ch
     for (const stream of child.stdio.slice(channelFd)) (stream as { unref?: () => void } | null)?.unref?.();
     return child;
   } finally {
-    for (const file of files) closeSync(file);
+    for (const file of [...output, ...files]) closeSync(file);
   }
 }
 

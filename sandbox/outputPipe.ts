@@ -8,15 +8,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export class OutputPipe implements Disposable {
-  /** The end that a child is given. */
-  readonly writeFd: number;
+  readonly #writeFd: number;
   readonly #readFd: number;
   readonly #socket: Socket;
   #receive: ((chunk: Buffer) => void) | undefined;
 
   private constructor(path: string) {
     this.#readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    this.writeFd = openSync(path, constants.O_WRONLY);
+    this.#writeFd = openSync(path, constants.O_WRONLY);
     this.#socket = new Socket({ fd: this.#readFd, readable: true, writable: false });
     this.#socket.on("data", (chunk) => this.#receive?.(chunk));
     this.#socket.on("error", () => {}); // nobody else has it open, and what was read stays
@@ -34,6 +33,11 @@ export class OutputPipe implements Disposable {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  }
+
+  /** A writing end for one child, to be closed once it has started: what a child does to it, such as O_NONBLOCK, is not the next one's. */
+  openForChild(): number {
+    return openSync(`/dev/fd/${this.#writeFd}`, constants.O_WRONLY);
   }
 
   /** Who is told what is written from now on. */
@@ -58,6 +62,6 @@ export class OutputPipe implements Disposable {
 
   [Symbol.dispose](): void {
     this.#socket.destroy();
-    closeSync(this.writeFd);
+    closeSync(this.#writeFd);
   }
 }

@@ -34,22 +34,29 @@ export class ProcessTree {
     );
   }
 
-  /** SIGKILL to every process that still descends from the root, and to the jail's first one. */
-  kill(): void {
+  /** SIGKILL to the jail's first process, whose end is the end of all others. False when it is not known. */
+  killFirst(): boolean {
     const first = /"child-pid": (\d+)/.exec(this.#info)?.[1];
-    for (const pid of new Set([...this.#processes(), ...(first === undefined ? [] : [Number(first)])])) {
-      try {
-        if (pid > 1) process.kill(pid, "SIGKILL");
-      } catch {
-        // ended already
-      }
-    }
+    return first !== undefined && kill(Number(first));
+  }
+
+  /** SIGKILL to the root and to every process that still descends from it. */
+  kill(): void {
+    for (const pid of this.#processes()) kill(pid);
   }
 
   #processes(): number[] {
     const found: number[] = [];
     for (let next = [this.#root]; next.length > 0; next = next.flatMap(childrenOf)) found.push(...next);
     return found;
+  }
+}
+
+function kill(pid: number): boolean {
+  try {
+    return pid > 1 && process.kill(pid, "SIGKILL");
+  } catch {
+    return false; // ended already
   }
 }
 

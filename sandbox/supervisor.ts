@@ -77,6 +77,7 @@ export class Supervisor implements AsyncDisposable {
 
   /** Kills what runs and what waits. Programs in flight are rejected. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return;
     this.#closing.abort(new SandboxFailure("sandbox: it was closed while a program waited or ran; close it after the last result"));
     for (const wake of this.#queue.splice(0)) wake();
     const live = [...this.#live];

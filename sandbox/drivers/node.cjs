@@ -22,8 +22,8 @@ const number = () => take(4).readUInt32BE();
 const text = () => take(number()).toString();
 const list = (item) => Array.from({ length: number() }, item);
 
-// What most programs use first, made while there is time.
-void [process.stdout, process.stderr, console];
+// What most programs load first, loaded while there is time. Touching process.stdout itself would make its pipe non-blocking.
+for (const name of ["net", "tty", "stream", "util"]) require(name);
 fs.writeSync(channel, "R");
 const entry = path.join(work, text());
 const args = list(text);
