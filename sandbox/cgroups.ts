@@ -3,7 +3,7 @@
 // Sources: kernel Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 const prefix = "whetstone-jail-";
 
@@ -50,7 +50,7 @@ export function placesFrom(mounts: string, membership: string): CgroupPlace[] {
   );
   const folder = (controller: string) => {
     const mount = mounted.find(([, , type, options]) => type === "cgroup" && options?.split(",").includes(controller));
-    return mount === undefined || !own.has(controller) ? undefined : join(mount[1]!, own.get(controller)!);
+    return mount === undefined || !own.has(controller) ? undefined : resolve(join(mount[1]!, own.get(controller)!));
   };
   const [memory, pids] = [folder("memory"), folder("pids")];
   const first: CgroupPlace[] = memory && pids ? [{ version: 1, memory, pids, cpu: folder("cpuacct") }] : [];
@@ -58,7 +58,7 @@ export function placesFrom(mounts: string, membership: string): CgroupPlace[] {
   const path = own.get("");
   if (unified === undefined || path === undefined) return first;
   // A group that holds processes cannot bound its children, but its parent's other children can be bounded.
-  const places = [...new Set([join(unified, path), dirname(join(unified, path))])].filter((place) => place.startsWith(unified));
+  const places = [...new Set([resolve(join(unified, path)), dirname(join(unified, path))])].filter((place) => place.startsWith(unified));
   return [...first, ...places.map((place) => ({ version: 2, memory: place, pids: place, cpu: place }) as const)];
 }
 

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 
 /** Interpreters of one supervisor; the next block of ids belongs to the supervisor with the next process id. */
-export const idsPerSupervisor = 1024;
+export const idsPerSupervisor = 512;
 /** Far above what distributions assign; pid_max is at most 2^22, so that the last block ends below 2^32. */
 const firstId = 0x10000000;
 const nobody = 65534;
