@@ -4,9 +4,11 @@
 import { availableParallelism } from "node:os";
 
 import { openContainment } from "./containment.ts";
+import type { Conversation } from "./conversation.ts";
 import type { Containment, Program, RunResult } from "./program.ts";
 import { Supervisor } from "./supervisor.ts";
 
+export type { Conversation } from "./conversation.ts";
 export { SandboxFailure, SandboxUnavailable } from "./errors.ts";
 export {
   type Captured,
@@ -39,6 +41,13 @@ export interface Sandbox extends AsyncDisposable {
   readonly description: string;
   /** Rejects when `signal` is aborted, which kills the program, or with a SandboxFailure; never because of what the program does. */
   run(program: Program, signal?: AbortSignal): Promise<RunResult>;
+  /**
+   * Starts a program that talks: descriptor 3 is a socket to the caller, in lines. Disposing of the conversation kills the program. Time
+   * runs as in `run`.
+   */
+  converse(program: Program, signal?: AbortSignal): Promise<Conversation>;
+  /** The same for a partner of a program that is already in conversation: it does not wait for its turn, so that two cannot wait for each other. */
+  converseBeside(program: Program, signal?: AbortSignal): Promise<Conversation>;
 }
 
 /** Finds out what this machine can do, proves it with a trial run, and rejects with SandboxUnavailable where it cannot. */

@@ -10,6 +10,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { Cgroup, type CgroupUsage } from "./cgroups.ts";
 import { type Containment, channelFd, infoFd } from "./containment.ts";
+import { Conversation } from "./conversation.ts";
 import { SandboxFailure } from "./errors.ts";
 import { ProcessTree } from "./processTree.ts";
 import type { Captured, LimitName, Limits, RunEnd, RunResult } from "./program.ts";
@@ -22,6 +23,7 @@ const startLimitMs = 30_000;
 const watchMs = 20;
 /** Killed processes are gone in a millisecond, unless the kernel is busy with their memory. */
 const emptyLimitMs = 5000;
+const heardLimitMs = 500;
 /** The name is taken by the one that waits. */
 const startTimer = globalThis.setTimeout;
 
@@ -53,6 +55,7 @@ export class Interpreter {
   readonly #stderr: Capture;
   #reason: LimitName | undefined;
   #killed = false;
+  #conversing = false;
   #exit: { readonly code: number | null; readonly signal: string | null } | undefined;
   #usage: CgroupUsage | undefined;
 
@@ -85,6 +88,29 @@ export class Interpreter {
 
   /** Gives it its program, and waits for its end. Rejects when `signal` is aborted, once it is gone. */
   async run(program: PlainProgram, signal: AbortSignal | undefined): Promise<RunResult> {
+    return await this.begin(program, { keepChannel: false, signal }).result;
+  }
+
+  /** Gives it its program. With `keepChannel`, the program can talk with whoever has started it. */
+  begin(
+    program: PlainProgram,
+    { keepChannel, signal }: { readonly keepChannel: boolean; readonly signal: AbortSignal | undefined },
+  ): Conversation {
+    const channel = this.#channel;
+    this.#conversing = keepChannel;
+    const conversation = new Conversation({
+      channel,
+      kill: () => this.kill(),
+      overrun: () => this.#stop("output"),
+      result: this.#finish(signal),
+    });
+    const bytes = encodeProgram(program, keepChannel);
+    if (keepChannel) channel.write(bytes);
+    else channel.end(bytes);
+    return conversation;
+  }
+
+  async #finish(signal: AbortSignal | undefined): Promise<RunResult> {
     const { limits, containment } = this.#settings;
     const abort = () => this.kill();
     signal?.addEventListener("abort", abort, { once: true });
@@ -92,8 +118,6 @@ export class Interpreter {
     const startMs = performance.now();
     const wall = startTimer(() => this.#stop("wall"), limits.wallMs);
     const watch = setInterval(() => this.#watch(cpuBefore), watchMs);
-    this.#channel.on("error", () => {}); // it may end before it has read everything
-    this.#channel.end(encodeProgram(program));
     this.#tree.sample();
     await this.ended;
     clearTimeout(wall);
@@ -143,7 +167,7 @@ export class Interpreter {
       channel.on("error", () => {});
       channel.write("go\n");
       const first = Promise.withResolvers<boolean>();
-      channel.once("data", () => first.resolve(true));
+      channel.once("readable", () => first.resolve(channel.read(1) !== null));
       void this.ended.then(() => first.resolve(false));
       if (!(await first.promise))
         throw new SandboxFailure(`sandbox: the ${this.#settings.runtime.name} interpreter ended before its program: ${this.#lastWords()}`);
@@ -177,6 +201,7 @@ export class Interpreter {
     }
     this.#settings.slot.stdout.drain();
     this.#settings.slot.stderr.drain();
+    if (this.#conversing) await this.#untilHeard();
     this.#channel?.destroy();
     this.#usage = this.#cgroup?.usage();
     this.#cgroup?.remove();
@@ -188,6 +213,13 @@ export class Interpreter {
       this.#cgroup.kill();
       await setTimeout(1);
     }
+  }
+
+  /** Until the last line it sent has come through; a plain child's own children may keep the channel open. */
+  async #untilHeard(): Promise<void> {
+    const channel = this.#channel;
+    if (channel.destroyed || channel.readableEnded) return;
+    await Promise.race([once(channel, "end").catch(() => {}), setTimeout(heardLimitMs, undefined, { ref: false })]);
   }
 
   #watch(cpuBefore: number): void {
@@ -289,7 +321,7 @@ function launch({ containment, runtime, limits, slot }: InterpreterSettings): Ch
 }
 
 /** Lengths as 32-bit numbers before what they measure; the drivers read it without a parser. */
-export function encodeProgram({ files, entry, args, stdin }: PlainProgram): Buffer {
+export function encodeProgram({ files, entry, args, stdin }: PlainProgram, keepChannel: boolean): Buffer {
   const number = (value: number) => {
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32BE(value);
@@ -305,6 +337,7 @@ export function encodeProgram({ files, entry, args, stdin }: PlainProgram): Buff
     number(all.length),
     ...all.flatMap(([path, content]) => [...text(path), ...text(content)]),
     ...block(stdin),
+    number(keepChannel ? 1 : 0),
   ]);
 }
 

@@ -2,6 +2,7 @@
 // An interpreter takes one program and is gone; its slot is used again. Interpreters wait for kinds of programs that have come before.
 
 import type { Containment } from "./containment.ts";
+import { Conversation } from "./conversation.ts";
 import { SandboxFailure } from "./errors.ts";
 import { Interpreter, type PlainProgram } from "./interpreter.ts";
 import { type Containment as ContainmentKind, defaultLimits, type Limits, type Program, type RunResult } from "./program.ts";
@@ -56,6 +57,27 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async run(program: Program, signal?: AbortSignal): Promise<RunResult> {
+    const begun = await this.#begin(program, { keepChannel: false, signal, inTurn: true });
+    return begun.kind === "refused" ? begun.result : await begun.conversation.result;
+  }
+
+  async converse(program: Program, signal?: AbortSignal): Promise<Conversation> {
+    return await this.#converse(program, { signal, inTurn: true });
+  }
+
+  async converseBeside(program: Program, signal?: AbortSignal): Promise<Conversation> {
+    return await this.#converse(program, { signal, inTurn: false });
+  }
+
+  async #converse(program: Program, how: { readonly signal: AbortSignal | undefined; readonly inTurn: boolean }): Promise<Conversation> {
+    const begun = await this.#begin(program, { keepChannel: true, ...how });
+    return begun.kind === "refused" ? Conversation.ended(begun.result) : begun.conversation;
+  }
+
+  async #begin(
+    program: Program,
+    { keepChannel, signal, inTurn }: { readonly keepChannel: boolean; readonly signal: AbortSignal | undefined; readonly inTurn: boolean },
+  ): Promise<{ kind: "begun"; conversation: Conversation } | { kind: "refused"; result: RunResult }> {
     checkProgram(program);
     const stop = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
     stop.throwIfAborted();
@@ -65,13 +87,21 @@ export class Supervisor implements AsyncDisposable {
       );
     }
     const plain = await this.#plain(program, stop);
-    if (plain.kind === "refused") return refusedProgram(plain.why, this.containment);
-    await this.#turn(stop);
+    if (plain.kind === "refused") return { kind: "refused", result: refusedProgram(plain.why, this.containment) };
+    if (inTurn) await this.#turn(stop);
+    const done = () => {
+      if (inTurn) this.#numRunning--;
+      if (inTurn) this.#queue.shift()?.();
+      setImmediate(() => this.#refill()); // the result first
+    };
     try {
-      return await this.#runIn(kindOf(program), plain.program, stop);
-    } finally {
-      this.#numRunning--;
-      this.#queue.shift()?.();
+      const interpreter = await this.#ready(kindOf(program), stop);
+      const conversation = interpreter.begin(plain.program, { keepChannel, signal: stop });
+      void conversation.result.then(done, done);
+      return { kind: "begun", conversation };
+    } catch (error) {
+      done();
+      throw error;
     }
   }
 
@@ -117,21 +147,22 @@ export class Supervisor implements AsyncDisposable {
     this.#numRunning++;
   }
 
-  async #runIn(kind: Kind, program: PlainProgram, stop: AbortSignal): Promise<RunResult> {
-    const { waiting, wasWarm } = this.#take(kind);
-    waiting.interpreter.hold();
+  async #ready(kind: Kind, stop: AbortSignal): Promise<Interpreter> {
+    const {
+      waiting: { interpreter },
+      wasWarm,
+    } = this.#take(kind);
+    interpreter.hold();
     try {
-      await untilAborted(waiting.interpreter.ready, stop);
+      await untilAborted(interpreter.ready, stop);
+      return interpreter;
     } catch (error) {
-      waiting.interpreter.kill();
-      await waiting.interpreter.ended;
+      interpreter.kill();
+      await interpreter.ended;
       // One that had waited may have been killed by anybody, such as a machine short of memory: that is not the program's fault.
-      if (wasWarm && !stop.aborted) return this.#runIn(kind, program, stop);
+      if (wasWarm && !stop.aborted) return this.#ready(kind, stop);
       throw error;
     }
-    const result = await waiting.interpreter.run(program, stop);
-    setImmediate(() => this.#refill()); // the result first
-    return result;
   }
 
   /** An interpreter that waits, or a new one. */

@@ -1,5 +1,6 @@
 // Waits inside the jail for one program, becomes it, and ends with it. Started before the program is known, so that starting Node is
-// not part of the program's time. It holds nothing that the program must not see, and the channel is closed before the program starts.
+// not part of the program's time. It holds nothing that the program must not see, and the channel is closed before the program starts,
+// except for a program that was started for a conversation.
 "use strict";
 
 const fs = require("node:fs");
@@ -35,7 +36,7 @@ for (let left = number(); left > 0; left--) {
   fs.writeFileSync(file, take(number()));
 }
 const stdin = take(number());
-fs.closeSync(channel);
+if (number() === 0) fs.closeSync(channel);
 if (stdin.length > 0) {
   // A file on descriptor 0, the lowest that is free, so that /dev/stdin can be opened too.
   const hidden = path.join(path.dirname(work), ".stdin");

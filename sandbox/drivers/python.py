@@ -1,5 +1,6 @@
 # Waits inside the jail for one program, becomes it, and ends with it. Started before the program is known, so that starting Python is not
-# part of the program's time. It holds nothing that the program must not see, and the channel is closed before the program starts.
+# part of the program's time. It holds nothing that the program must not see, and the channel is closed before the program starts, except
+# for a program that was started for a conversation.
 # Only built-in modules are imported: each other one would cost milliseconds and be found in sys.modules.
 import builtins
 import io
@@ -36,7 +37,8 @@ def receive():
         with open(path, "wb") as file:
             file.write(take(number()))
     stdin = take(number())
-    os.close(channel)
+    if number() == 0:
+        os.close(channel)
     if stdin:
         # A file on descriptor 0, so that /dev/stdin can be opened too.
         hidden = os.path.join(os.path.dirname(work), ".stdin")

@@ -245,6 +245,38 @@ describe("openSandbox", () => {
   });
 });
 
+describe("a conversation", () => {
+  const echo = `import os
+while True:
+    line = os.read(3, 1000)
+    if not line: break
+    os.write(3, line.upper())
+    if b"end" in line: break
+print("done")
+`;
+  test("takes lines both ways, and loses none when the program ends", async () => {
+    await using talk = await sandbox.converse(python(echo));
+    talk.send("one");
+    assert.equal(await talk.receive(), "ONE");
+    talk.send("two\nthree end");
+    assert.deepEqual([await talk.receive(), await talk.receive(), await talk.receive()], ["TWO", "THREE END", undefined]);
+    const { end, stdout } = await talk.result;
+    assert.deepEqual([end, stdout.text], [{ kind: "exit", code: 0 }, "done\n"]);
+  });
+  test("works in JavaScript, ends with its program, and hears no flood to its end", async () => {
+    await using talk = await sandbox.converse(javaScript('const fs = require("fs"); fs.writeSync(3, "hi\\n"); process.exit(2);'));
+    assert.deepEqual([await talk.receive(), await talk.receive()], ["hi", undefined]);
+    assert.deepEqual((await talk.result).end, { kind: "exit", code: 2 });
+    await using flood = await sandbox.converse(python("import os\nwhile True: os.write(3, b'x' * 100000)"));
+    assert.deepEqual((await flood.result).end, { kind: "limit", limit: "output" });
+  });
+  test("is over when it is disposed of", async () => {
+    const talk = await sandbox.converse(python("import time\ntime.sleep(60)"));
+    await talk[Symbol.asyncDispose]();
+    assert.deepEqual((await talk.result).end, { kind: "signal", signal: "SIGKILL" });
+  });
+});
+
 describe("weak containment", () => {
   test("runs programs, kills what overruns, and warns each time", async () => {
     const warnings: string[] = [];

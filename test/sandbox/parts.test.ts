@@ -90,10 +90,13 @@ describe("advice", () => {
 
 describe("encodeProgram", () => {
   test("writes lengths in bytes, not characters", () => {
-    const bytes = encodeProgram({ files: { a: "é" }, entry: "a", args: ["é€"], stdin: new Uint8Array([1, 2]) });
+    const bytes = encodeProgram({ files: { a: "é" }, entry: "a", args: ["é€"], stdin: new Uint8Array([1, 2]) }, true);
     assert.deepEqual(
       [...bytes],
-      [0, 0, 0, 1, 97, 0, 0, 0, 1, 0, 0, 0, 5, 195, 169, 226, 130, 172, 0, 0, 0, 1, 0, 0, 0, 1, 97, 0, 0, 0, 2, 195, 169, 0, 0, 0, 2, 1, 2],
+      [
+        0, 0, 0, 1, 97, 0, 0, 0, 1, 0, 0, 0, 5, 195, 169, 226, 130, 172, 0, 0, 0, 1, 0, 0, 0, 1, 97, 0, 0, 0, 2, 195, 169, 0, 0, 0, 2, 1, 2,
+        0, 0, 0, 1,
+      ],
     );
   });
 });
