@@ -5,6 +5,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { Verifier } from "../verifier.ts";
+import { codeTests } from "./codeTests.ts";
 import { countdown } from "./countdown.ts";
 import { exact } from "./exact.ts";
 import { numeric } from "./numeric.ts";
@@ -17,6 +18,7 @@ export interface BuiltInVerifier {
 }
 
 export const builtInVerifiers: readonly BuiltInVerifier[] = [
+  { verifier: codeTests as Verifier, file: sibling("codeTests") },
   { verifier: numeric, file: sibling("numeric") },
   { verifier: exact, file: sibling("exact") },
   { verifier: countdown, file: sibling("countdown") },
