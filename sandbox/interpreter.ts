@@ -42,6 +42,13 @@ export interface InterpreterSettings {
   readonly slot: Slot;
 }
 
+interface BeginSettings {
+  readonly keepChannel: boolean;
+  /** The one limit that belongs to the program alone, so that an interpreter can wait for programs of any. */
+  readonly wallMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 export class Interpreter {
   /** Resolves when it waits for a program; rejects with a SandboxFailure when it ended instead. */
   readonly ready: Promise<void>;
@@ -86,23 +93,15 @@ export class Interpreter {
     this.#child.ref();
   }
 
-  /** Gives it its program, and waits for its end. Rejects when `signal` is aborted, once it is gone. */
-  async run(program: PlainProgram, signal: AbortSignal | undefined): Promise<RunResult> {
-    return await this.begin(program, { keepChannel: false, signal }).result;
-  }
-
   /** Gives it its program. With `keepChannel`, the program can talk with whoever has started it. */
-  begin(
-    program: PlainProgram,
-    { keepChannel, signal }: { readonly keepChannel: boolean; readonly signal: AbortSignal | undefined },
-  ): Conversation {
+  begin(program: PlainProgram, { keepChannel, wallMs, signal }: BeginSettings): Conversation {
     const channel = this.#channel;
     this.#conversing = keepChannel;
     const conversation = new Conversation({
       channel,
       kill: () => this.kill(),
       overrun: () => this.#stop("output"),
-      result: this.#finish(signal),
+      result: this.#finish(wallMs, signal),
     });
     const bytes = encodeProgram(program, keepChannel);
     if (keepChannel) channel.write(bytes);
@@ -110,13 +109,14 @@ export class Interpreter {
     return conversation;
   }
 
-  async #finish(signal: AbortSignal | undefined): Promise<RunResult> {
-    const { limits, containment } = this.#settings;
+  /** Rejects when `signal` is aborted, once it is gone. */
+  async #finish(wallMs: number, signal: AbortSignal | undefined): Promise<RunResult> {
+    const { containment } = this.#settings;
     const abort = () => this.kill();
     signal?.addEventListener("abort", abort, { once: true });
     const cpuBefore = this.#cpuMs();
     const startMs = performance.now();
-    const wall = startTimer(() => this.#stop("wall"), limits.wallMs);
+    const wall = startTimer(() => this.#stop("wall"), wallMs);
     const watch = setInterval(() => this.#watch(cpuBefore), watchMs);
     this.#tree.sample();
     await this.ended;

@@ -96,7 +96,11 @@ export class Supervisor implements AsyncDisposable {
     };
     try {
       const interpreter = await this.#ready(kindOf(program), stop);
-      const conversation = interpreter.begin(plain.program, { keepChannel, signal: stop });
+      const conversation = interpreter.begin(plain.program, {
+        keepChannel,
+        wallMs: program.limits?.wallMs ?? defaultLimits.wallMs,
+        signal: stop,
+      });
       void conversation.result.then(done, done);
       return { kind: "begun", conversation };
     } catch (error) {
@@ -205,7 +209,7 @@ export class Supervisor implements AsyncDisposable {
 }
 
 function kindOf({ language, limits }: Program): Kind {
-  const all = { ...defaultLimits, ...limits };
+  const all = { ...defaultLimits, ...limits, wallMs: defaultLimits.wallMs }; // whoever hands a program over keeps its time
   const runtime = runtimeOf[language];
   return { key: JSON.stringify([runtime, ...Object.keys(defaultLimits).map((name) => all[name as keyof Limits])]), runtime, limits: all };
 }

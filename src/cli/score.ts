@@ -3,8 +3,9 @@
 
 import { existsSync } from "node:fs";
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
+import type { Containment } from "../../sandbox/client.ts";
 import { DataError } from "../base/errors.ts";
 import { jsonlRows } from "../data/jsonl.ts";
 import { startVerifierPool } from "../rewards/pool.ts";
@@ -19,6 +20,7 @@ interface Options {
   readonly input: string;
   readonly deadlineMs: number;
   readonly workers: number;
+  readonly sandbox: Containment;
   readonly json?: true;
 }
 
@@ -30,15 +32,20 @@ export function addScore(whetstone: Command): void {
     .requiredOption("--input <file>", "JSON Lines file")
     .option("--deadline-ms <ms>", "longest time for one answer", atLeastOne, 2000)
     .option("--workers <count>", "verifier processes", atLeastOne, 2)
+    .addOption(
+      new Option("--sandbox <containment>", "what holds the programs that verifiers run; weak is a plain child process")
+        .choices(["jail", "weak"])
+        .default("jail"),
+    )
     .option("--json", "print one JSON object a line")
     .action(score);
 }
 
-async function score({ verifier: use, input, deadlineMs, workers, json }: Options): Promise<void> {
+async function score({ verifier: use, input, deadlineMs, workers, sandbox, json }: Options): Promise<void> {
   if (!existsSync(input)) throw new DataError(`${input}: no such file; --input must be a JSON Lines file`);
   using interrupts = catchInterrupts(() => printError("stopping"));
   const file = locateVerifier(use, process.cwd());
-  await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers: workers });
+  await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers: workers, containment: sandbox });
   const [verifier] = pool.verifiers.keys();
   const scored: ScoredRow[] = [];
   try {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import { openSandbox, type Sandbox } from "../../sandbox/client.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Json } from "../../src/base/json.ts";
 import { rngFor } from "../../src/base/rng.ts";
@@ -168,7 +169,15 @@ interface ScoreInput {
 /** Scores one answer as a worker process does, its deadline included. */
 function score(verifier: Verifier, { reference, answer, thinking = "", task = taskOf(verifier, reference) }: ScoreInput): Promise<Verdict> {
   const call = { verifier: verifier.id, task, answer, thinking, seed: rngFor("laws", answer).seed };
-  return checkAnswer(verifier, { call, deadlineMs, clock: systemClock });
+  return checkAnswer(verifier, { call, deadlineMs, clock: systemClock, sandbox });
+}
+
+let opened: Promise<Sandbox> | undefined;
+
+/** One for all laws; closed with the process. */
+function sandbox(): Promise<Sandbox> {
+  opened ??= openSandbox();
+  return opened;
 }
 
 function assertScore(verdict: Verdict, expected: number, answer: string): void {
