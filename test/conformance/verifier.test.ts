@@ -63,6 +63,39 @@ const cases: Readonly<Record<string, VerifierCases>> = {
     ],
     badReferences: [{ answer: "" }, { answer: " \n" }, { answer: 5 }, {}, null, [], "False"],
   },
+  "code-tests": {
+    cases: [
+      {
+        reference: { language: "python", tests: { kind: "asserts", code: ["assert add(1, 2) == 3", "assert add('a', 'b') == 'ab'"] } },
+        accepted: ["def add(a, b): return a + b", "Sure:\n```python\ndef add(a, b):\n    return b.__radd__(a) if False else a + b\n```"],
+        rejected: ["def add(a, b): return 3", "import sys; sys.exit(0)", "```python\nprint('ok')\n```"],
+      },
+      {
+        reference: {
+          language: "javascript",
+          entryPoint: "f",
+          tests: { kind: "function", calls: [{ args: [[3, 1, 2]], expected: [1, 2, 3] }] },
+        },
+        accepted: ["const f = (x) => [...x].sort();"],
+        rejected: ["const f = (x) => x;", "process.exit(0)"],
+      },
+      {
+        reference: { language: "typescript", tests: { kind: "stdio", cases: [{ stdin: "2\n", stdout: "4\n" }] } },
+        accepted: ['const n: number = Number(require("node:fs").readFileSync(0, "utf8")); console.log(n * n);'],
+        rejected: ["console.log(5);"],
+      },
+    ],
+    badReferences: [
+      { language: "perl", tests: { kind: "asserts", code: "assert f(1) == 1" } },
+      { language: "python", tests: [] },
+      { language: "python", tests: { kind: "stdio", cases: [] } },
+      { language: "python", tests: { kind: "function", calls: [{ args: [], expected: 1 }] } },
+      { language: "python", tests: { kind: "asserts", code: "assert f(1" } },
+      { language: "python", tests: { kind: "asserts", code: "f(1)" } },
+      { tests: { kind: "asserts", code: "assert f(1) == 1" } },
+      null,
+    ],
+  },
   countdown: {
     cases: [
       {

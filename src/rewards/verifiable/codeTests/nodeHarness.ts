@@ -13,12 +13,15 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 const { types } = require("node:util");
-const { isArray, from: arrayFrom } = Array;
+const { isArray } = Array;
+const arrayFrom = (items) => listFrom.call(Array_, items);
+const Array_ = Array;
 const { is, keys: keysOf, getPrototypeOf } = Object;
 const stringify = JSON.stringify;
 const objectPrototype = Object.prototype;
+const { String, Buffer, ReferenceError } = globalThis;
 const mapEntries = Map.prototype.entries, setValues = Set.prototype.values;
-const { String, Number, Map, Error, Promise, Buffer } = globalThis;
+const bufferFrom = Buffer.from, bufferAlloc = Buffer.alloc, listFrom = Array.from;
 const read = fs.readSync, write = fs.writeSync;
 const table = (globalThis.__program = { __proto__: null });
 
@@ -55,7 +58,7 @@ function join(items, write) {
   return text;
 }
 function say(line) {
-  const bytes = Buffer.from(line + "\\n");
+  const bytes = bufferFrom(line + "\\n");
   for (let at = 0; at < bytes.length; ) at += write(3, bytes, at);
 }
 let rest = "";
@@ -67,7 +70,7 @@ function next() {
       rest = rest.slice(end + 1);
       return line;
     }
-    const bytes = Buffer.alloc(65536);
+    const bytes = bufferAlloc(65536);
     const count = read(3, bytes, 0, bytes.length, null);
     if (count === 0) process.reallyExit(0);
     rest += bytes.toString("utf8", 0, count);

@@ -69,20 +69,19 @@ def raised(error):
     return '["raised",%s,%s,[%s]]' % (quote(kind.__name__), quote(said), bases)
 
 def answer(line, scope, named):
+    limit[0] = 200000
     verb, *rest = eval(line, named)
     if verb == "call":
         name, args, keywords, with_arguments = rest
         function = scope[name] if isinstance(name, str) else kept[name[0]]
         value = function(*args, **keywords)
-        limit[0] = 200000
         if with_arguments:
             return '["value",%s,%s]' % (encode(value), encode(list(args)))
         return '["value",%s]' % encode(value)
     if verb == "has":
-        return '["value",%s]' % encode(rest[0] in scope)
+        return '["value",%s]' % encode("module" if type(scope.get(rest[0])) is type(sys) else rest[0] in scope)
     if verb == "do":
         target, method, args = rest
-        limit[0] = 200000
         if method == "getattr": return '["value",%s]' % encode(getattr(kept[target], args[0]))
         if method == "setattr": return '["value",%s]' % encode(setattr(kept[target], *args))
         if method == "iter": return '["value",%s]' % encode([*kept[target]])

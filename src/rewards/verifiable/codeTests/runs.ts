@@ -128,7 +128,7 @@ function testsEnded({ end, stderr }: RunResult): Outcome {
     kind: "counted",
     passed: 0,
     total: 1,
-    failure: `its tests could not take what it returned: ${quoteExcerpt(stderr.text.trim().split("\n").at(-1) ?? "", 200)}`,
+    failure: `its tests could not take what it returned: ${quoteExcerpt(lastLine(stderr.text), 160)}`,
   };
 }
 
@@ -215,14 +215,20 @@ function given(answer: Reply, language: Language): string {
 }
 
 async function ending(result: Promise<RunResult>, when: string): Promise<string> {
-  const { end, stdout } = await result;
+  const { end, stdout, stderr } = await result;
   const how =
     end.kind === "exit"
       ? `ended with exit code ${end.code}`
       : end.kind === "signal"
         ? `was ended by ${end.signal}`
         : `met its limit on ${end.limit}`;
-  return `it ${how} ${when}${stdout.text === "" ? "" : `, having printed ${quoteExcerpt(stdout.text, 60)}`}`;
+  return `it ${how} ${when}${stdout.text === "" ? "" : `, having printed ${quoteExcerpt(stdout.text, 60)}`}${stderr.text === "" ? "" : `; it last said ${quoteExcerpt(lastLine(stderr.text), 160)}`}`;
+}
+
+function lastLine(text: string): string {
+  const lines = text.trim().split("\n");
+  // Node ends with its version, after a stack.
+  return lines.findLast((line) => /^\w*(?:Error|Exception)\b/.test(line)) ?? lines.at(-1)!;
 }
 
 function complaintAbout({ end, stdout, stderr }: RunResult, wanted: string): string | undefined {
@@ -230,7 +236,7 @@ function complaintAbout({ end, stdout, stderr }: RunResult, wanted: string): str
   if (end.kind === "signal") return `it was ended by ${end.signal}`;
   const [lines, want] = [linesOf(stdout.text), linesOf(wanted)];
   const at = Array.from({ length: Math.max(lines.length, want.length) }, (_, i) => i).find((i) => lines[i] !== want[i]);
-  const last = quoteExcerpt(stderr.text.trim().split("\n").at(-1) ?? "", 160);
+  const last = quoteExcerpt(lastLine(stderr.text), 160);
   if (at !== undefined) {
     const line = (text: string | undefined) => (text === undefined ? "no such line" : quoteExcerpt(text, 100));
     return `line ${at + 1}: expected ${line(want[at])}, got ${line(lines[at])}${end.code === 0 ? "" : `; it ended with exit code ${end.code}: ${last}`}`;
