@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { openSandbox } from "../../sandbox/client.ts";
 import { rngFor } from "../../src/base/rng.ts";
 import type { Task } from "../../src/data/task.ts";
 import { math } from "../../src/rewards/verifiable/math.ts";
@@ -87,6 +88,9 @@ function verdictOf({ gold, answer }: Pair): number | undefined {
     reference: { answer: gold },
   };
   const reference = math.reference.parse(task.reference);
-  const verdict = math.verify({ task, reference, answer, thinking: "" }, { signal: noSignal, rng: rngFor("bench", gold, answer) });
+  const verdict = math.verify(
+    { task, reference, answer, thinking: "" },
+    { signal: noSignal, rng: rngFor("bench", gold, answer), deadlineMs: 2000, sandbox: openSandbox },
+  );
   return "kind" in verdict && verdict.kind === "scored" ? verdict.score : undefined;
 }

@@ -61,6 +61,12 @@ export const RewardConfig = z
       .max(256)
       .default(2)
       .meta({ description: "Verifier calls at the same time, each in its own process.", unit: "processes" }),
+    sandbox: z
+      .enum(["jail", "weak"])
+      .default("jail")
+      .describe(
+        'What holds the programs that verifiers run; "weak" is a plain child process, for a machine of your own without bubblewrap.',
+      ),
   })
   .superRefine(({ verifiers, terms }, context) => {
     const fail = (path: readonly (string | number)[], message: string) => context.addIssue({ code: "custom", path: [...path], message });

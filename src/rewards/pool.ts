@@ -1,6 +1,7 @@
 // Worker processes that run verifiers, one call at a time each. A call waits in one queue; its deadline starts when a worker takes
 // it. A worker that overruns or dies costs its own call an "unscorable", is replaced, and the next call does not notice.
 
+import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import type { Verdict } from "../data/verdict.ts";
@@ -10,6 +11,8 @@ import { WorkerProcess } from "./workerProcess.ts";
 export interface PoolSettings {
   readonly verifiers: readonly VerifierSettings[];
   readonly numWorkers: number;
+  /** What holds the programs that verifiers run. Default "jail". */
+  readonly containment?: Containment;
 }
 
 /** How one verifier is called. */
@@ -34,10 +37,11 @@ interface Job {
 /** Starts all workers and loads all verifiers in each, so that a file that cannot be used is known before anything is sampled. */
 export async function startVerifierPool(settings: PoolSettings): Promise<VerifierPool> {
   const files = settings.verifiers.map(({ file }) => file);
-  const workers = Array.from({ length: settings.numWorkers }, () => new WorkerProcess(files));
+  const containment = settings.containment ?? "jail";
+  const workers = Array.from({ length: settings.numWorkers }, () => new WorkerProcess(files, containment));
   try {
     const [descriptions] = await Promise.all(workers.map((worker) => worker.ready));
-    return new VerifierPool({ workers, files, verifiers: describe(descriptions!, settings) });
+    return new VerifierPool({ workers, files, containment, verifiers: describe(descriptions!, settings) });
   } catch (error) {
     await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()));
     throw error;
@@ -56,6 +60,7 @@ export class VerifierPool implements AsyncDisposable {
   /** By id. */
   readonly verifiers: ReadonlyMap<string, PooledVerifier>;
   readonly #files: readonly string[];
+  readonly #containment: Containment;
   readonly #open = new Set<Job>();
   readonly #queue: Job[] = [];
   readonly #idle: (() => void)[] = [];
@@ -65,10 +70,12 @@ export class VerifierPool implements AsyncDisposable {
   constructor(parts: {
     readonly workers: readonly WorkerProcess[];
     readonly files: readonly string[];
+    readonly containment: Containment;
     readonly verifiers: ReadonlyMap<string, PooledVerifier>;
   }) {
     this.verifiers = parts.verifiers;
     this.#files = parts.files;
+    this.#containment = parts.containment;
     this.#places = parts.workers.map((worker) => this.#serve(worker));
   }
 
@@ -120,7 +127,7 @@ export class VerifierPool implements AsyncDisposable {
 
   async #replace(worker: WorkerProcess): Promise<WorkerProcess> {
     await worker[Symbol.asyncDispose]();
-    return new WorkerProcess(this.#files);
+    return new WorkerProcess(this.#files, this.#containment);
   }
 
   /** The next call that somebody still waits for; undefined once the pool is closed. */
@@ -150,6 +157,6 @@ function closedError(): VerifierError {
 
 /** What the verifiers of `files` say about themselves, in their order. */
 export async function describeVerifiers(files: readonly string[]): Promise<readonly VerifierDescription[]> {
-  await using worker = new WorkerProcess(files);
+  await using worker = new WorkerProcess(files, "jail");
   return await worker.ready;
 }

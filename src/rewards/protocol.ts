@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 
+import type { Containment } from "../../sandbox/client.ts";
 import type { Task } from "../data/task.ts";
 import { Verdict } from "../data/verdict.ts";
 
@@ -19,7 +20,7 @@ export interface VerifierCall {
 
 /** What the pool says. */
 export type PoolMessage =
-  | { readonly kind: "load"; readonly files: readonly string[] }
+  | { readonly kind: "load"; readonly files: readonly string[]; readonly containment: Containment }
   | { readonly kind: "call"; readonly number: number; readonly deadlineMs: number; readonly call: VerifierCall }
   | { readonly kind: "tell cases"; readonly file: string }
   | { readonly kind: "tell holdings" };

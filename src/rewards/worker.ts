@@ -4,6 +4,7 @@
 import { flushCompileCache } from "node:module";
 import { queryObjects } from "node:v8";
 
+import { type Containment, openSandbox, type Sandbox } from "../../sandbox/client.ts";
 import { systemClock } from "../base/clock.ts";
 import { provideAuthorModules } from "./authorModules.ts";
 import { checkAnswer } from "./check.ts";
@@ -13,6 +14,15 @@ import type { Verifier } from "./verifier.ts";
 
 const verifiers = new Map<string, Verifier>();
 
+let containment: Containment = "jail";
+let opened: Promise<Sandbox> | undefined;
+
+/** One for the process, which ends with it. A call at a time runs, and a test's jail beside it. */
+function sandbox(): Promise<Sandbox> {
+  opened ??= openSandbox({ containment, concurrency: 1 });
+  return opened;
+}
+
 // Bound now, so that nothing a verifier does to `process` later changes where messages go.
 const send = process.send!.bind(process) as (message: WorkerMessage) => boolean;
 
@@ -20,12 +30,13 @@ process.on("disconnect", () => process.exit(0));
 process.on("message", async (message: PoolMessage) => {
   switch (message.kind) {
     case "load":
+      containment = message.containment;
       send(await load(message.files));
       flushCompileCache(); // the pool kills its workers, and a killed process would not write it
       break;
     case "call": {
       const { number, call, deadlineMs } = message;
-      const verdict = await checkAnswer(verifiers.get(call.verifier)!, { call, deadlineMs, clock: systemClock });
+      const verdict = await checkAnswer(verifiers.get(call.verifier)!, { call, deadlineMs, clock: systemClock, sandbox });
       send({ kind: "verdict", number, verdict });
       break;
     }

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
 import { type Holdings, type PoolMessage, type VerifierCall, type VerifierDescription, WorkerMessage } from "./protocol.ts";
@@ -40,10 +41,10 @@ export class WorkerProcess implements AsyncDisposable {
   #tail = "";
   #numCalls = 0;
 
-  constructor(files: readonly string[]) {
+  constructor(files: readonly string[], containment: Containment) {
     this.#child = spawnWorker();
     this.#watch();
-    this.ready = this.#load(files);
+    this.ready = this.#load(files, containment);
     this.ready.catch(() => {}); // whoever awaits it is told; nobody has to
   }
 
@@ -108,8 +109,8 @@ export class WorkerProcess implements AsyncDisposable {
     await this.#ended.promise;
   }
 
-  async #load(files: readonly string[]): Promise<readonly VerifierDescription[]> {
-    const received = await this.#ask({ kind: "load", files }, startLimitMs);
+  async #load(files: readonly string[], containment: Containment): Promise<readonly VerifierDescription[]> {
+    const received = await this.#ask({ kind: "load", files, containment }, startLimitMs);
     if (received.kind === "message" && received.message.kind === "ready") return received.message.verifiers;
     this.kill("killed before it was ready");
     if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);

@@ -64,6 +64,39 @@ const cases: Readonly<Record<string, VerifierCases>> = {
     ],
     badReferences: [{ answer: "" }, { answer: " \n" }, { answer: 5 }, {}, null, [], "False"],
   },
+  "code-tests": {
+    cases: [
+      {
+        reference: { language: "python", tests: { kind: "asserts", code: ["assert add(1, 2) == 3", "assert add('a', 'b') == 'ab'"] } },
+        accepted: ["def add(a, b): return a + b", "Sure:\n```python\ndef add(a, b):\n    return b.__radd__(a) if False else a + b\n```"],
+        rejected: ["def add(a, b): return 3", "import sys; sys.exit(0)", "```python\nprint('ok')\n```"],
+      },
+      {
+        reference: {
+          language: "javascript",
+          entryPoint: "f",
+          tests: { kind: "function", calls: [{ args: [[3, 1, 2]], expected: [1, 2, 3] }] },
+        },
+        accepted: ["const f = (x) => [...x].sort();"],
+        rejected: ["const f = (x) => x;", "process.exit(0)"],
+      },
+      {
+        reference: { language: "typescript", tests: { kind: "stdio", cases: [{ stdin: "2\n", stdout: "4\n" }] } },
+        accepted: ['const n: number = Number(require("node:fs").readFileSync(0, "utf8")); console.log(n * n);'],
+        rejected: ["console.log(5);"],
+      },
+    ],
+    badReferences: [
+      { language: "perl", tests: { kind: "asserts", code: "assert f(1) == 1" } },
+      { language: "python", tests: [] },
+      { language: "python", tests: { kind: "stdio", cases: [] } },
+      { language: "python", tests: { kind: "function", calls: [{ args: [], expected: 1 }] } },
+      { language: "python", tests: { kind: "asserts", code: "assert f(1" } },
+      { language: "python", tests: { kind: "asserts", code: "f(1)" } },
+      { tests: { kind: "asserts", code: "assert f(1) == 1" } },
+      null,
+    ],
+  },
   countdown: {
     cases: [
       {
@@ -390,6 +423,71 @@ const cases: Readonly<Record<string, VerifierCases>> = {
       { answer: "5", tolerance: -1 },
       { answer: "5", order: "any" },
       "5",
+      null,
+    ],
+  },
+  sql: {
+    cases: [
+      {
+        reference: {
+          schema: "CREATE TABLE pets(name TEXT, kind TEXT, weight REAL); CREATE TABLE kinds(kind TEXT, legs INTEGER);",
+          rows: {
+            pets: [["Rex", "dog", 12.5], ["Tom", "cat", 4], { name: "Ivy", kind: "cat" }],
+            kinds: [
+              ["dog", 4],
+              ["cat", 4],
+            ],
+          },
+          query: "SELECT kind, count(*) FROM pets GROUP BY kind",
+        },
+        accepted: [
+          "SELECT kind, count(*) FROM pets GROUP BY kind;",
+          "Count them:\n```sql\nSELECT p.kind AS k, sum(1) AS n FROM pets p JOIN kinds USING (kind) GROUP BY 1 ORDER BY 2\n```\nDone.",
+          "```\nSELECT 1\n```\n```sql\nWITH c AS (SELECT * FROM pets) SELECT kind, count(*) FROM c GROUP BY kind\n```\n```text\ndog 1\n```",
+          "VALUES ('cat', 2), ('dog', 1.0)",
+        ],
+        rejected: [
+          "SELECT kind FROM pets GROUP BY kind",
+          "SELECT count(*), kind FROM pets GROUP BY kind",
+          "SELECT kind, 1 FROM pets GROUP BY kind",
+          "SELECT kind, count(weight) FROM pets GROUP BY kind",
+          "SELECT kind, count(*) FROM pets GROUP BY kind LIMIT 1",
+          "SELECT kind, count(*) FROM pets GROUP BY name",
+          "SELECT kind, CAST(count(*) AS TEXT) FROM pets GROUP BY kind",
+          "SELECT kind, count(*) FROM pets GROUP BY kind; DROP TABLE pets",
+          "DELETE FROM pets",
+          "I would count the pets by kind.",
+          "```sql\nSELECT kind, count(*) FROM pets GROUP BY kind",
+          "SELEC kind, count(*) FROM pets GROUP BY kind",
+        ],
+      },
+      {
+        reference: {
+          schema: "CREATE TABLE t(a, b)",
+          rows: {
+            t: [
+              [1, "x"],
+              [3, "y"],
+              [2, null],
+            ],
+          },
+          query: "SELECT b FROM t ORDER BY a DESC",
+        },
+        accepted: ["SELECT b FROM t ORDER BY a DESC", "SELECT b FROM t ORDER BY -a"],
+        rejected: ["SELECT b FROM t", "SELECT b FROM t ORDER BY a", "SELECT coalesce(b, '') FROM t ORDER BY a DESC"],
+      },
+    ],
+    badReferences: [
+      { schema: "CREATE TABLE t(a", query: "SELECT 1" },
+      { schema: "CREATE TABLE t(a)", rows: { u: [[1]] }, query: "SELECT a FROM t" },
+      { schema: "CREATE TABLE t(a)", rows: { t: [[1, 2]] }, query: "SELECT a FROM t" },
+      { schema: "CREATE TABLE t(a)", query: "SELECT b FROM t" },
+      { schema: "CREATE TABLE t(a)", query: "DELETE FROM t" },
+      { schema: "CREATE TABLE t(a)", query: "" },
+      { schema: "CREATE TABLE t(a)", query: "SELECT random()" },
+      { schema: "CREATE TABLE t(a)", query: "SELECT a FROM t", order: true },
+      { schema: "CREATE TABLE t(a)" },
+      {},
       null,
     ],
   },

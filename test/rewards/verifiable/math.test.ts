@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { rngFor } from "../../../src/base/rng.ts";
 import type { Verdict } from "../../../src/data/verdict.ts";
 import { math } from "../../../src/rewards/verifiable/math.ts";
+import { verifierContext } from "../../support/verifierContext.ts";
 import { tables } from "./mathTables.ts";
 
 interface Question {
@@ -16,7 +17,7 @@ interface Question {
 function verdictOf({ gold, answer, options = {}, asked = "?" }: Question): Verdict {
   const task = { id: "t", family: "tests", messages: [{ role: "user" as const, content: asked }], verifier: "math", reference: null };
   const reference = math.reference.parse({ answer: gold, ...options });
-  const context = { signal: new AbortController().signal, rng: rngFor("math", gold, answer) };
+  const context = { ...verifierContext(), rng: rngFor("math", gold, answer) };
   return math.verify({ task, reference, answer, thinking: "" }, context) as Verdict;
 }
 
@@ -109,7 +110,7 @@ describe("the final answer", () => {
   test("is never in the thinking", () => {
     const task = { id: "t", family: "tests", messages: [], verifier: "math", reference: null };
     const reference = math.reference.parse({ answer: "42" });
-    const context = { signal: new AbortController().signal, rng: rngFor("thinking") };
+    const context = { ...verifierContext(), rng: rngFor("thinking") };
     const verdict = math.verify({ task, reference, answer: "", thinking: "\\boxed{42}" }, context) as Verdict;
     assert.ok(verdict.kind === "scored" && verdict.score === 0);
   });

@@ -8,6 +8,7 @@ import fc from "fast-check";
 
 import { rngFor } from "../../../src/base/rng.ts";
 import { math } from "../../../src/rewards/verifiable/math.ts";
+import { verifierContext } from "../../support/verifierContext.ts";
 
 type Tree =
   | { readonly kind: "number"; readonly value: number }
@@ -19,7 +20,7 @@ type Tree =
 
 function score(gold: string, answer: string): number {
   const task = { id: "t", family: "tests", messages: [], verifier: "math", reference: null };
-  const context = { signal: new AbortController().signal, rng: rngFor("properties", gold, answer) };
+  const context = { ...verifierContext(), rng: rngFor("properties", gold, answer) };
   const verdict = math.verify(
     { task, reference: math.reference.parse({ answer: gold }), answer: `\\boxed{${answer}}`, thinking: "" },
     context,

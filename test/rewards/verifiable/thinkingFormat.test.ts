@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { rngFor } from "../../../src/base/rng.ts";
 import { thinkingFormat } from "../../../src/rewards/verifiable/thinkingFormat.ts";
 import { aTask } from "../../support/rollouts.ts";
+import { verifierContext } from "../../support/verifierContext.ts";
 
 async function check(about: { thinking: string; answer: string; budget?: number }) {
   const { thinking, answer, budget } = about;
   const task = aTask(budget === undefined ? {} : { thinkingBudget: budget });
-  const context = { signal: new AbortController().signal, rng: rngFor("test") };
-  const verdict = await thinkingFormat.verify({ task, reference: null, answer, thinking }, context);
+  const verdict = await thinkingFormat.verify({ task, reference: null, answer, thinking }, verifierContext());
   assert.ok(verdict.kind === "scored");
   return { score: verdict.score, ...verdict.components };
 }
