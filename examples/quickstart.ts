@@ -21,7 +21,7 @@ export default defineRecipe({
     evaluationBeyond: { kind: "families", families: [chain(5, 5)] },
   },
   rewards: { verifiers: [{ use: "numeric" }] },
-  sft: { steps: 1100, batch: 64, learningRate: 2e-3, warmupSteps: 50, decay: { kind: "cosine", floor: 0.05 } },
+  sft: { steps: 2000, batch: 32, learningRate: 3e-3, warmupSteps: 50, decay: { kind: "cosine", floor: 0.05 } },
   rl: { steps: 240, tasksPerStep: 32, learningRate: 3e-4, maxNewTokens: 64, decay: { kind: "linear", floor: 0.3 } },
   eval: { everySteps: 60, tasks: 128, finalTasks: 512 },
   checkpoints: { everySteps: 120 },

@@ -1,4 +1,4 @@
-// npm run build: src and sandbox as JavaScript and declarations in dist/, which is what the package holds and bin/whetstone.js runs.
+// npm run build: src, sandbox and examples as JavaScript and declarations in dist/, which is what the package holds and bin/whetstone.js runs.
 // The repository itself runs its TypeScript; only Node's refusal of TypeScript inside node_modules makes this step necessary.
 
 import { spawnSync } from "node:child_process";

@@ -19,7 +19,8 @@ import { loadRecipe } from "../runs/recipeFile.ts";
 import { accuracyText } from "./accuracyText.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { atLeastOne, collect, notNegative } from "./options.ts";
-import { print, printError, printJson, shortNumber, table } from "./output.ts";
+import { print, printJson, shortNumber, table } from "./output.ts";
+import { progressObserver } from "./progress.ts";
 
 interface Options {
   readonly recipe?: string;
@@ -55,12 +56,15 @@ async function evaluate(checkpoint: string, options: Options): Promise<void> {
     ...(temperature === undefined ? {} : { temperature }),
     ...(maxTokens === undefined ? {} : { maxNewTokens: maxTokens }),
   };
-  using interrupts = catchInterrupts(() => printError("stopping"));
+  const progress = progressObserver(process.stderr, systemClock);
+  using interrupts = catchInterrupts(() => progress.note("stopping"));
   try {
-    const results = await evaluateCheckpoint(checkpoint, examination, interrupts.stop);
+    const results = await evaluateCheckpoint(checkpoint, { ...examination, measuring: progress.measuring }, interrupts.stop);
+    progress.done();
     if (json) printJson(results);
     else print(Object.entries(results).map(resultText).join("\n"));
   } catch (error) {
+    progress.done();
     if (!interrupts.stop.aborted) throw error;
     process.exitCode = interruptedExitCode;
   }

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 
 import { WhetstoneError } from "../base/errors.ts";
+import { whetstoneVersion } from "../runs/fingerprint.ts";
 import { addEval } from "./eval.ts";
 import { printError } from "./output.ts";
 import { addRescore } from "./rescore.ts";
@@ -27,6 +28,7 @@ export async function main(args: readonly string[]): Promise<void> {
 function program(): Command {
   const whetstone = new Command("whetstone")
     .description("Reinforcement-learning post-training: train, measure and sample policies, and see every step.")
+    .version(whetstoneVersion(), "--version", "print the version")
     .exitOverride()
     .showHelpAfterError("(--help lists what there is)");
   for (const add of [addTrain, addEval, addSample, addRuns, addScore, addRescore, addVerifier]) add(whetstone);

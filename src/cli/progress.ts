@@ -2,7 +2,7 @@
 // A line shows what a person waits for; the store has the rest.
 
 import type { Clock } from "../base/clock.ts";
-import type { RunObserver } from "../runs/execute.ts";
+import type { MeasuringProgress, RunObserver } from "../runs/execute.ts";
 import { duration, shortNumber } from "./output.ts";
 
 /** The part of a stream that progress is written to. */
@@ -17,7 +17,7 @@ const plainLineMs = 5000;
 
 /** An observer that writes to `output`; `done` ends the line that is being rewritten. */
 export function progressObserver(output: ProgressOutput, clock: Clock): RunObserver & { done(): void } {
-  const pace = new Map<string, { readonly startMs: number; readonly first: number }>();
+  const paces = new Map<string, { readonly startMs: number; readonly first: number }>();
   const isTerminal = output.isTTY === true;
   let isLineOpen = false;
   let writtenMs = Number.NEGATIVE_INFINITY;
@@ -25,20 +25,31 @@ export function progressObserver(output: ProgressOutput, clock: Clock): RunObser
     if (isLineOpen) output.write("\n");
     isLineOpen = false;
   };
+  /** Time left at the pace since the first thing that was done; undefined for that one. */
+  const timeLeft = (what: string, { done, total }: { done: number; total: number }): number | undefined => {
+    const pace = paces.get(what);
+    if (pace === undefined || done <= pace.first) {
+      paces.set(what, { startMs: clock.elapsedMs(), first: done });
+      return undefined;
+    }
+    return ((clock.elapsedMs() - pace.startMs) / (done - pace.first)) * (total - done);
+  };
+  const writeLine = (line: string, { always }: { always: boolean }): void => {
+    if (!isTerminal && !always && clock.elapsedMs() - writtenMs < plainLineMs) return;
+    writtenMs = clock.elapsedMs();
+    if (!isTerminal) output.write(`${line}\n`);
+    else output.write(`\r\x1b[2K${line.slice(0, (output.columns || 80) - 1)}`);
+    isLineOpen = isTerminal;
+  };
   return {
     step: ({ stage, step, steps, metrics }) => {
-      const nowMs = clock.elapsedMs();
-      const begun = pace.get(stage);
-      if (begun === undefined) pace.set(stage, { startMs: nowMs, first: step });
-      const leftMs =
-        begun === undefined || step <= begun.first ? undefined : ((nowMs - begun.startMs) / (step - begun.first)) * (steps - step - 1);
-      const line = progressLine({ stage, done: step + 1, steps, metrics, leftMs });
-      const isDue = begun === undefined || step + 1 === steps || nowMs - writtenMs >= plainLineMs;
-      if (!isTerminal && !isDue) return;
-      writtenMs = nowMs;
-      if (!isTerminal) output.write(`${line}\n`);
-      else output.write(`\r\x1b[2K${line.slice(0, (output.columns || 80) - 1)}`);
-      isLineOpen = isTerminal;
+      const leftMs = timeLeft(stage, { done: step + 1, total: steps });
+      const isEnd = leftMs === undefined || step + 1 === steps;
+      writeLine(progressLine({ stage, done: step + 1, steps, metrics, leftMs }), { always: isEnd });
+    },
+    measuring: ({ set, answers, tasks }) => {
+      const leftMs = timeLeft(set, { done: answers, total: tasks });
+      writeLine(measuringLine({ set, answers, tasks, leftMs }), { always: false });
     },
     note: (text) => {
       finishLine();
@@ -70,6 +81,11 @@ export function progressLine({ stage, done, steps, metrics, leftMs }: Progress):
     ...(speed === undefined ? [] : [`${Math.round(speed).toLocaleString("en-US")} tokens/s`]),
     ...(leftMs === undefined ? [] : [`${duration(leftMs)} left`]),
   ].join("  ");
+}
+
+/** `heldOut 128/512 answers  12 s left` */
+function measuringLine({ set, answers, tasks, leftMs }: MeasuringProgress & { readonly leftMs: number | undefined }): string {
+  return [`${set} ${answers}/${tasks} answers`, ...(leftMs === undefined ? [] : [`${duration(leftMs)} left`])].join("  ");
 }
 
 /** Of the phase that takes most of the time: sampling where there is any. */

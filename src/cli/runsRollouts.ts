@@ -13,6 +13,7 @@ import { verdictText } from "./verdictText.ts";
 interface Options {
   readonly runs: string;
   readonly step?: { readonly stage?: string; readonly step?: number };
+  readonly set?: string;
   readonly family?: string;
   readonly minReward?: number;
   readonly maxReward?: number;
@@ -28,6 +29,7 @@ export function addRollouts(runs: Command): void {
     .argument("<run>", "id of the run")
     .option(...runsFolder)
     .option("--step <step>", "only of this step, such as 12 or rl:12", stepReference)
+    .option("--set <name>", "answers of a measurement instead of what was practised: heldOut or heldOutBeyond")
     .option("--family <family>", "only of tasks of this family")
     .option("--min-reward <reward>", "only with at least this reward", decimal)
     .option("--max-reward <reward>", "only with at most this reward", decimal)

@@ -86,8 +86,9 @@ function onSide<Item>(items: Item[], { source, side, taskOf }: { source: FileSou
 function fileStream<Item>(
   items: readonly Item[],
   { path, seed }: { path: string; seed: number },
-): { batch(step: number, count: number): Item[] } {
+): { batch(step: number, count: number): Item[]; readonly all: readonly Item[] } {
   return {
+    all: items,
     batch(step, count) {
       const perEpoch = Math.floor(items.length / count);
       if (perEpoch === 0) {

@@ -11,6 +11,8 @@ import type { Demonstration, Task } from "./task.ts";
 export interface TaskStream {
   /** Distinct tasks; a smaller batch of the same step is a prefix of a larger one where the source is endless. */
   batch(step: number, count: number): Task[];
+  /** All there are, where the source is a file; families never end. */
+  readonly all?: readonly Task[];
 }
 
 /** Demonstrations to learn from, step by step. */

@@ -15,6 +15,14 @@ export interface Measuring {
   readonly seed: number;
   readonly temperature: number;
   readonly maxNewTokens: number;
+  /** Told of each answer when it has its verdicts, in the order of completion. */
+  readonly onAnswer?: (answer: ScoredAnswer) => void;
+}
+
+/** One answer to one held-out task. */
+export interface ScoredAnswer extends RolloutScore {
+  readonly task: Task;
+  readonly rollout: Rollout;
 }
 
 /** What was measured on one set of tasks. */
@@ -73,8 +81,9 @@ async function judge(
   asked: { readonly task: Task; readonly rollout: Rollout },
   { measuring, signal }: { measuring: Measuring; signal: AbortSignal },
 ): Promise<Outcome> {
-  const { verdicts } = await measuring.score(asked, signal);
-  const verdict = verdicts[asked.task.verifier];
+  const score = await measuring.score(asked, signal);
+  measuring.onAnswer?.({ ...asked, ...score });
+  const verdict = score.verdicts[asked.task.verifier];
   const right = verdict?.kind === "scored" ? verdict.score === 1 : undefined;
   return { family: asked.task.family, right, numTokens: asked.rollout.tokens.length };
 }

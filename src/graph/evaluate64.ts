@@ -70,17 +70,17 @@ function feedOf(node: Node, feeds: Feeds): ArrayValue {
 
 /** Sizes of symbols: those of inputs come from the feeds, those that an op introduces from the first array that has them. */
 class SymbolSizes {
-  private readonly sizes = new Map<string, number>();
+  readonly #sizes = new Map<string, number>();
 
   get(dim: Dim): number | undefined {
-    if (typeof dim === "string" && dim.split("*").some((part) => Number.isNaN(Number(part)) && !this.sizes.has(part))) return undefined;
-    return resolveDim(dim, this.sizes);
+    if (typeof dim === "string" && dim.split("*").some((part) => Number.isNaN(Number(part)) && !this.#sizes.has(part))) return undefined;
+    return resolveDim(dim, this.#sizes);
   }
 
   bind(shape: Shape, actual: readonly number[]): void {
     shape.forEach((dim, axis) => {
       const isSymbol = typeof dim === "string" && !dim.includes("*");
-      if (isSymbol && !this.sizes.has(dim) && actual[axis] !== undefined) this.sizes.set(dim, actual[axis]);
+      if (isSymbol && !this.#sizes.has(dim) && actual[axis] !== undefined) this.#sizes.set(dim, actual[axis]);
     });
   }
 
@@ -88,7 +88,7 @@ class SymbolSizes {
     const expected = shape.map((dim) => this.get(dim));
     if (expected.length === actual.length && expected.every((size, axis) => size === actual[axis])) return;
     const what = node.op.name === "input" ? `input "${(node.attributes as { name: string }).name}"` : `the result of ${node.op.name}`;
-    const sizes = [...this.sizes].map(([symbol, size]) => `${symbol} = ${size}`).join(", ");
+    const sizes = [...this.#sizes].map(([symbol, size]) => `${symbol} = ${size}`).join(", ");
     const under = sizes === "" ? "" : ` with ${sizes}`;
     throw new GraphError(
       `evaluate64: ${what} must have shape ${formatShape(shape)}${under}, got ${formatShape(actual)}${atPlace(node.place)}`,

@@ -53,48 +53,49 @@ export function toOnnx(outputs: Readonly<Record<string, Tensor>>): OnnxModel {
 }
 
 class GraphWriter {
-  private readonly nodes: Field[] = [];
-  private readonly initializers = new Map<string, Field>();
-  private readonly inputs: { name: string; shape: Shape; dtype: DType }[] = [];
+  readonly #nodes: Field[] = [];
+  readonly #initializers = new Map<string, Field>();
+  readonly #inputs: { name: string; shape: Shape; dtype: DType }[] = [];
   /** Value name of each tensor, keyed by node id and output. */
-  private readonly valueNames = new Map<string, string>();
+  readonly #valueNames = new Map<string, string>();
   /** For a value name whose node was already written under another name: that name. */
-  private readonly writtenAs = new Map<string, string>();
-  private readonly written = new Map<string, readonly string[]>();
+  readonly #writtenAs = new Map<string, string>();
+  readonly #written = new Map<string, readonly string[]>();
   /** Where a symbol's size can be read: an input's value name and axis. */
-  private readonly symbolSources = new Map<string, { value: string; axis: number }>();
-  private fresh = 0;
-  private maxThreads = Number.POSITIVE_INFINITY;
+  readonly #symbolSources = new Map<string, { value: string; axis: number }>();
+  #fresh = 0;
+  #maxThreads = Number.POSITIVE_INFINITY;
   /** Values that are outputs of the graph. */
-  private readonly leaving = new Set<string>();
+  readonly #leaving = new Set<string>();
 
   addInput(tensor: Tensor, name: string): void {
     checkName(name);
-    if (this.inputs.some((input) => input.name === name)) throw new GraphError(`toOnnx: input names must differ, got "${name}" twice`);
-    this.inputs.push({ name, shape: tensor.shape, dtype: tensor.dtype });
-    this.valueNames.set(keyOf(tensor), name);
+    if (this.#inputs.some((input) => input.name === name)) throw new GraphError(`toOnnx: input names must differ, got "${name}" twice`);
+    this.#inputs.push({ name, shape: tensor.shape, dtype: tensor.dtype });
+    this.#valueNames.set(keyOf(tensor), name);
     tensor.shape.forEach((dim, axis) => {
-      if (typeof dim === "string" && !dim.includes("*") && !this.symbolSources.has(dim)) this.symbolSources.set(dim, { value: name, axis });
+      if (typeof dim === "string" && !dim.includes("*") && !this.#symbolSources.has(dim))
+        this.#symbolSources.set(dim, { value: name, axis });
     });
   }
 
   contextFor({ outputs, inputs, attributes }: Node): OnnxContext<unknown> {
-    const outputNames = outputs.map(() => this.freshName());
+    const outputNames = outputs.map(() => this.#freshName());
     outputs.forEach((output, i) => {
-      this.valueNames.set(keyOf(output), outputNames[i]!);
+      this.#valueNames.set(keyOf(output), outputNames[i]!);
     });
     return {
       inputs,
       outputs,
       attributes,
-      inputNames: inputs.map((input) => this.valueNames.get(keyOf(input))!),
+      inputNames: inputs.map((input) => this.#valueNames.get(keyOf(input))!),
       outputNames,
-      emit: (opType, spec) => this.emit(opType, spec),
-      int64: (values, shape) => this.int64(values, shape),
-      float32: (values, shape) => this.float32(values, shape),
-      shapeOf: (shape) => this.shapeOf(shape),
+      emit: (opType, spec) => this.#emit(opType, spec),
+      int64: (values, shape) => this.#int64(values, shape),
+      float32: (values, shape) => this.#float32(values, shape),
+      shapeOf: (shape) => this.#shapeOf(shape),
       limitThreads: (maxThreads) => {
-        this.maxThreads = Math.min(this.maxThreads, maxThreads);
+        this.#maxThreads = Math.min(this.#maxThreads, maxThreads);
       },
     };
   }
@@ -104,13 +105,13 @@ class GraphWriter {
       name,
       shape: tensor.shape,
       dtype: tensor.dtype,
-      value: this.outputValue(name, tensor),
+      value: this.#outputValue(name, tensor),
     }));
     const graph = [
-      ...this.nodes.map((node) => bytesField(1, node)),
+      ...this.#nodes.map((node) => bytesField(1, node)),
       stringField(2, "whetstone"),
-      ...[...this.initializers.values()].map((initializer) => bytesField(5, initializer)),
-      ...this.inputs.map((info) => messageField(11, valueInfo(info))),
+      ...[...this.#initializers.values()].map((initializer) => bytesField(5, initializer)),
+      ...this.#inputs.map((info) => messageField(11, valueInfo(info))),
       ...infos.map(({ value, shape, dtype }) => messageField(12, valueInfo({ name: value, shape, dtype }))),
     ];
     const bytes = concat([
@@ -119,82 +120,82 @@ class GraphWriter {
       messageField(7, graph),
       ...opsets.map(({ domain, version }) => messageField(8, [stringField(1, domain), varintField(2, version)])),
     ]);
-    return { bytes, inputs: this.inputs, outputs: infos, numNodes: this.nodes.length, maxThreads: this.maxThreads };
+    return { bytes, inputs: this.#inputs, outputs: infos, numNodes: this.#nodes.length, maxThreads: this.#maxThreads };
   }
 
   /** A value that leaves the graph once: an input, or a value that has left under another name, leaves as a copy. */
-  private outputValue(name: string, tensor: Tensor): string {
+  #outputValue(name: string, tensor: Tensor): string {
     checkName(name);
-    if (this.inputs.some((input) => input.name === name))
+    if (this.#inputs.some((input) => input.name === name))
       throw new GraphError(`toOnnx: "${name}" names an input and an output; rename one`);
-    const value = this.resolve(this.valueNames.get(keyOf(tensor))!);
-    const isFree = !this.leaving.has(value) && !this.inputs.some((input) => input.name === value) && !this.initializers.has(value);
+    const value = this.#resolve(this.#valueNames.get(keyOf(tensor))!);
+    const isFree = !this.#leaving.has(value) && !this.#inputs.some((input) => input.name === value) && !this.#initializers.has(value);
     const left = isFree ? value : name;
-    if (!isFree) this.nodes.push(encodeNode("Identity", { inputs: [value], outputs: [name] }));
-    this.leaving.add(left);
+    if (!isFree) this.#nodes.push(encodeNode("Identity", { inputs: [value], outputs: [name] }));
+    this.#leaving.add(left);
     return left;
   }
 
-  private emit(opType: string, spec: OnnxNodeSpec): readonly string[] {
-    const inputs = spec.inputs.map((name) => this.resolve(name));
+  #emit(opType: string, spec: OnnxNodeSpec): readonly string[] {
+    const inputs = spec.inputs.map((name) => this.#resolve(name));
     const signature = JSON.stringify([opType, spec.domain, inputs, spec.attributes, spec.outputs?.length ?? spec.numOutputs ?? 1]);
-    const known = this.written.get(signature);
+    const known = this.#written.get(signature);
     if (known !== undefined) {
       spec.outputs?.forEach((name, i) => {
-        this.writtenAs.set(name, known[i]!);
+        this.#writtenAs.set(name, known[i]!);
       });
       return known;
     }
-    const outputs = spec.outputs ?? Array.from({ length: spec.numOutputs ?? 1 }, () => this.freshName());
-    this.written.set(signature, outputs);
-    this.nodes.push(encodeNode(opType, { ...spec, inputs, outputs }));
+    const outputs = spec.outputs ?? Array.from({ length: spec.numOutputs ?? 1 }, () => this.#freshName());
+    this.#written.set(signature, outputs);
+    this.#nodes.push(encodeNode(opType, { ...spec, inputs, outputs }));
     return outputs;
   }
 
-  private resolve(name: string): string {
-    return this.writtenAs.get(name) ?? name;
+  #resolve(name: string): string {
+    return this.#writtenAs.get(name) ?? name;
   }
 
   /** Counted from the start of the model, so that equal graphs give equal bytes. */
-  private freshName(): string {
-    return `%${this.fresh++}`;
+  #freshName(): string {
+    return `%${this.#fresh++}`;
   }
 
-  private int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
+  #int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
     const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-    return this.initializer(`%i64_${shape.join("x")}_${values.join("_")}`, { shape, type: elementType.int64, raw });
+    return this.#initializer(`%i64_${shape.join("x")}_${values.join("_")}`, { shape, type: elementType.int64, raw });
   }
 
-  private float32(values: readonly number[], shape: readonly number[] = []): string {
+  #float32(values: readonly number[], shape: readonly number[] = []): string {
     const raw = new Uint8Array(Float32Array.from(values).buffer);
-    return this.initializer(`%f32_${shape.join("x")}_${values.join("_")}`, { shape, type: elementType.float32, raw });
+    return this.#initializer(`%f32_${shape.join("x")}_${values.join("_")}`, { shape, type: elementType.float32, raw });
   }
 
-  private initializer(name: string, { shape, type, raw }: { shape: readonly number[]; type: number; raw: Uint8Array }): string {
-    if (!this.initializers.has(name)) {
-      this.initializers.set(name, concat([packedField(1, shape), varintField(2, type), stringField(8, name), bytesField(9, raw)]));
+  #initializer(name: string, { shape, type, raw }: { shape: readonly number[]; type: number; raw: Uint8Array }): string {
+    if (!this.#initializers.has(name)) {
+      this.#initializers.set(name, concat([packedField(1, shape), varintField(2, type), stringField(8, name), bytesField(9, raw)]));
     }
     return name;
   }
 
-  private shapeOf(shape: Shape): string {
-    if (shape.every((dim) => typeof dim === "number")) return this.int64(shape as readonly number[]);
-    const parts = shape.map((dim) => this.dimValue(dim));
-    return this.emit("Concat", { inputs: parts, attributes: { axis: { int: 0 } } })[0]!;
+  #shapeOf(shape: Shape): string {
+    if (shape.every((dim) => typeof dim === "number")) return this.#int64(shape as readonly number[]);
+    const parts = shape.map((dim) => this.#dimValue(dim));
+    return this.#emit("Concat", { inputs: parts, attributes: { axis: { int: 0 } } })[0]!;
   }
 
   /** A one-element int64 vector with the size of `dim` at run time. */
-  private dimValue(dim: Dim): string {
-    if (typeof dim === "number") return this.int64([dim]);
+  #dimValue(dim: Dim): string {
+    if (typeof dim === "number") return this.#int64([dim]);
     const [first, ...rest] = dim.split("*").map((part) => {
       const factor = Number(part);
-      if (!Number.isNaN(factor)) return this.int64([factor]);
-      const source = this.symbolSources.get(part);
+      if (!Number.isNaN(factor)) return this.#int64([factor]);
+      const source = this.#symbolSources.get(part);
       if (source === undefined) throw new GraphError(`toOnnx: symbol "${part}" is not an axis of any input; give one input that axis`);
       const attributes = { start: { int: source.axis }, end: { int: source.axis + 1 } };
-      return this.emit("Shape", { inputs: [source.value], attributes })[0]!;
+      return this.#emit("Shape", { inputs: [source.value], attributes })[0]!;
     });
-    return rest.reduce((product, factor) => this.emit("Mul", { inputs: [product, factor] })[0]!, first!);
+    return rest.reduce((product, factor) => this.#emit("Mul", { inputs: [product, factor] })[0]!, first!);
   }
 }
 

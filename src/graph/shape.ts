@@ -22,6 +22,11 @@ export function mulDims(...dims: readonly Dim[]): Dim {
   return factor === 1 ? product : `${factor}*${product}`;
 }
 
+/** Number of elements of a tensor of this shape. */
+export function numElements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
 /** Number of elements. */
 export function sizeOf(shape: Shape): Dim {
   return mulDims(1, ...shape);

@@ -7,6 +7,7 @@
 // Dimension key:  V vocabulary, D width, L layers, H query heads, C key/value heads, K head width, E experts, F feed-forward width.
 
 import { type Rng, rngFor } from "../base/rng.ts";
+import { numElements } from "../graph/shape.ts";
 
 /** The numbers that a policy's shape follows from. */
 export interface PolicyConfig {
@@ -73,11 +74,6 @@ export function parameterLayout(config: PolicyConfig): ParameterLayout {
     total += Math.ceil(numElements(spec.shape) / alignmentFloats) * alignmentFloats;
   }
   return { entries, total };
-}
-
-/** Number of elements of a tensor of this shape. */
-export function numElements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** The part of `flat` that holds `entry`, without a copy. */

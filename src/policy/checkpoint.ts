@@ -26,13 +26,17 @@ export interface CheckpointContent {
   /** The text of tokenizer.json. */
   readonly tokenizerJson: string;
   /** Added to generation_config.json. */
-  readonly generationConfig?: { readonly [key: string]: Json };
+  readonly generationConfig?: JsonObject;
+  /** The whole of tokenizer_config.json, chat template included; absent: one for this project's own chat format. */
+  readonly tokenizerConfig?: JsonObject;
   /** Further files of the folder by name, such as optimizer state; each written from its pieces. */
   readonly extra?: Readonly<Record<string, Iterable<string | Uint8Array>>>;
 }
 
+type JsonObject = Readonly<Record<string, Json>>;
+
 /** What was read from a checkpoint folder. */
-export interface Checkpoint extends Required<Omit<CheckpointContent, "extra">> {
+export interface Checkpoint extends Omit<CheckpointContent, "extra"> {
   /** Where it was found, for whoever wants its extra files. */
   readonly folder: string;
   readonly tokenizer: Tokenizer;
@@ -86,15 +90,20 @@ function readCheckpoint(folder: string): Checkpoint {
   const tokenizerJson = readText(folder, "tokenizer.json");
   const tokenizer = loadTokenizer(tokenizerJson, join(folder, "tokenizer.json"));
   checkVocabulary(config, tokenizer);
-  const hasGeneration = existsSync(join(folder, "generation_config.json"));
-  const generationConfig = hasGeneration ? readJson(JsonObject, { folder, name: "generation_config.json" }) : {};
-  return { folder, config, parameters: readParameters(folder, config), tokenizerJson, tokenizer, generationConfig };
+  const optional = (name: string): JsonObject | undefined =>
+    existsSync(join(folder, name)) ? readJson(JsonObjectSchema, { folder, name }) : undefined;
+  const [generationConfig, tokenizerConfig] = [optional("generation_config.json"), optional("tokenizer_config.json")];
+  return {
+    ...{ folder, config, parameters: readParameters(folder, config), tokenizerJson, tokenizer },
+    ...(generationConfig === undefined ? {} : { generationConfig }),
+    ...(tokenizerConfig === undefined ? {} : { tokenizerConfig }),
+  };
 }
 
 /** What helps where a file of a checkpoint is missing or damaged. */
 const wholeFolder = "give a whole checkpoint folder in Hugging Face layout";
 
-const JsonObject = z.record(z.string(), z.json());
+const JsonObjectSchema = z.record(z.string(), z.json());
 const ShardIndex = z.looseObject({ weight_map: z.record(z.string(), z.string().regex(/^[^/\\]+\.safetensors$/)) });
 
 function checkpointFiles({
@@ -102,6 +111,7 @@ function checkpointFiles({
   parameters,
   tokenizerJson,
   generationConfig,
+  tokenizerConfig = ownTokenizerConfig(config),
   extra,
 }: CheckpointContent): Record<string, Iterable<string | Uint8Array>> {
   const { total } = parameterLayout(config);
@@ -117,11 +127,11 @@ function checkpointFiles({
     "generation_config.json": [jsonText(generation)],
     "model.safetensors": safetensorsChunks(tensors),
     "tokenizer.json": [tokenizerJson],
-    "tokenizer_config.json": [jsonText(tokenizerConfig(config))],
+    "tokenizer_config.json": [jsonText(tokenizerConfig)],
   };
 }
 
-function tokenizerConfig({ maxPositions }: PolicyConfig): Json {
+function ownTokenizerConfig({ maxPositions }: PolicyConfig): JsonObject {
   return {
     add_bos_token: false,
     add_prefix_space: false,

@@ -6,11 +6,11 @@
 // Dimension key:  D width, H query heads, C key/value heads, K head width, E experts.
 
 import { z } from "zod";
-
 import { CheckpointError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import { parseJsonWith } from "../base/parse.ts";
-import { numElements, type PolicyConfig, parameterLayout } from "./architecture.ts";
+import { numElements } from "../graph/shape.ts";
+import { type PolicyConfig, parameterLayout } from "./architecture.ts";
 import { brokenRules } from "./config.ts";
 
 const count = z.int().positive();

@@ -2,8 +2,9 @@
 // no graph has to cut a weight out of a larger one. All are views of the flat vector.
 
 import { input } from "../graph/ops.ts";
+import { numElements } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { numElements, type ParameterLayout } from "./architecture.ts";
+import type { ParameterLayout } from "./architecture.ts";
 
 /** A contiguous piece of the flat vector that enters a graph by itself. */
 export interface ParameterPiece {

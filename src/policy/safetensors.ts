@@ -4,12 +4,10 @@
 // Format and limits: https://github.com/huggingface/safetensors (README and `safetensors/src/tensor.rs`).
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-
 import { z } from "zod";
-
 import { CheckpointError } from "../base/errors.ts";
 import { parseWith } from "../base/parse.ts";
-import { numElements } from "./architecture.ts";
+import { numElements } from "../graph/shape.ts";
 
 /** A tensor to be written. `values` is called once, when its turn comes, so that nothing is held longer than needed. */
 export interface TensorSource {

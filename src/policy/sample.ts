@@ -80,108 +80,108 @@ export async function* sampleResponses(
 /** One response while it grows. */
 class Sequence {
   readonly request: SampleRequest;
-  private readonly control: ResponseTokens;
-  private readonly rng: Rng;
-  private readonly tokens: number[] = [];
-  private readonly chosen: number[] = [];
-  private readonly logProbs: number[] = [];
-  private thinking: "unopened" | "open" | "closed" = "unopened";
-  private closedBy: Rollout["thinking"]["closedBy"] = "none";
+  readonly #control: ResponseTokens;
+  readonly #rng: Rng;
+  readonly #tokens: number[] = [];
+  readonly #chosen: number[] = [];
+  readonly #logProbs: number[] = [];
+  #thinking: "unopened" | "open" | "closed" = "unopened";
+  #closedBy: Rollout["thinking"]["closedBy"] = "none";
 
   constructor(request: SampleRequest, control: ResponseTokens) {
     this.request = request;
-    this.control = control;
-    this.rng = rngFromSeed(request.seed);
+    this.#control = control;
+    this.#rng = rngFromSeed(request.seed);
   }
 
   get numTokens(): number {
-    return this.request.promptTokens.length + this.tokens.length;
+    return this.request.promptTokens.length + this.#tokens.length;
   }
 
   get lastToken(): number {
-    return this.tokens.at(-1) ?? this.request.promptTokens.at(-1)!;
+    return this.#tokens.at(-1) ?? this.request.promptTokens.at(-1)!;
   }
 
   /** Takes the next token, drawn or forced. Returns how the response ended, if it did. */
   extend(row: Float32Array, maxPositions: number): "stop" | "length" | undefined {
-    if (this.mustClose()) {
-      this.push({ token: this.control.thinkCloseId, logProb: Number.NaN }, false);
-      this.closedBy = "budget";
-      this.thinking = "closed";
+    if (this.#mustClose()) {
+      this.#push({ token: this.#control.thinkCloseId, logProb: Number.NaN }, false);
+      this.#closedBy = "budget";
+      this.#thinking = "closed";
     } else {
-      const draw = drawToken(row, this.request, this.rng);
-      this.push(draw, true);
-      if (draw.token === this.control.endOfTurnId) return "stop";
-      this.follow(draw.token);
+      const draw = drawToken(row, this.request, this.#rng);
+      this.#push(draw, true);
+      if (draw.token === this.#control.endOfTurnId) return "stop";
+      this.#follow(draw.token);
     }
-    const isFull = this.tokens.length >= this.request.maxNewTokens || this.numTokens >= maxPositions;
+    const isFull = this.#tokens.length >= this.request.maxNewTokens || this.numTokens >= maxPositions;
     return isFull ? "length" : undefined;
   }
 
   result(finish: Rollout["finish"]): SampledResponse {
     return {
       request: this.request,
-      tokens: Int32Array.from(this.tokens),
-      chosen: Uint8Array.from(this.chosen),
-      logProbs: Float32Array.from(this.logProbs),
+      tokens: Int32Array.from(this.#tokens),
+      chosen: Uint8Array.from(this.#chosen),
+      logProbs: Float32Array.from(this.#logProbs),
       finish,
-      closedBy: this.closedBy,
+      closedBy: this.#closedBy,
     };
   }
 
   /** Whether as many tokens were thought as the budget allows. The opening token is not counted. */
-  private mustClose(): boolean {
+  #mustClose(): boolean {
     const { thinkingBudget } = this.request;
-    return this.thinking === "open" && thinkingBudget !== undefined && this.tokens.length - 1 >= thinkingBudget;
+    return this.#thinking === "open" && thinkingBudget !== undefined && this.#tokens.length - 1 >= thinkingBudget;
   }
 
-  private follow(token: number): void {
-    if (this.tokens.length === 1 && token === this.control.thinkOpenId) this.thinking = "open";
-    else if (this.thinking === "open" && token === this.control.thinkCloseId) {
-      this.thinking = "closed";
-      this.closedBy = "policy";
+  #follow(token: number): void {
+    if (this.#tokens.length === 1 && token === this.#control.thinkOpenId) this.#thinking = "open";
+    else if (this.#thinking === "open" && token === this.#control.thinkCloseId) {
+      this.#thinking = "closed";
+      this.#closedBy = "policy";
     }
   }
 
-  private push({ token, logProb }: { token: number; logProb: number }, isChosen: boolean): void {
-    this.tokens.push(token);
-    this.logProbs.push(logProb);
-    this.chosen.push(isChosen ? 1 : 0);
+  #push({ token, logProb }: { token: number; logProb: number }, isChosen: boolean): void {
+    this.#tokens.push(token);
+    this.#logProbs.push(logProb);
+    this.#chosen.push(isChosen ? 1 : 0);
   }
 }
 
 /** Computes each distinct prompt once and forgets it when the last request for it was admitted. */
 class PromptCache {
-  private readonly decoder: Decoder;
-  private readonly numWaiting = new Map<string, number>();
-  private readonly computed = new Map<string, CachedPrompt>();
+  readonly #decoder: Decoder;
+  readonly #numWaiting = new Map<string, number>();
+  readonly #computed = new Map<string, CachedPrompt>();
 
   constructor(requests: readonly SampleRequest[], decoder: Decoder) {
-    this.decoder = decoder;
-    for (const request of requests) this.numWaiting.set(nameOf(request), (this.numWaiting.get(nameOf(request)) ?? 0) + 1);
+    this.#decoder = decoder;
+    for (const request of requests) this.#numWaiting.set(nameOf(request), (this.#numWaiting.get(nameOf(request)) ?? 0) + 1);
   }
 
   /** Computes the prompts of `requests` unless those of `needed` are there already. */
   async compute(requests: readonly SampleRequest[], needed: readonly SampleRequest[]): Promise<void> {
-    if (needed.every((request) => this.computed.has(nameOf(request)))) return;
+    if (needed.every((request) => this.#computed.has(nameOf(request)))) return;
     const missing = new Map<string, Int32Array>();
     for (const request of requests) {
-      if (!this.computed.has(nameOf(request))) missing.set(nameOf(request), request.promptTokens);
+      if (!this.#computed.has(nameOf(request))) missing.set(nameOf(request), request.promptTokens);
     }
     for (const group of inBatches([...missing])) {
-      const caches = await this.decoder.prefill(group.map(([, prompt]) => prompt));
+      const caches = await this.#decoder.prefill(group.map(([, prompt]) => prompt));
       group.forEach(([name], i) => {
-        this.computed.set(name, caches[i]!);
+        this.#computed.set(name, caches[i]!);
       });
     }
   }
 
   take(request: SampleRequest): CachedPrompt {
     const name = nameOf(request);
-    const prompt = this.computed.get(name)!;
-    const left = this.numWaiting.get(name)! - 1;
-    this.numWaiting.set(name, left);
-    if (left === 0) this.computed.delete(name);
+    const prompt = this.#computed.get(name)!;
+    const left = this.#numWaiting.get(name)! - 1;
+    this.#numWaiting.set(name, left);
+    if (left === 0) this.#computed.delete(name);
     return prompt;
   }
 }

@@ -23,5 +23,8 @@ export function provideAuthorModules(): void {
         return next(specifier, { ...context, parentURL: here });
       }
     },
+    // A folder that npm init made calls its files CommonJS; what authors write here is always a module.
+    load: (url, context, next) =>
+      next(url, context.format === "commonjs-typescript" ? { ...context, format: "module-typescript" } : context),
   });
 }

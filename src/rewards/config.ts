@@ -13,6 +13,12 @@ const VerifierUse = z.strictObject({
     .max(600_000)
     .default(2000)
     .meta({ description: "Longest time for one answer; beyond it the worker is killed and the answer is unscorable.", unit: "ms" }),
+  reference: z
+    .json()
+    .exactOptional()
+    .describe(
+      'What it checks every answer against, in place of each task\'s own reference: the options of a verifier of form, such as {unit: "words", max: 50} of length.',
+    ),
 });
 
 const Gate = z.strictObject({

@@ -2,14 +2,24 @@
 // it. A worker that overruns or dies costs its own call an "unscorable", is replaced, and the next call does not notice.
 
 import { VerifierError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
 import type { Verdict } from "../data/verdict.ts";
 import type { VerifierCall, VerifierDescription } from "./protocol.ts";
 import { WorkerProcess } from "./workerProcess.ts";
 
 export interface PoolSettings {
-  /** The file that exports each verifier, and how long one call of it may take. */
-  readonly verifiers: readonly { readonly file: string; readonly deadlineMs: number }[];
+  readonly verifiers: readonly VerifierSettings[];
   readonly numWorkers: number;
+}
+
+/** How one verifier is called. */
+export interface VerifierSettings {
+  /** The file that exports it. */
+  readonly file: string;
+  /** How long one call may take. */
+  readonly deadlineMs: number;
+  /** Takes the place of each task's own; absent: the task's. */
+  readonly reference?: Json;
 }
 
 /** A call that has no verdict yet. */
@@ -35,12 +45,10 @@ export async function startVerifierPool(settings: PoolSettings): Promise<Verifie
 }
 
 /** A verifier as the pool knows it. */
-export interface PooledVerifier extends VerifierDescription {
-  readonly deadlineMs: number;
-}
+export interface PooledVerifier extends VerifierDescription, Omit<VerifierSettings, "file"> {}
 
 function describe(descriptions: readonly VerifierDescription[], { verifiers }: PoolSettings): ReadonlyMap<string, PooledVerifier> {
-  return new Map(descriptions.map((description, i) => [description.id, { ...description, deadlineMs: verifiers[i]!.deadlineMs }]));
+  return new Map(descriptions.map((description, i) => [description.id, { ...verifiers[i]!, ...description }]));
 }
 
 /** Verifiers that can be called; ends its workers when it is disposed of. */
@@ -75,7 +83,7 @@ export class VerifierPool implements AsyncDisposable {
     signal.throwIfAborted();
     if (this.#closed) throw closedError();
     const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
-    const job: Job = { call, deadlineMs: verifier.deadlineMs, resolve, reject, state: { kind: "waiting" } };
+    const job: Job = { call: withReference(call, verifier), deadlineMs: verifier.deadlineMs, resolve, reject, state: { kind: "waiting" } };
     const abandon = () => abandonJob(job, signal.reason);
     signal.addEventListener("abort", abandon, { once: true });
     this.#open.add(job);
@@ -124,6 +132,10 @@ export class VerifierPool implements AsyncDisposable {
     }
     return undefined;
   }
+}
+
+function withReference(call: VerifierCall, { reference }: Pick<VerifierSettings, "reference">): VerifierCall {
+  return reference === undefined ? call : { ...call, task: { ...call.task, reference } };
 }
 
 function abandonJob(job: Job, reason: unknown): void {

@@ -67,7 +67,8 @@ function scaleOf(normalisation: Normalisation, centred: readonly GroupCredit[]):
   }
 }
 
-function mean(values: readonly number[]): number {
+/** Arithmetic mean; NaN of nothing. */
+export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 

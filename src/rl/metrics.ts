@@ -3,7 +3,7 @@
 
 import type { FailureKind } from "../data/verdict.ts";
 import type { StepMetrics } from "../policy/backend.ts";
-import type { GroupCredit } from "./advantages.ts";
+import { type GroupCredit, mean } from "./advantages.ts";
 import type { RewardedRollout } from "./rollout.ts";
 
 /** Reward, accuracy, lengths and failures of the sampled rollouts; means are over those that could be scored. */
@@ -84,8 +84,4 @@ function suffixed(metrics: StepMetrics, suffix: string): StepMetrics {
 
 function shareOf<T>(items: readonly T[], holds: (item: T) => boolean): number {
   return items.filter(holds).length / items.length;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { RunError, StorageError } from "../base/errors.ts";
 
 /** Raised by every change of the tables; kept in `PRAGMA user_version`. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /** Writers of other runs in the same folder hold the database for one step's transaction at most. */
 const busyTimeoutMs = 10_000;
@@ -44,13 +44,16 @@ const tables = `
 
   CREATE TABLE groups (
     id INTEGER PRIMARY KEY,
-    step_id INTEGER NOT NULL REFERENCES steps(id),
+    step_id INTEGER REFERENCES steps(id),             -- of the step that sampled it,
+    evaluation_id INTEGER REFERENCES evaluations(id), -- or of the measurement
     position INTEGER NOT NULL,
     task_id TEXT NOT NULL,
     family TEXT NOT NULL,
-    task TEXT NOT NULL             -- JSON
+    task TEXT NOT NULL,            -- JSON
+    CHECK ((step_id IS NULL) <> (evaluation_id IS NULL))
   ) STRICT;
   CREATE INDEX groups_of_step ON groups(step_id);
+  CREATE INDEX groups_of_evaluation ON groups(evaluation_id);
 
   CREATE TABLE rollouts (
     id INTEGER PRIMARY KEY,
@@ -93,12 +96,13 @@ const tables = `
   CREATE INDEX events_of_run ON events(run_id);
 
   CREATE TABLE evaluations (
+    id INTEGER PRIMARY KEY,
     run_id TEXT NOT NULL REFERENCES runs(id),
     stage TEXT NOT NULL,
     step INTEGER NOT NULL,         -- steps of the stage done before it
     name TEXT NOT NULL,
     result TEXT NOT NULL,          -- JSON
-    PRIMARY KEY (run_id, stage, step, name)
+    UNIQUE (run_id, stage, step, name)
   ) STRICT;
 `;
 

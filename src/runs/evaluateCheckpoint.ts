@@ -14,8 +14,9 @@ import { encodePrompt } from "../policy/chat.ts";
 import { RewardConfig } from "../rewards/config.ts";
 import { scoreRollout } from "../rewards/score.ts";
 import { describeVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
-import { backendFromCheckpoint } from "../train/backend.ts";
+import { samplerFromCheckpoint } from "../train/backend.ts";
 import { EngineConfig } from "../train/config.ts";
+import type { RunObserver } from "./execute.ts";
 import { prepare } from "./prepare.ts";
 import type { Recipe } from "./recipe.ts";
 import { parseRecipe } from "./recipeFile.ts";
@@ -35,10 +36,10 @@ export interface Examination {
 /** By name of the set. */
 export async function evaluateCheckpoint(
   checkpoint: string,
-  { sets, rewards, folder, maxNewTokens, ...settings }: Examination,
+  { sets, rewards, folder, maxNewTokens, measuring: watch, ...settings }: Examination & Pick<RunObserver, "measuring">,
   signal: AbortSignal,
 ): Promise<Record<string, Accuracy>> {
-  await using policy = backendFromCheckpoint(checkpoint, EngineConfig.parse({}));
+  await using policy = samplerFromCheckpoint(checkpoint, EngineConfig.parse({}));
   await using pool = await openVerifierPool(rewards, folder);
   const scoring = { pool, terms: rewards.terms, seedWords: [settings.seed] };
   const measuring = {
@@ -49,7 +50,11 @@ export async function evaluateCheckpoint(
     maxNewTokens: maxNewTokens ?? policy.config.maxPositions,
   };
   const results: Record<string, Accuracy> = {};
-  for (const [name, tasks] of Object.entries(sets)) results[name] = await measureAccuracy(tasks, measuring, signal);
+  for (const [set, tasks] of Object.entries(sets)) {
+    let answers = 0;
+    const onAnswer = (): void => watch({ set, answers: ++answers, tasks: tasks.length });
+    results[set] = await measureAccuracy(tasks, { ...measuring, onAnswer }, signal);
+  }
   return results;
 }
 

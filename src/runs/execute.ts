@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { DataError, StorageError } from "../base/errors.ts";
 import { writeFileAtomic } from "../base/files.ts";
 import type { Demonstration, Task } from "../data/task.ts";
-import { type Accuracy, type Measuring, measureAccuracy } from "../eval/accuracy.ts";
+import { type Accuracy, type Measuring, measureAccuracy, type ScoredAnswer } from "../eval/accuracy.ts";
 import { initialParameters } from "../policy/architecture.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
@@ -21,13 +21,22 @@ import { backendFromCheckpoint, EmbeddedBackend } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
-import type { Measurement } from "./rows.ts";
+import type { Measurement, StoredRollout } from "./rows.ts";
 import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
 /** Whoever watches; told about things that are already recorded. */
 export interface RunObserver {
   step(done: { readonly stage: Stage; readonly step: number; readonly steps: number; readonly metrics: StepMetrics }): void;
+  /** While a set of held-out tasks is measured. */
+  measuring(progress: MeasuringProgress): void;
   note(text: string): void;
+}
+
+/** How far the measurement of a set of tasks is. */
+export interface MeasuringProgress {
+  readonly set: string;
+  readonly answers: number;
+  readonly tasks: number;
 }
 
 /** What a run is executed with. */
@@ -113,14 +122,13 @@ async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Pro
 
 /** The stage's record, which also tells the observer. */
 function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlRecord {
-  const versions = Object.fromEntries([...pool.verifiers.values()].map(({ id, version }) => [id, version]));
-  const record = run.stageRecord(stage, versions);
+  const record = run.stageRecord(stage, versionsOf(pool));
   const { steps } = run.recipe[stage]!;
   return {
     ...record,
     recordStep: async (done) => {
-      await record.recordStep(done);
       memory.look();
+      await record.recordStep({ ...done, metrics: { ...done.metrics, peakRssMiB: memory.peakRssMiB() } });
       for (const note of done.notes) observer.note(`${stage} step ${done.step}: ${note}`);
       observer.step({ stage, step: done.step, steps, metrics: done.metrics });
     },
@@ -130,6 +138,10 @@ function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlR
       return checkpoint;
     },
   };
+}
+
+function versionsOf(pool: VerifierPool): Record<string, number> {
+  return Object.fromEntries([...pool.verifiers.values()].map(({ id, version }) => [id, version]));
 }
 
 /** A demonstration that does not fit would be learned without its end. */
@@ -177,10 +189,22 @@ async function measureStage(name: Stage | "start", at: Workplace, signal: AbortS
   for (const [set, tasks] of sets) {
     const isKnown = known.some((row) => row.name === set && row.stage === stage && row.step === step);
     if (tasks.length === 0 || isKnown) continue;
-    const accuracy = await measureAccuracy(tasks.slice(0, run.recipe.eval.finalTasks), measuring(at), signal);
-    run.store.putEvaluation(run.id, { stage, step, name: set, result: asMeasurement(accuracy) });
+    const chosen = tasks.slice(0, run.recipe.eval.finalTasks);
+    const answers: ScoredAnswer[] = [];
+    const onAnswer = (answer: ScoredAnswer): void => {
+      answers.push(answer);
+      observer.measuring({ set, answers: answers.length, tasks: chosen.length });
+    };
+    const accuracy = await measureAccuracy(chosen, { ...measuring(at), onAnswer }, signal);
+    const rollouts = answers.toSorted((a, b) => a.rollout.group - b.rollout.group).map(storedAnswer);
+    const result = asMeasurement(accuracy);
+    run.store.addEvaluation(run.id, { stage, step, name: set, result, rollouts, verifierVersions: versionsOf(at.pool) });
     observer.note(`${set} accuracy after ${step} steps of ${stage}: ${accuracy.accuracy.toFixed(3)} (${accuracy.tasks} tasks)`);
   }
+}
+
+function storedAnswer({ task, rollout, verdicts, reward }: ScoredAnswer): StoredRollout {
+  return { task, rollout, verdicts, reward: reward.kind === "scored" ? reward.reward : undefined, advantage: undefined };
 }
 
 function asMeasurement({ accuracy, byFamily, ...counts }: Accuracy): Measurement {

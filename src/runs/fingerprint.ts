@@ -32,11 +32,16 @@ function codeVersion(): string {
     .map((path) => ({ name: relative(sources, path), path }))
     .filter(({ name }) => !withoutEffect.test(name))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  return `${packageVersion(packageFile())}+${digestFiles(files).slice(0, 16)}`;
+  return `${whetstoneVersion()}+${digestFiles(files).slice(0, 16)}`;
 }
 
 /** Folders of the sources that only start, show or serve runs. */
 const withoutEffect = /^(cli|web|serve)[/\\]/;
+
+/** The version in package.json. */
+export function whetstoneVersion(): string {
+  return packageVersion(packageFile());
+}
 
 /** The package.json above this file: two levels up in the repository, three in the built package. */
 function packageFile(): string {

@@ -118,7 +118,7 @@ function makeRunFolder(runsFolder: string, name: string): string {
 }
 
 function writeRecipe(folder: string, recipe: Recipe): void {
-  writeFileAtomic(join(folder, "recipe.json"), [`${JSON.stringify(recipe, null, 2)}\n`]);
+  writeFileAtomic(join(folder, "recipe.json"), [`${JSON.stringify({ version: 1, ...recipe }, null, 2)}\n`]);
 }
 
 /** A parsed recipe holds nothing but JSON. */

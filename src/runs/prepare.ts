@@ -44,21 +44,25 @@ export async function prepare(recipe: Recipe, folder: string): Promise<Preparati
   const model = prepareModel(recipe, folder);
   const demonstrations = data.demonstrations === undefined ? undefined : await openDemonstrations(source(data.demonstrations), training);
   const tasks = data.training === undefined ? undefined : await openTasks(source(data.training), training);
-  for (const task of [...training.heldOut, ...firstTasks(recipe, tasks)]) checkPrompt(task, model);
+  for (const task of [...training.heldOut, ...practised(recipe, tasks)]) checkPrompt(task, model);
   if (recipe.sft !== undefined) demonstrations!.batch(0, recipe.sft.batch); // a file that is too small says so
   return { ...model, demonstrations, tasks, heldOut, heldOutBeyond, inputs: inputFiles(recipe, folder) };
 }
 
-/** What the first step practises; a file that is too small for a step says so. */
-function firstTasks({ rl }: Recipe, tasks: TaskStream | undefined): Task[] {
-  return rl === undefined ? [] : tasks!.batch(0, rl.tasksPerStep);
+/** What can be known of the tasks that are practised: all of a file's, those of the first step where families make them. */
+function practised({ rl }: Recipe, tasks: TaskStream | undefined): readonly Task[] {
+  if (rl === undefined) return [];
+  const first = tasks!.batch(0, rl.tasksPerStep); // a file that is too small for a step says so
+  return tasks!.all ?? first;
 }
 
 /** The pool that scores for a run. Everything about verifiers that a user can get wrong is told before it resolves. */
 export async function openRewards(recipe: Recipe, { folder, prepared }: { folder: string; prepared: Preparation }): Promise<VerifierPool> {
   const pool = await openVerifierPool(recipe.rewards, folder);
-  const { heldOut, heldOutBeyond, tasks } = prepared;
-  const missing = [...heldOut, ...heldOutBeyond, ...firstTasks(recipe, tasks)].find(({ verifier }) => !pool.verifiers.has(verifier));
+  const { heldOut, heldOutBeyond } = prepared;
+  const missing = [...heldOut, ...heldOutBeyond, ...practised(recipe, prepared.tasks)].find(
+    ({ verifier }) => !pool.verifiers.has(verifier),
+  );
   if (missing === undefined) return pool;
   await pool[Symbol.asyncDispose]();
   throw new VerifierError(

@@ -16,9 +16,11 @@ export interface StageReport {
 
 /** The content of `report.json`. */
 export interface RunReport {
+  /** Raised by any change of this shape. */
+  readonly version: 1;
   /** Spent working, over all the times that the run was started and resumed. */
   readonly seconds: number;
-  /** Over all processes, of the last time that the run was started or resumed. */
+  /** The most that its processes held at a time, over all the times that the run was started and resumed. */
   readonly peakRssMiB: number;
   /** Before the first step, where there is no supervised stage. */
   readonly start?: StageReport;
@@ -33,11 +35,14 @@ export const reportFile = "report.json";
 export function runReport(store: RunStore, { id, nowMs, peakRssMiB }: { id: string; nowMs: number; peakRssMiB: number }): RunReport {
   const evaluations = store.evaluations(id);
   const starts = store.events(id).filter(({ kind }) => kind === "started" || kind === "resumed");
-  const finished = store.steps(id).map(({ finishedMs }) => finishedMs);
+  const steps = store.steps(id);
+  const finished = steps.map(({ finishedMs }) => finishedMs);
+  const peaks = steps.map(({ metrics }) => metrics["peakRssMiB"] ?? 0);
   const ends = new Map([["start", evaluations.filter(({ stage, step }) => stage === "rl" && step === 0)]]);
   for (const stage of ["sft", "rl"]) ends.set(stage, lastOf(evaluations.filter((row) => row.stage === stage && row.step > 0)));
   const stages = [...ends].filter(([, rows]) => rows.length > 0).map(([name, rows]) => [name, stageReport(rows)]);
-  return { seconds: workingMs({ starts, finished, nowMs }) / 1000, peakRssMiB, ...Object.fromEntries(stages) };
+  const seconds = workingMs({ starts, finished, nowMs }) / 1000;
+  return { version: 1, seconds, peakRssMiB: Math.max(peakRssMiB, ...peaks), ...Object.fromEntries(stages) };
 }
 
 /** The report in a run's folder, if there is one. */

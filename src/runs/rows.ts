@@ -86,8 +86,17 @@ export interface EvaluationRow {
   readonly result: Measurement;
 }
 
+/** A measurement to store, with its answers. */
+export interface NewEvaluation extends EvaluationRow {
+  readonly rollouts: readonly StoredRollout[];
+  /** By verifier id; stored with every verdict. */
+  readonly verifierVersions: Readonly<Record<string, number>>;
+}
+
 /** Which rollouts to read; absent means any. */
 export interface RolloutFilter {
+  /** Answers to this set of held-out tasks; absent: what was practised. */
+  readonly set?: string;
   readonly stage?: string;
   readonly step?: number;
   readonly family?: string;

@@ -18,6 +18,7 @@ import {
   eventFromRow,
   type FoundRollout,
   metricsJson,
+  type NewEvaluation,
   type NewStep,
   optionalNumber,
   type RolloutFilter,
@@ -119,8 +120,7 @@ export class RunStore implements Disposable {
           ...[runId, step.stage, step.step, step.previousHash, step.hash],
           ...[JSON.stringify(step.digests), metricsJson(step.metrics), now],
         );
-      const groups = Map.groupBy(step.rollouts, ({ rollout }) => rollout.group);
-      for (const [position, members] of groups) this.#insertGroup(lastInsertRowid, { position, members, versions: step.verifierVersions });
+      this.#insertGroups({ step: lastInsertRowid }, { rollouts: step.rollouts, versions: step.verifierVersions });
       for (const detail of step.notes) this.#insertEvent(runId, { stage: step.stage, step: step.step, kind: "note", detail });
       this.#database.prepare("UPDATE runs SET updated_ms = ? WHERE id = ?").run(now, runId);
     });
@@ -150,9 +150,13 @@ export class RunStore implements Disposable {
     this.#write(() => this.#insertEvent(runId, event));
   }
 
-  putEvaluation(runId: string, { stage, step, name, result }: EvaluationRow): void {
-    const insert = "INSERT OR REPLACE INTO evaluations (run_id, stage, step, name, result) VALUES (?, ?, ?, ?, ?)";
-    this.#write(() => this.#database.prepare(insert).run(runId, stage, step, name, JSON.stringify(result)));
+  /** Once for each set and step of a run. */
+  addEvaluation(runId: string, { stage, step, name, result, rollouts, verifierVersions }: NewEvaluation): void {
+    const insert = "INSERT INTO evaluations (run_id, stage, step, name, result) VALUES (?, ?, ?, ?, ?)";
+    this.#write(() => {
+      const { lastInsertRowid } = this.#database.prepare(insert).run(runId, stage, step, name, JSON.stringify(result));
+      this.#insertGroups({ evaluation: lastInsertRowid }, { rollouts, versions: verifierVersions });
+    });
   }
 
   /** Newest first. */
@@ -197,11 +201,14 @@ export class RunStore implements Disposable {
     return this.#database.prepare("SELECT * FROM evaluations WHERE run_id = ? ORDER BY rowid").all(runId).map(evaluationFromRow);
   }
 
-  /** In the order they were recorded: by step, group and member. */
+  /** In the order they were recorded: by step, group and member. Steps that were taken back are left out. */
   rollouts(runId: string, filter: RolloutFilter = {}): FoundRollout[] {
+    const [select, place] = filter.set === undefined ? [selectPractised, "steps"] : [selectMeasured, "evaluations"];
     const conditions: readonly (readonly [string, string | number | undefined])[] = [
-      ["steps.stage = ?", filter.stage],
-      ["steps.step = ?", filter.step],
+      ["evaluations.name = ?", filter.set],
+      [`${place}.stage = ?`, filter.stage],
+      [`${place}.step = ?`, filter.step],
+      ["steps.superseded = ?", filter.set === undefined ? 0 : undefined],
       ["groups.family = ?", filter.family],
       ["rollouts.reward >= ?", filter.minReward],
       ["rollouts.reward <= ?", filter.maxReward],
@@ -209,7 +216,7 @@ export class RunStore implements Disposable {
     ];
     const used = conditions.filter((condition): condition is readonly [string, string | number] => condition[1] !== undefined);
     const rows = this.#database
-      .prepare(`${selectRollouts} AND steps.superseded = 0 ${used.map(([sql]) => `AND ${sql}`).join(" ")} ORDER BY rollouts.id LIMIT ?`)
+      .prepare(`${select} ${used.map(([sql]) => `AND ${sql}`).join(" ")} ORDER BY rollouts.id LIMIT ?`)
       .all(runId, ...used.map(([, value]) => value), filter.limit ?? -1);
     return rows.map((row) => this.#foundRollout(row));
   }
@@ -234,7 +241,7 @@ export class RunStore implements Disposable {
   /** The rollouts of every attempt at a step, those taken back included, oldest first. */
   attempts(runId: string, { stage, step }: { stage: string; step: number }): FoundRollout[] {
     const rows = this.#database
-      .prepare(`${selectRollouts} AND steps.stage = ? AND steps.step = ? ORDER BY rollouts.id`)
+      .prepare(`${selectPractised} AND steps.stage = ? AND steps.step = ? ORDER BY rollouts.id`)
       .all(runId, stage, step);
     return rows.map((row) => this.#foundRollout(row));
   }
@@ -249,14 +256,25 @@ export class RunStore implements Disposable {
     this.#database.prepare(insert).run(runId, stage ?? null, step ?? null, kind, detail, this.#clock.nowMs());
   }
 
-  #insertGroup(
-    stepId: number | bigint,
-    { position, members, versions }: { position: number; members: readonly StoredRollout[]; versions: Readonly<Record<string, number>> },
+  #insertGroups(
+    owner: { readonly step?: number | bigint; readonly evaluation?: number | bigint },
+    { rollouts, versions }: { rollouts: readonly StoredRollout[]; versions: Readonly<Record<string, number>> },
   ): void {
-    const { task } = members[0]!;
-    const group = this.#database
-      .prepare("INSERT INTO groups (step_id, position, task_id, family, task) VALUES (?, ?, ?, ?, ?)")
-      .run(stepId, position, task.id, task.family, JSON.stringify(task)).lastInsertRowid;
+    const insert = this.#database.prepare(
+      "INSERT INTO groups (step_id, evaluation_id, position, task_id, family, task) VALUES (?, ?, ?, ?, ?, ?)",
+    );
+    for (const [position, members] of Map.groupBy(rollouts, ({ rollout }) => rollout.group)) {
+      const { task } = members[0]!;
+      const place = [owner.step ?? null, owner.evaluation ?? null, position] as const;
+      const { lastInsertRowid: group } = insert.run(...place, task.id, task.family, JSON.stringify(task));
+      this.#insertMembers(group, { members, versions });
+    }
+  }
+
+  #insertMembers(
+    group: number | bigint,
+    { members, versions }: { members: readonly StoredRollout[]; versions: Readonly<Record<string, number>> },
+  ): void {
     const insert = this.#database.prepare(insertRollout);
     const insertVerdict = this.#database.prepare("INSERT INTO verdicts (rollout, verifier, version, verdict) VALUES (?, ?, ?, ?)");
     for (const { rollout, verdicts, reward, advantage } of members) {
@@ -298,12 +316,17 @@ export class RunStore implements Disposable {
 const insertRollout = `INSERT INTO rollouts (group_id, ${rolloutColumns.join(", ")}, reward, advantage)
   VALUES (${Array.from({ length: rolloutColumns.length + 3 }, () => "?").join(", ")})`;
 
-const ofRun = `FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
+const practised = `FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
   WHERE steps.run_id = ?`;
 
-const selectRollouts = `
-  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step ${ofRun}`;
+const selectPractised = `
+  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step ${practised}`;
 
 const selectScored = `
   SELECT rollouts.id, rollouts.rollout_id, rollouts.thinking_text, rollouts.answer_text, rollouts.reward, groups.task, steps.stage, steps.step
-  ${ofRun}`;
+  ${practised}`;
+
+const selectMeasured = `
+  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, evaluations.stage, evaluations.step
+  FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN evaluations ON groups.evaluation_id = evaluations.id
+  WHERE evaluations.run_id = ?`;

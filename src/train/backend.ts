@@ -11,7 +11,7 @@ import { adamW } from "../optim/adamw.ts";
 import { type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
 import type { Loss, OptimSettings, PolicyBackend, SampleRequest, StepMetrics, TrainBatch } from "../policy/backend.ts";
 import { splitResponse } from "../policy/chat.ts";
-import { loadCheckpoint, saveCheckpoint } from "../policy/checkpoint.ts";
+import { type Checkpoint, type CheckpointContent, loadCheckpoint, saveCheckpoint } from "../policy/checkpoint.ts";
 import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
 import { openSafetensors, safetensorsChunks } from "../policy/safetensors.ts";
 import type { SampledResponse } from "../policy/sample.ts";
@@ -30,16 +30,33 @@ export interface EmbeddedStart {
   readonly tokenizerJson: string;
   /** Absent: the optimizer starts afresh. */
   readonly optimizer?: OptimizerState;
+  /** What a loaded checkpoint said beside its weights, to be said again by those saved from it. */
+  readonly sidecars?: Sidecars;
 }
+
+type Sidecars = Pick<CheckpointContent, "generationConfig" | "tokenizerConfig">;
 
 const optimizerFile = "optimizer.safetensors";
 const never = new AbortController().signal;
 
 /** A backend that starts from a checkpoint folder, with its optimizer state if there is one. */
 export function backendFromCheckpoint(folder: string, engine: EngineConfig): EmbeddedBackend {
-  const { config, parameters, tokenizerJson, folder: found } = loadCheckpoint(folder);
-  const optimizer = readOptimizer(found, config);
-  return new EmbeddedBackend({ config, parameters, tokenizerJson, ...(optimizer === undefined ? {} : { optimizer }) }, engine);
+  const { folder: found, ...checkpoint } = loadCheckpoint(folder);
+  const optimizer = readOptimizer(found, checkpoint.config);
+  return new EmbeddedBackend({ ...startFrom(checkpoint), ...(optimizer === undefined ? {} : { optimizer }) }, engine);
+}
+
+/** The same for whoever only samples: the optimizer's state, twice the size of the weights, is not read. */
+export function samplerFromCheckpoint(folder: string, engine: EngineConfig): EmbeddedBackend {
+  return new EmbeddedBackend(startFrom(loadCheckpoint(folder)), engine);
+}
+
+function startFrom({ config, parameters, tokenizerJson, generationConfig, tokenizerConfig }: Omit<Checkpoint, "folder">): EmbeddedStart {
+  const sidecars = {
+    ...(generationConfig === undefined ? {} : { generationConfig }),
+    ...(tokenizerConfig === undefined ? {} : { tokenizerConfig }),
+  };
+  return { config, parameters, tokenizerJson, sidecars };
 }
 
 /** A policy in this machine; disposing of it ends its engines. */
@@ -47,6 +64,7 @@ export class EmbeddedBackend implements PolicyBackend {
   readonly config: PolicyConfig;
   readonly tokenizer: Tokenizer;
   private readonly tokenizerJson: string;
+  private readonly sidecars: Sidecars;
   private readonly pieces: readonly ParameterPiece[];
   private readonly engines: EngineGroup;
   private readonly compiled = new Map<string, Promise<void>>();
@@ -54,10 +72,11 @@ export class EmbeddedBackend implements PolicyBackend {
   /** Digests of the current state, when they are known. */
   private known: Promise<Digests> | undefined;
 
-  constructor({ config, parameters, tokenizerJson, optimizer }: EmbeddedStart, engine: EngineConfig) {
+  constructor({ config, parameters, tokenizerJson, optimizer, sidecars = {} }: EmbeddedStart, engine: EngineConfig) {
     this.config = config;
     this.tokenizer = loadTokenizer(tokenizerJson);
     this.tokenizerJson = tokenizerJson;
+    this.sidecars = sidecars;
     this.microBatchTokens = engine.microBatchTokens;
     this.pieces = parameterPieces(parameterLayout(config));
     const { thinkOpenId, thinkCloseId, endOfTurnId } = this.tokenizer;
@@ -94,8 +113,8 @@ export class EmbeddedBackend implements PolicyBackend {
 
   async save(folder: string): Promise<void> {
     const { parameters, ...optimizer } = this.engines.copyState();
-    const { config, tokenizerJson } = this;
-    saveCheckpoint(folder, { config, parameters, tokenizerJson, extra: { [optimizerFile]: optimizerChunks(optimizer) } });
+    const { config, tokenizerJson, sidecars } = this;
+    saveCheckpoint(folder, { config, parameters, tokenizerJson, ...sidecars, extra: { [optimizerFile]: optimizerChunks(optimizer) } });
   }
 
   /** Parameters and optimizer state of a checkpoint of the same architecture. */

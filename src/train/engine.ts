@@ -3,9 +3,10 @@
 
 import { digestBytes } from "../base/digest.ts";
 import { EngineError } from "../base/errors.ts";
+import { numElements } from "../graph/shape.ts";
 import { type AdamWSettings, adamW, type DecayRange } from "../optim/adamw.ts";
 import { gradientNorm } from "../optim/clip.ts";
-import { numElements, type ParameterLayout, type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
+import { type ParameterLayout, type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
 import type { SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import { createDecoder, type Decoder } from "../policy/decoder.ts";
 import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";

@@ -95,6 +95,15 @@ describe("whetstone runs", () => {
     assert.deepEqual(await lines("--family", "sorting"), []);
     const rewards = (await lines("--max-reward", "0", "--limit", "1000")).map((line) => JSON.parse(line).reward);
     assert.ok(rewards.length > 0 && rewards.every((reward) => reward === 0));
+    const measured = (await lines("--set", "heldOut", "--limit", "1000")).map((line) => JSON.parse(line));
+    const tasks = json(await run("runs", "show", "tiny-1", "--json")).evaluations.filter(
+      ({ name }: { name: string }) => name === "heldOut",
+    );
+    assert.equal(
+      measured.length,
+      tasks.reduce((sum: number, { result }: { result: { tasks: number } }) => sum + result.tasks, 0),
+    );
+    assert.ok(measured.every(({ verdicts, advantage }) => verdicts.numeric.kind === "scored" && advantage === undefined));
   });
 
   test("resume leaves a finished run as it is, and says its result again", async () => {

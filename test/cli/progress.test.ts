@@ -54,6 +54,19 @@ describe("progressObserver", () => {
     assert.equal(written(true), `${clear}rl 1/5  reward 0\na remark\n${clear}rl 2/5  reward 1  30 s left\n`);
   });
 
+  test("measurements show their answers and the time left, and leave no line where they are quick", () => {
+    const lines: string[] = [];
+    let nowMs = 0;
+    const observer = progressObserver({ write: (line: string) => lines.push(line) }, { nowMs: () => nowMs, elapsedMs: () => nowMs });
+    observer.step({ stage: "rl", step: 0, steps: 1, metrics: {} });
+    for (let answers = 1; answers <= 8; answers++) {
+      nowMs += 1000;
+      observer.measuring({ set: "heldOut", answers, tasks: 8 });
+    }
+    // The first answer came after one second, the fifth four seconds later: three more take three.
+    assert.deepEqual(lines.slice(1), ["heldOut 5/8 answers  3 s left\n"]);
+  });
+
   test("a line never wraps", () => {
     let text = "";
     const observer = progressObserver(

@@ -32,6 +32,11 @@ const cases: Readonly<Record<string, VerifierCases>> = {
       },
       { reference: { answer: "3/4" }, accepted: ["0.75", "\\frac{6}{8}"], rejected: ["0.7500001", "3", "4/3"] },
       { reference: { answer: "0.333", tolerance: 0.001 }, accepted: ["1/3", "0.334", "0.332"], rejected: ["0.3341", "0.3319"] },
+      {
+        reference: { answer: "-200", relativeTolerance: 0.01, tolerance: 0.5 },
+        accepted: ["-198", "-202", "-200.5"],
+        rejected: ["-197.9", "-202.1", "200"],
+      },
       { reference: { answer: "9007199254740993" }, accepted: ["9007199254740993"], rejected: ["9007199254740992"] },
     ],
     badReferences: [
@@ -53,6 +58,8 @@ const cases: Readonly<Record<string, VerifierCases>> = {
         rejected: ["4, 17, 31", "4,17", "4,17,31.", "the answer is 4,17,31"],
       },
       { reference: { answer: "False" }, accepted: ["False"], rejected: ["false", "not False"] },
+      { reference: { answer: "4,17", from: "box" }, accepted: ["so \\boxed{4,17}"], rejected: ["4,17", "\\boxed{4,17", "\\boxed{4}"] },
+      { reference: { answer: "yes", from: "last-line" }, accepted: ["no, wait\nyes\n\n"], rejected: ["yes\nno"] },
       { reference: { answer: "False", ignoreCase: true }, accepted: ["false", "FALSE "], rejected: ["true"] },
     ],
     badReferences: [{ answer: "" }, { answer: " \n" }, { answer: 5 }, {}, null, [], "False"],
@@ -69,6 +76,292 @@ const cases: Readonly<Record<string, VerifierCases>> = {
       { reference: { numbers: [2, 5], target: -3 }, accepted: ["2-5", "2-5=-3"], rejected: ["5-2", "-3"] },
     ],
     badReferences: [{ numbers: [], target: 1 }, { numbers: [1.5], target: 1 }, { numbers: [1], target: "1" }, { target: 1 }, null],
+  },
+  instructions: {
+    cases: [
+      {
+        reference: {
+          instruction_id_list: ["punctuation:no_comma", "startend:quotation"],
+          kwargs: [{}, { end_phrase: null }],
+          mode: "loose",
+        },
+        accepted: ['"one; two"', 'Sure:\n"one"'],
+        rejected: ["one; two", '"one, two"', "", "one"],
+      },
+      {
+        reference: { instruction_id_list: ["language:response_language"], kwargs: [{ language: "fr" }] },
+        accepted: ["Le bateau a quitté le port avant la tempête et nous l'avons attendu."],
+        rejected: ["The ship left the harbour before the storm and we waited for it.", "42"],
+      },
+    ],
+    badReferences: [
+      { instruction_id_list: ["punctuation:no_commas"], kwargs: [{}] },
+      { instruction_id_list: ["toString"], kwargs: [{}] },
+      { instruction_id_list: ["length_constraints:number_words"], kwargs: [{ num_words: 5 }] },
+      { instruction_id_list: ["punctuation:no_comma"], kwargs: [] },
+      { instruction_id_list: [], kwargs: [] },
+      {},
+      null,
+    ],
+  },
+  choice: {
+    cases: [
+      {
+        reference: { answer: "B" },
+        accepted: ["B", "(B)", "b.", "\\boxed{\\text{B}}", "A is wrong.\nThe answer is **B**.", "So it must be (B)."],
+        rejected: ["A", "A or B", "(A) and (B)", "Banana", "\\boxed{A, B}", "The answer is B or C", "not B", "(A) (B) (C)"],
+      },
+      {
+        reference: { answer: "(b)", options: ["a red apple", "a green pear"] },
+        accepted: ["B", "A green pear.", "(B) a green pear"],
+        rejected: ["a red apple", "B) a red apple", "a green pear or a red apple", "C"],
+      },
+      { reference: { answer: "A", options: { A: "yes", B: "no" } }, accepted: ["a", "Yes"], rejected: ["no", "yes or no", "A yes no"] },
+    ],
+    badReferences: [
+      { answer: "BC" },
+      { answer: "" },
+      { answer: "C", options: ["one", "two"] },
+      { answer: "A", options: ["one", "One."] },
+      { answer: "A", options: [] },
+      { answer: 1 },
+      null,
+    ],
+  },
+  "json-schema": {
+    cases: [
+      {
+        reference: {
+          schema: {
+            type: "object",
+            properties: { name: { type: "string", pattern: "^[A-Z]" }, age: { $ref: "#/$defs/age" } },
+            required: ["name"],
+            additionalProperties: false,
+            $defs: { age: { type: "integer", minimum: 0 } },
+          },
+        },
+        accepted: ['{"name": "Ann", "age": 3}', '```json\n{"name": "Ann"}\n```', 'Here:\n```\n{"name": "Ann"}\n```\nDone.'],
+        rejected: [
+          '{"name": "ann"}',
+          '{"age": 3}',
+          '{"name": "Ann", "age": -1}',
+          '{"name": "Ann", "x": 1}',
+          '{"name": "Ann", "constructor": 1}',
+          '{"name": "Ann", "__proto__": {}}',
+          'It is {"name": "Ann"}',
+          "[]",
+          '```\n{"name": "Ann"}\n```\n```\n{"name": "Ann"}\n```',
+        ],
+      },
+      {
+        reference: { schema: { prefixItems: [{ const: 1 }], items: false, minItems: 1, type: "array" } },
+        accepted: ["[1]"],
+        rejected: ["[2]", "[1, 1]", "[]"],
+      },
+    ],
+    badReferences: [
+      { schema: { type: "objekt" } },
+      { schema: { $ref: "#/$defs/none" } },
+      { schema: { $ref: "#" } },
+      { schema: { pattern: "(?=a)" } },
+      { schema: { pattern: "(a" } },
+      { schema: { allOf: [] } },
+      { schema: { properties: { a: 1 } } },
+      { schema: { required: "a" } },
+      { schema: { minLength: -1 } },
+      { schema: { items: [{}] } },
+      { schema: { $dynamicRef: "#a" } },
+      { schema: { $schema: "http://json-schema.org/draft-07/schema#" } },
+      { schema: 5 },
+      {},
+      null,
+    ],
+  },
+  language: {
+    cases: [
+      {
+        reference: { language: "es" },
+        accepted: ["El barco salió del puerto antes de la tormenta y lo esperamos en el muelle."],
+        rejected: [
+          "The ship left the harbour before the storm.",
+          "O navio deixou o porto antes da tempestade e nós esperamos por ele.",
+          "12",
+          "sí",
+        ],
+      },
+      { reference: { language: "ja" }, accepted: ["船は港を出ました。"], rejected: ["船已经离开了港口。", "the ship left"] },
+    ],
+    badReferences: [{ language: "klingon" }, { language: "EN" }, { language: "en", of: "prompt" }, {}, null],
+  },
+  length: {
+    cases: [
+      {
+        reference: { unit: "words", min: 2, max: 3 },
+        accepted: ["one two", "it's re-used now"],
+        rejected: ["one", "one two three four", ""],
+      },
+      { reference: { unit: "sentences", max: 2 }, accepted: ["One. Two.", "Dr. No came."], rejected: ["One. Two. Three.", " "] },
+      { reference: { unit: "characters", min: 3, max: 3 }, accepted: ["abc", "🙂🙂🙂"], rejected: ["ab", "abcd"] },
+      { reference: { unit: "approximate-tokens", max: 4 }, accepted: ["one two, three"], rejected: ["one two, three four"] },
+    ],
+    badReferences: [
+      { unit: "words" },
+      { unit: "words", min: 3, max: 2 },
+      { unit: "pages", max: 1 },
+      { unit: "words", max: -1 },
+      { unit: "words", max: 1e9 },
+      null,
+    ],
+  },
+  puzzle: {
+    cases: [
+      {
+        reference: {
+          kind: "sudoku",
+          grid: [
+            [1, 0, 0, 0],
+            [0, 0, 1, 0],
+            [0, 1, 0, 0],
+            [0, 0, 0, 0],
+          ],
+        },
+        accepted: ["1 2 3 4\n3 4 1 2\n4 1 2 3\n2 3 4 1", "[[1,2,3,4],[3,4,1,2],[4,1,2,3],[2,3,4,1]]", "```\n1234\n3412\n4123\n2341\n```"],
+        rejected: [
+          "1 2 3 4\n3 4 1 2\n4 1 2 3\n2 3 4 4",
+          "2 1 3 4\n3 4 1 2\n4 3 2 1\n1 2 4 3",
+          "1 2 3 4",
+          "1 0 0 0\n0 0 1 0\n0 1 0 0\n0 0 0 0",
+        ],
+      },
+      {
+        reference: { kind: "n-queens", size: 4 },
+        accepted: ["2 4 1 3", "[3, 1, 4, 2]", "so \\boxed{2, 4, 1, 3}"],
+        rejected: ["1 2 3 4", "2 4 1", "2 4 1 3 2", "1 1 1 1", "2 4 1 5"],
+      },
+      { reference: { kind: "n-queens", size: 4, fixed: [[1, 3]] }, accepted: ["3 1 4 2"], rejected: ["2 4 1 3"] },
+      {
+        reference: {
+          kind: "graph-coloring",
+          edges: [
+            ["a", "b"],
+            ["b", "c"],
+            ["c", "a"],
+          ],
+          nodes: ["d"],
+          colors: 3,
+        },
+        accepted: ["a: red, b: blue, c: green, d: red", '{"a": 1, "b": 2, "c": 3, "d": 3}', "- a = x\n- b = y\n- c = z\n- d = z"],
+        rejected: [
+          "a: red, b: blue, c: red, d: red",
+          "a: 1, b: 2, c: 3",
+          "a: 1, b: 2, c: 3, d: 4",
+          "a: 1, a: 2, b: 2, c: 3, d: 1",
+          "a: 1, b: 2, c: 3, d: 1, e: 1",
+        ],
+      },
+      {
+        reference: { kind: "subset-sum", numbers: [3, 5, -2, 5], target: 10 },
+        accepted: ["5, 5", "5 + 5 = 10", "[5, 5]"],
+        rejected: ["10", "5", "5, 3, 2", "5, 5, 5, 3", "5, 5, -2, 3"],
+      },
+      {
+        reference: {
+          kind: "sliding-tiles",
+          start: [
+            [1, 2],
+            [0, 3],
+          ],
+          maxMoves: 5,
+        },
+        accepted: ["right", "R", "RLR", "right, left, right"],
+        rejected: ["left", "up", "R L", "RLRLRLR", "right right", "sideways"],
+      },
+      {
+        reference: {
+          kind: "river-crossing",
+          passengers: ["wolf", "goat", "cabbage"],
+          forbidden: [
+            ["wolf", "goat"],
+            ["goat", "cabbage"],
+          ],
+        },
+        accepted: [
+          "goat\nnothing\nwolf\ngoat\ncabbage\nnothing\ngoat",
+          "1. goat\n2. nothing\n3. cabbage\n4. goat\n5. wolf\n6. nothing\n7. goat",
+        ],
+        rejected: ["wolf\nnothing\ngoat", "goat\nnothing\nwolf", "goat, wolf\nnothing\ncabbage", "goat", "goat\ngoat\ngoat"],
+      },
+    ],
+    badReferences: [
+      { kind: "chess" },
+      {
+        kind: "sudoku",
+        grid: [
+          [1, 1],
+          [0, 0],
+        ],
+      },
+      { kind: "sudoku", grid: [[9]] },
+      {
+        kind: "sudoku",
+        grid: [
+          [0, 0],
+          [0, 0],
+        ],
+        box: [2, 2],
+      },
+      { kind: "n-queens", size: 3 },
+      { kind: "n-queens", size: 4, fixed: [[5, 1]] },
+      { kind: "graph-coloring", edges: [["a", "a"]], colors: 2 },
+      { kind: "subset-sum", numbers: [], target: 1 },
+      {
+        kind: "sliding-tiles",
+        start: [
+          [1, 1],
+          [0, 2],
+        ],
+      },
+      { kind: "river-crossing", passengers: ["wolf"], forbidden: [["wolf", "goat"]] },
+      {},
+      null,
+    ],
+  },
+  regex: {
+    cases: [
+      {
+        reference: { pattern: "\\d{4}-\\d{2}-\\d{2}" },
+        accepted: ["2024-05-17", " 2024-05-17\n"],
+        rejected: ["on 2024-05-17", "2024-5-17", "2024-05-171"],
+      },
+      {
+        reference: { pattern: "colou?r", flags: "i", match: "search" },
+        accepted: ["The COLOR red", "colours"],
+        rejected: ["colouur", "cool"],
+      },
+      { reference: { pattern: "[0-9a-f]{4}", from: "box" }, accepted: ["it is \\boxed{ 0aff }"], rejected: ["0aff", "\\boxed{0AFF}"] },
+      { reference: { pattern: "(x+x+)+y" }, accepted: ["xxy"], rejected: ["x".repeat(30_000), "y"] },
+    ],
+    badReferences: [
+      { pattern: "" },
+      { pattern: "(a" },
+      { pattern: "(?=a)b" },
+      { pattern: "(a)\\1" },
+      { pattern: "a", flags: "g" },
+      { pattern: "(a{100}){100}" },
+      {},
+      null,
+    ],
+  },
+  repetition: {
+    cases: [
+      {
+        reference: { n: 2, maxShare: 0.5, maxRun: 3 },
+        accepted: ["the ship left the harbour before the storm", "no no no", "a"],
+        rejected: ["no no no no", "we wait and we wait and we wait and we wait", "!!!!!!", ""],
+      },
+      { reference: { n: 1, score: "distinct" }, accepted: ["all words differ"], rejected: ["all words are words"] },
+    ],
+    badReferences: [{ n: 0 }, { maxShare: 2 }, { maxRun: 0 }, { score: "half" }, null, []],
   },
   "thinking-format": {
     cases: [

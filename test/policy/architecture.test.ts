@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { numElements } from "../../src/graph/shape.ts";
 
-import {
-  initialParameters,
-  numElements,
-  numParameters,
-  type PolicyConfig,
-  parameterLayout,
-  parameterView,
-} from "../../src/policy/architecture.ts";
+import { initialParameters, numParameters, type PolicyConfig, parameterLayout, parameterView } from "../../src/policy/architecture.ts";
 import { ModelConfig } from "../../src/policy/config.ts";
 
 const tiny: PolicyConfig = {

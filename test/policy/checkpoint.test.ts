@@ -97,12 +97,14 @@ describe("saveCheckpoint and loadCheckpoint", () => {
       const parameters = initialParameters(model, [1]);
       const bits = new Uint32Array(parameters.buffer);
       for (const { offset } of parameterLayout(model).entries) bits.set([0x7fa00001, 0x80000000], offset); // a signalling NaN, -0
-      saveCheckpoint(folder, { ...content(1, model), parameters, generationConfig: { temperature: 0.7, top_k: 20 } });
+      const tokenizerConfig = { chat_template: "{{ messages }}", model_max_length: 9 };
+      saveCheckpoint(folder, { ...content(1, model), parameters, generationConfig: { temperature: 0.7, top_k: 20 }, tokenizerConfig });
       const loaded = loadCheckpoint(folder);
       assert.deepEqual(new Uint32Array(loaded.parameters.buffer), bits);
       assert.deepEqual(loaded.config, model);
       assert.equal(loaded.tokenizerJson, characterTokenizerJson("0123456789+="));
       assert.deepEqual(loaded.generationConfig, { do_sample: true, eos_token_id: 15, pad_token_id: 15, temperature: 0.7, top_k: 20 });
+      assert.deepEqual(loaded.tokenizerConfig, tokenizerConfig);
     }
   });
 

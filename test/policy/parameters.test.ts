@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { numElements } from "../../src/graph/shape.ts";
 
-import { numElements, parameterLayout } from "../../src/policy/architecture.ts";
+import { parameterLayout } from "../../src/policy/architecture.ts";
 import { parameterInputs, parameterPieces } from "../../src/policy/parameters.ts";
 import { tinyConfig } from "../support/tinyPolicy.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 
 import { ConfigError } from "../../src/base/errors.ts";
@@ -42,6 +42,16 @@ describe("loadRecipe", () => {
     assert.deepEqual(recipe.rl?.algorithm.clip, { below: 0.2, above: 0.28 });
     assert.equal(recipe.model.kind, "new");
     assert.equal(recipe.sft, undefined);
+  });
+
+  test("reads a module in a folder that npm init made, whose files Node takes for CommonJS", async (t) => {
+    const file = recipeFile(
+      t,
+      `import { name } from "./name.ts";\nimport { defineRecipe } from "whetstone";\nexport default defineRecipe({ ...${good}, name });\n`,
+    );
+    writeFileSync(join(dirname(file), "name.ts"), 'export const name: string = "elsewhere";\n');
+    writeFileSync(join(dirname(file), "package.json"), '{ "type": "commonjs" }');
+    assert.equal((await loadRecipe(file)).recipe.name, "elsewhere");
   });
 
   test("names the nearest key for a misspelt one", async (t) => {

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { runReport, workingMs } from "../../src/runs/report.ts";
 import { RunStore } from "../../src/runs/store.ts";
 import { tempFolder } from "../support/tempFolder.ts";
-import { fingerprint, stoppedClock } from "./samples.ts";
+import { fingerprint, sampleStep, stoppedClock } from "./samples.ts";
 
 describe("workingMs", () => {
   test("counts an undisturbed run from start to now", () => {
@@ -27,21 +27,33 @@ describe("runReport", () => {
     store.createRun({ id: "sums-1", name: "sums", recipe: {}, recipeFile: "/r/recipe.ts", fingerprint, startHash: "start" });
     store.addEvent("sums-1", { kind: "started", detail: "" });
     const put = (stage: string, step: number, name: string, accuracy: number) =>
-      store.putEvaluation("sums-1", {
+      store.addEvaluation("sums-1", {
         stage,
         step,
         name,
         result: { accuracy, byFamily: {}, tasks: 8, unscorable: 0, meanResponseTokens: 4 },
+        rollouts: [],
+        verifierVersions: {},
       });
+    store.recordStep("sums-1", sampleStep({ step: 0, metrics: { peakRssMiB: 70 } }));
     put("rl", 0, "heldOut", 0.1);
     put("rl", 5, "heldOut", 0.5);
     put("rl", 9, "heldOut", 0.8);
     put("rl", 9, "heldOutBeyond", 0.4);
     assert.deepEqual(runReport(store, { id: "sums-1", nowMs: 1_002_000, peakRssMiB: 77 }), {
+      version: 1,
       seconds: 2,
       peakRssMiB: 77,
       start: { accuracy: 0.1 },
       rl: { accuracy: 0.8, accuracyBeyond: 0.4 },
     });
+  });
+
+  test("holds the most memory of all starts, not of the last one", (t) => {
+    using store = new RunStore(tempFolder(t), stoppedClock());
+    store.createRun({ id: "sums-1", name: "sums", recipe: {}, recipeFile: "/r/recipe.ts", fingerprint, startHash: "start" });
+    store.recordStep("sums-1", sampleStep({ step: 0, hash: "a", metrics: { peakRssMiB: 300 } }));
+    store.recordStep("sums-1", sampleStep({ step: 1, hash: "b", metrics: { peakRssMiB: 200 } }));
+    assert.equal(runReport(store, { id: "sums-1", nowMs: 0, peakRssMiB: 250 }).peakRssMiB, 300);
   });
 });

@@ -70,6 +70,31 @@ describe("RunStore", () => {
     assert.deepEqual(ids({ stage: "sft" }), []);
   });
 
+  test("keeps the answers of a measurement apart from what was practised", (t) => {
+    const store = storeWithRun(t);
+    const result = { accuracy: 0.5, byFamily: {}, tasks: 2, unscorable: 0, meanResponseTokens: 4 };
+    const rollouts = [sampleScored(), sampleScored({ rollout: sampleRollout({ group: 1 }), reward: 0 })];
+    const evaluation = { stage: "rl", step: 6, name: "heldOut", result, rollouts, verifierVersions: { numeric: 4 } };
+    store.recordStep("sums-1", sampleStep());
+    store.addEvaluation("sums-1", evaluation);
+    store.addEvaluation("sums-1", { ...evaluation, name: "heldOutBeyond", rollouts: [] });
+    assert.equal(store.rollouts("sums-1").length, 1);
+    const found = store.rollouts("sums-1", { set: "heldOut" });
+    assert.deepEqual(
+      found.map(({ stage, step, rollout, reward }) => [stage, step, rollout.group, reward]),
+      [
+        ["rl", 6, 0, 1],
+        ["rl", 6, 1, 0],
+      ],
+    );
+    assert.deepEqual([found[0]!.verdicts, found[0]!.verifierVersions], [rollouts[0]!.verdicts, { numeric: 4 }]);
+    assert.equal(store.rollouts("sums-1", { set: "heldOut", maxReward: 0.5, step: 6 }).length, 1);
+    assert.deepEqual(store.rollouts("sums-1", { set: "heldOut", step: 5 }), []);
+    assert.deepEqual(store.rollouts("sums-1", { set: "heldOutBeyond" }), []);
+    assert.throws(() => store.addEvaluation("sums-1", evaluation), /UNIQUE/);
+    assert.equal(store.rollouts("sums-1", { set: "heldOut" }).length, 2);
+  });
+
   test("records a step whole or not at all", (t) => {
     const store = storeWithRun(t);
     const broken = sampleScored({ rollout: { ...sampleRollout({ index: 1 }), finish: undefined as unknown as "stop" } }); // SQLite refuses the second rollout
@@ -141,7 +166,7 @@ describe("RunStore", () => {
     const database = new DatabaseSync(join(folder, "whetstone.sqlite"));
     database.exec("PRAGMA user_version = 99");
     database.close();
-    assert.throws(() => new RunStore(folder, stoppedClock()), /tables must be of version 1, got 99/);
+    assert.throws(() => new RunStore(folder, stoppedClock()), /tables must be of version 2, got 99/);
 
     const foreign = tempFolder(t);
     writeFileSync(join(foreign, "whetstone.sqlite"), "not a database, but long enough to look at".repeat(100));

@@ -2,8 +2,9 @@
 
 import { toOnnx } from "../../src/graph/onnx.ts";
 import { input } from "../../src/graph/ops.ts";
+import { numElements } from "../../src/graph/shape.ts";
 import type { Tensor } from "../../src/graph/tensor.ts";
-import { numElements, type PolicyConfig, parameterLayout } from "../../src/policy/architecture.ts";
+import { type PolicyConfig, parameterLayout } from "../../src/policy/architecture.ts";
 import { nextTokenLogProbs } from "../../src/policy/model.ts";
 import { parameterInputs, parameterPieces } from "../../src/policy/parameters.ts";
 import { sequenceFeeds } from "../../src/policy/sequenceFeeds.ts";

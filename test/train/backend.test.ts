@@ -1,38 +1,18 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Worker } from "node:worker_threads";
 
-import { CheckpointError, ConfigError, EngineError } from "../../src/base/errors.ts";
+import { ConfigError, EngineError } from "../../src/base/errors.ts";
 import { adamW } from "../../src/optim/adamw.ts";
 import { byteTokenizerJson } from "../../src/policy/alphabets.ts";
 import { parameterLayout } from "../../src/policy/architecture.ts";
 import type { Loss, SampleRequest } from "../../src/policy/backend.ts";
 import { encodePrompt } from "../../src/policy/chat.ts";
-import { saveCheckpoint } from "../../src/policy/checkpoint.ts";
-import { safetensorsChunks } from "../../src/policy/safetensors.ts";
-import { backendFromCheckpoint, type EmbeddedBackend } from "../../src/train/backend.ts";
+import type { EmbeddedBackend } from "../../src/train/backend.ts";
 import { tempFolder } from "../support/tempFolder.ts";
-import {
-  adamSettings,
-  collected,
-  engineConfig,
-  gradientOf,
-  oneLayer,
-  openBackend,
-  stateOf,
-  weightedCrossEntropy,
-} from "../support/tinyBackend.ts";
-import {
-  randomSequences,
-  requestsFor,
-  samplesFor,
-  tinyConfig,
-  tinyParameters,
-  tinyTokenizer,
-  tinyTokenizerJson,
-} from "../support/tinyPolicy.ts";
+import { adamSettings, collected, gradientOf, oneLayer, openBackend, stateOf, weightedCrossEntropy } from "../support/tinyBackend.ts";
+import { randomSequences, requestsFor, samplesFor, tinyParameters, tinyTokenizer } from "../support/tinyPolicy.ts";
 
 const batch = { samples: samplesFor(randomSequences([12, 5, 9], oneLayer)) };
 const otherBatch = { samples: samplesFor(randomSequences([6, 7], oneLayer, "other")) };
@@ -90,86 +70,6 @@ describe("discardGradient", () => {
     await using fresh = openBackend();
     await step(fresh, otherBatch);
     assert.deepEqual(await stateOf(backend, t), await stateOf(fresh, t));
-  });
-});
-
-describe("save and load", () => {
-  test("bring back every bit, and go on as if nothing had happened", async (t) => {
-    const folder = join(tempFolder(t), "checkpoint");
-    await using backend = openBackend();
-    await step(backend);
-    await backend.save(folder);
-    const saved = await backend.digests();
-    await step(backend, otherBatch);
-    const after = await backend.digests();
-    assert.notDeepEqual(after, saved);
-
-    await backend.forwardBackward(batch, weightedCrossEntropy); // dropped by load
-    await backend.load(folder);
-    assert.deepEqual(await backend.digests(), saved);
-    await step(backend, otherBatch);
-    assert.deepEqual(await backend.digests(), after);
-
-    await using resumed = backendFromCheckpoint(folder, engineConfig({ numThreads: 2 }));
-    assert.deepEqual(await resumed.digests(), saved);
-    await step(resumed, otherBatch);
-    assert.deepEqual(await resumed.digests(), after);
-    assert.equal(resumed.tokenizer.json, tinyTokenizerJson);
-  });
-
-  test("start with a fresh optimizer where a checkpoint has none", async (t) => {
-    const folder = join(tempFolder(t), "checkpoint");
-    saveCheckpoint(folder, { config: oneLayer, parameters: tinyParameters(oneLayer), tokenizerJson: tinyTokenizerJson });
-    await using fresh = openBackend();
-    const expected = await fresh.digests();
-    await using opened = backendFromCheckpoint(folder, engineConfig());
-    assert.deepEqual(await opened.digests(), expected);
-    await step(fresh);
-    await fresh.load(folder);
-    assert.deepEqual(await fresh.digests(), expected);
-  });
-
-  test("refuse a checkpoint of another architecture, and keep what is there", async (t) => {
-    const folder = join(tempFolder(t), "checkpoint");
-    const other = tinyConfig({ numLayers: 2 });
-    saveCheckpoint(folder, { config: other, parameters: tinyParameters(other), tokenizerJson: tinyTokenizerJson });
-    await using backend = openBackend();
-    const before = await backend.digests();
-    await assert.rejects(
-      backend.load(folder),
-      (error) => error instanceof CheckpointError && /config.json must describe the policy that is running/.test(error.message),
-    );
-    await assert.rejects(backend.load(join(folder, "nowhere")), CheckpointError);
-    assert.deepEqual(await backend.digests(), before);
-  });
-
-  test("name what is wrong with an optimizer file", async (t) => {
-    const folder = join(tempFolder(t), "checkpoint");
-    await using backend = openBackend();
-    await backend.save(folder);
-    const path = join(folder, "optimizer.safetensors");
-    const { total } = parameterLayout(oneLayer);
-    const vector = (name: string, length: number) => ({ name, shape: [length], values: () => new Float32Array(length) });
-    const damaged: readonly [RegExp, ReturnType<typeof vector>[]][] = [
-      [
-        /tensor "meanOfSquare" is missing; delete the file to start with a fresh optimizer/,
-        [vector("meanOfGradient", total), vector("numUpdates", 1)],
-      ],
-      [
-        /"meanOfGradient" must have shape \[\d+\], got \[5\]/,
-        [vector("meanOfGradient", 5), vector("meanOfSquare", total), vector("numUpdates", 1)],
-      ],
-    ];
-    for (const [message, tensors] of damaged) {
-      writeFileSync(path, Buffer.concat([...safetensorsChunks(tensors)]));
-      await assert.rejects(backend.load(folder), (error) => error instanceof CheckpointError && message.test(error.message));
-      assert.throws(() => backendFromCheckpoint(folder, engineConfig()), CheckpointError);
-    }
-    writeFileSync(path, readFileSync(path).subarray(0, 40));
-    await assert.rejects(backend.load(folder), CheckpointError);
-    rmSync(path);
-    await backend.load(folder);
-    assert.ok(existsSync(folder));
   });
 });
 

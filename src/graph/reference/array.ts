@@ -1,7 +1,7 @@
 // Dense float64 arrays in row-major order, as the reference evaluator computes with them: every element is named by its full
 // index, so that a kernel reads like the formula it stands for. Integers and truth values are kept as numbers.
 
-import { broadcastShapes } from "../shape.ts";
+import { broadcastShapes, numElements } from "../shape.ts";
 
 /** A value of a tensor. `data` has one number for each element, the last axis varying fastest. */
 export interface ArrayValue {
@@ -40,11 +40,6 @@ export function forEachIndex(shape: readonly number[], visit: (index: readonly n
     visit(index);
     advance(index, shape);
   }
-}
-
-/** Number of elements of an array of this shape. */
-export function numElements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** Position of `index` in the data of an array of `shape`. */

@@ -1,8 +1,9 @@
 // Float64 kernels of the ops that act on each element by itself, and of broadcasting and summing.
 // Written for plainness: they are what the engine is compared with.
 
+import { numElements } from "../shape.ts";
 import type { DType } from "../tensor.ts";
-import { type ArrayValue, at, broadcastAt, broadcastShape, forEachIndex, generate, type Kernel, numElements, offsetOf } from "./array.ts";
+import { type ArrayValue, at, broadcastAt, broadcastShape, forEachIndex, generate, type Kernel, offsetOf } from "./array.ts";
 
 type None = Record<string, never>;
 

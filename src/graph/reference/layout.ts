@@ -1,7 +1,8 @@
 // Float64 kernels of the ops that move elements without changing them.
 // Written for plainness: they are what the engine is compared with.
 
-import { type ArrayValue, at, checkIndex, generate, type Kernel, numElements, takeRows } from "./array.ts";
+import { numElements } from "../shape.ts";
+import { type ArrayValue, at, checkIndex, generate, type Kernel, takeRows } from "./array.ts";
 
 type None = Record<string, never>;
 

@@ -7,11 +7,17 @@ import { quoteExcerpt } from "../excerpt.ts";
 import { defineVerifier } from "../verifier.ts";
 import { finalNumber } from "./finalNumber.ts";
 import { type ParsedNumber, parseNumber } from "./number.ts";
-import { whole, within } from "./rational.ts";
+import { magnitude, multiply, whole, within } from "./rational.ts";
 
 const Reference = z.strictObject({
   answer: z.string().describe("The right number"),
   tolerance: z.number().nonnegative().exactOptional().describe("Largest difference that still counts, absolute; absent: none"),
+  relativeTolerance: z
+    .number()
+    .nonnegative()
+    .max(1)
+    .exactOptional()
+    .describe("Largest difference that still counts, as a share of the right number; absent: none. Either tolerance is enough"),
 });
 
 export const numeric = defineVerifier({
@@ -28,7 +34,8 @@ export const numeric = defineVerifier({
       const seen = found.text === undefined ? "" : `: ${quoteExcerpt(found.text)}`;
       return { kind: "scored", score: 0, evidence: `${found.why}${seen}; ${against}` };
     }
-    const right = within(found.value, gold.value, toleranceOf(reference.tolerance));
+    const share = multiply(magnitude(gold.value), toleranceOf(reference.relativeTolerance));
+    const right = [toleranceOf(reference.tolerance), share].some((tolerance) => within(found.value, gold.value, tolerance));
     return {
       kind: "scored",
       score: right ? 1 : 0,

@@ -34,9 +34,12 @@ export function negate({ numerator, denominator }: Rational): Rational {
   return { numerator: -numerator, denominator };
 }
 
+/** Without its sign. */
+export function magnitude(value: Rational): Rational {
+  return value.numerator < 0n ? negate(value) : value;
+}
+
 /** Whether a and b differ by at most `tolerance`; 0 asks for equality. */
 export function within(a: Rational, b: Rational, tolerance: Rational): boolean {
-  const difference = subtract(a, b);
-  const distance = difference.numerator < 0n ? negate(difference) : difference;
-  return subtract(distance, tolerance).numerator <= 0n;
+  return subtract(magnitude(subtract(a, b)), tolerance).numerator <= 0n;
 }

@@ -5,9 +5,17 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { Verifier } from "../verifier.ts";
+import { choice } from "./choice.ts";
 import { countdown } from "./countdown.ts";
 import { exact } from "./exact.ts";
+import { instructions } from "./instructions.ts";
+import { jsonSchema } from "./jsonSchema.ts";
+import { language } from "./language.ts";
+import { length } from "./length.ts";
 import { numeric } from "./numeric.ts";
+import { puzzle } from "./puzzle.ts";
+import { regex } from "./regex.ts";
+import { repetition } from "./repetition.ts";
 import { thinkingFormat } from "./thinkingFormat.ts";
 
 /** A row of the table. */
@@ -17,9 +25,17 @@ export interface BuiltInVerifier {
 }
 
 export const builtInVerifiers: readonly BuiltInVerifier[] = [
-  { verifier: numeric, file: sibling("numeric") },
-  { verifier: exact, file: sibling("exact") },
+  { verifier: choice, file: sibling("choice") },
   { verifier: countdown, file: sibling("countdown") },
+  { verifier: exact, file: sibling("exact") },
+  { verifier: instructions, file: sibling("instructions") },
+  { verifier: jsonSchema, file: sibling("jsonSchema") },
+  { verifier: language, file: sibling("language") },
+  { verifier: length, file: sibling("length") },
+  { verifier: numeric, file: sibling("numeric") },
+  { verifier: puzzle, file: sibling("puzzle") },
+  { verifier: regex, file: sibling("regex") },
+  { verifier: repetition, file: sibling("repetition") },
   { verifier: thinkingFormat, file: sibling("thinkingFormat") },
 ];
 

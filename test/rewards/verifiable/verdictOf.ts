@@ -1,0 +1,27 @@
+// One verdict of a built-in verifier, as a worker process would give it.
+
+import { systemClock } from "../../../src/base/clock.ts";
+import type { Json } from "../../../src/base/json.ts";
+import { rngFor } from "../../../src/base/rng.ts";
+import type { Verdict } from "../../../src/data/verdict.ts";
+import { checkAnswer } from "../../../src/rewards/check.ts";
+import type { Verifier } from "../../../src/rewards/verifier.ts";
+import { aTask } from "../../support/rollouts.ts";
+
+export interface Asked {
+  readonly reference: Json;
+  readonly answer: string;
+  readonly thinking?: string;
+}
+
+export function verdictOf(verifier: Verifier, { reference, answer, thinking = "" }: Asked): Promise<Verdict> {
+  const task = aTask({ verifier: verifier.id, reference });
+  const call = { verifier: verifier.id, task, answer, thinking, seed: rngFor("verdictOf").seed };
+  return checkAnswer(verifier, { call, deadlineMs: 10_000, clock: systemClock });
+}
+
+/** The score, or the failure of an unscorable verdict. */
+export async function scoreOf(verifier: Verifier, asked: Asked): Promise<number | string> {
+  const verdict = await verdictOf(verifier, asked);
+  return verdict.kind === "scored" ? verdict.score : verdict.failure;
+}
