@@ -73,7 +73,7 @@ describe("whetstone score", () => {
     }
   });
 
-  test("writes a verdict before the next row has come, from standard input", { timeout: 60_000 }, async (t) => {
+  test("writes a verdict before the next row has come, from standard input", { timeout: 110_000 }, async (t) => {
     const child = startScore(t, "--verifier", "numeric", "--input", "-", "--json");
     const done = finish(child);
     for (const answer of ["42", "41"]) {
@@ -87,7 +87,7 @@ describe("whetstone score", () => {
     assert.match(stderr, /^standard input:3: a line must be one JSON value/m);
   });
 
-  test("ends at Ctrl-C while it waits for input, with what it has", { timeout: 60_000 }, async (t) => {
+  test("ends at Ctrl-C while it waits for input, with what it has", { timeout: 110_000 }, async (t) => {
     const child = startScore(t, "--verifier", "numeric", "--input", "-", "--json");
     const done = finish(child);
     child.stdin!.write(jsonLines([{ answer: "42", reference }]));
@@ -100,7 +100,7 @@ describe("whetstone score", () => {
     assert.deepEqual(childProcesses(child.pid), []);
   });
 
-  test("ends quietly when its reader has seen enough", { timeout: 60_000 }, async (t) => {
+  test("ends quietly when its reader has seen enough", { timeout: 110_000 }, async (t) => {
     const child = startScore(
       t,
       "--verifier",
