@@ -5,8 +5,9 @@ import { Command, CommanderError } from "commander";
 
 import { WhetstoneError } from "../base/errors.ts";
 import { whetstoneVersion } from "../runs/fingerprint.ts";
+import { memoryText } from "../train/engineClient.ts";
 import { addEval } from "./eval.ts";
-import { printError } from "./output.ts";
+import { OutputLost, printError, watchOutput } from "./output.ts";
 import { addRescore } from "./rescore.ts";
 import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
@@ -17,8 +18,7 @@ import { addVerifier } from "./verifier.ts";
 
 /** Runs one command and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  // A reader that has seen enough, such as head, is no failure.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  watchOutput();
   try {
     await program().parseAsync(args, { from: "user" });
   } catch (error) {
@@ -39,9 +39,18 @@ function program(): Command {
 function report(error: unknown): number {
   // Help and usage errors: commander has printed them.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof OutputLost) {
+    process.stdin.destroy(); // else whoever still writes to it would be waited for
+    return error.exitCode;
+  }
   if (error instanceof WhetstoneError) {
     printError(error.message);
     return error.exitCode;
+  }
+  const wantsMemory = error instanceof RangeError ? memoryText(error.message) : undefined;
+  if (wantsMemory !== undefined) {
+    printError(wantsMemory);
+    return 1;
   }
   printError(`whetstone: something failed that should not: ${error instanceof Error ? error.stack : String(error)}`);
   return 1;

@@ -35,7 +35,7 @@ export function addRollouts(runs: Command): void {
     .option("--max-reward <reward>", "only with at most this reward", decimal)
     .option("--unscorable", "only those that could not be scored")
     .option("--limit <count>", "at most so many", wholeNumber, 20)
-    .option("--json", "print one JSON object a line, with tokens and log-probabilities")
+    .option("--json", "print one JSON object a line, with tokens and log-probabilities; null for a token that was forced")
     .action(printRollouts);
 }
 

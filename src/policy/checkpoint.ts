@@ -186,12 +186,27 @@ function previousOf(target: string): string {
   return `${target}.previous`;
 }
 
+/** What all files say of their tensors is checked before memory is taken for them: config.json may claim any size. */
 function readParameters(folder: string, config: PolicyConfig): Float32Array<ArrayBuffer> {
   const places = tensorPlaces(config);
+  const paths = weightFiles(folder);
+  checkTensors(paths, { folder, places, config });
   const parameters = new Float32Array(parameterLayout(config).total);
+  for (const path of paths) {
+    using file = openSafetensors(path);
+    for (const place of places) if (file.tensors.has(place.name)) placeView(parameters, place).set(file.read(place.name));
+  }
+  return parameters;
+}
+
+/** Every tensor is there once, has its shape, and no other is. */
+function checkTensors(
+  paths: readonly string[],
+  { folder, places, config }: { readonly folder: string; readonly places: readonly TensorPlace[]; readonly config: PolicyConfig },
+): void {
   const expected = new Set(places.map(({ name }) => name));
   const missing = new Set(expected);
-  for (const path of weightFiles(folder)) {
+  for (const path of paths) {
     using file = openSafetensors(path);
     for (const name of file.tensors.keys()) checkExpected({ name, path, expected, config });
     for (const place of places) {
@@ -199,11 +214,10 @@ function readParameters(folder: string, config: PolicyConfig): Float32Array<Arra
       checkShape(file, place);
       if (!missing.delete(place.name))
         throw new CheckpointError(`"${path}": tensor "${place.name}" also stands in another shard; remove one`);
-      placeView(parameters, place).set(file.read(place.name));
     }
   }
   const [first] = missing;
-  if (first === undefined) return parameters;
+  if (first === undefined) return;
   const { shape } = places.find(({ name }) => name === first)!;
   throw new CheckpointError(
     `checkpoint "${folder}": ${missing.size} of ${expected.size} tensors are missing, the first is "${first}" of shape [${shape}]; was config.json changed, or a shard left out?`,

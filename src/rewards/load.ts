@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 
+import { errorPlace } from "../base/errorPlace.ts";
 import { VerifierError } from "../base/errors.ts";
 import { ownVerifier } from "./compose.ts";
 import type { Verifier } from "./verifier.ts";
@@ -44,7 +45,9 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (cause) {
-    throw new VerifierError(`verifier "${file}": could not be imported: ${cause instanceof Error ? cause.message : inspect(cause)}`, cause);
+    const said = cause instanceof Error ? cause.message : inspect(cause);
+    const place = errorPlace(cause, file);
+    throw new VerifierError(`verifier "${file}": could not be imported: ${said}${place === undefined ? "" : ` at ${place}`}`, cause);
   }
 }
 

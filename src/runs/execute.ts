@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { DataError, StorageError } from "../base/errors.ts";
 import { writeFileAtomic } from "../base/files.ts";
 import type { Demonstration, Task } from "../data/task.ts";
-import { type Accuracy, type Measuring, measureAccuracy, type ScoredAnswer } from "../eval/accuracy.ts";
+import { type Measuring, measureAccuracy, type ScoredAnswer } from "../eval/accuracy.ts";
 import { initialParameters } from "../policy/architecture.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
@@ -21,7 +21,7 @@ import { backendFromCheckpoint, EmbeddedBackend } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
-import type { Measurement, StoredRollout } from "./rows.ts";
+import type { StoredRollout } from "./rows.ts";
 import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
 /** Whoever watches; told about things that are already recorded. */
@@ -173,7 +173,7 @@ async function measureStep(nextStep: number, at: Workplace, signal: AbortSignal)
   if (nextStep % everySteps !== 0) return {};
   const { accuracy, byFamily } = await measureAccuracy(at.prepared.heldOut.slice(0, tasks), measuring(at), signal);
   const families = Object.entries(byFamily).map(([family, share]) => [`${heldOutAccuracy}/${family}`, share]);
-  return { [heldOutAccuracy]: accuracy, ...Object.fromEntries(families) };
+  return { ...(accuracy === undefined ? {} : { [heldOutAccuracy]: accuracy }), ...Object.fromEntries(families) };
 }
 
 /** What a stage led to, on all held-out tasks; once, so that a resumed run does not measure it again. */
@@ -195,19 +195,14 @@ async function measureStage(name: Stage | "start", at: Workplace, signal: AbortS
       answers.push(answer);
       observer.measuring({ set, answers: answers.length, tasks: chosen.length });
     };
-    const accuracy = await measureAccuracy(chosen, { ...measuring(at), onAnswer }, signal);
+    const result = await measureAccuracy(chosen, { ...measuring(at), onAnswer }, signal);
     const rollouts = answers.toSorted((a, b) => a.rollout.group - b.rollout.group).map(storedAnswer);
-    const result = asMeasurement(accuracy);
     run.store.addEvaluation(run.id, { stage, step, name: set, result, rollouts, verifierVersions: versionsOf(at.pool) });
-    observer.note(`${set} accuracy after ${step} steps of ${stage}: ${accuracy.accuracy.toFixed(3)} (${accuracy.tasks} tasks)`);
+    const share = result.accuracy?.toFixed(3) ?? `none, no answer could be scored: ${result.mostFailed!.example}`;
+    observer.note(`${set} accuracy after ${step} steps of ${stage}: ${share} (${result.tasks} tasks)`);
   }
 }
 
 function storedAnswer({ task, rollout, verdicts, reward }: ScoredAnswer): StoredRollout {
   return { task, rollout, verdicts, reward: reward.kind === "scored" ? reward.reward : undefined, advantage: undefined };
-}
-
-function asMeasurement({ accuracy, byFamily, ...counts }: Accuracy): Measurement {
-  const finite = Object.fromEntries(Object.entries(byFamily).filter(([, share]) => Number.isFinite(share)));
-  return { ...counts, byFamily: finite, ...(Number.isFinite(accuracy) ? { accuracy } : {}) };
 }

@@ -13,9 +13,10 @@ import { byteTokenizerJson, characterTokenizerJson } from "../policy/alphabets.t
 import type { PolicyConfig } from "../policy/architecture.ts";
 import { encodePrompt } from "../policy/chat.ts";
 import { loadCheckpoint } from "../policy/checkpoint.ts";
+import { sizeRule } from "../policy/config.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
-import { locateVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
+import { locateVerifiers, openVerifierPool } from "../rewards/verifiable/open.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** A recipe made concrete. */
@@ -85,7 +86,10 @@ function prepareModel({ model }: Recipe, folder: string): ModelParts {
   switch (model.kind) {
     case "new": {
       const tokenizer = openTokenizer(model.tokenizer, folder);
-      return { architecture: { ...model.architecture, vocabSize: tokenizer.vocabSize }, tokenizer, checkpoint: undefined };
+      const architecture = { ...model.architecture, vocabSize: tokenizer.vocabSize };
+      const tooLarge = sizeRule(architecture); // the schema did not know the vocabulary
+      if (tooLarge !== undefined) throw new ConfigError(`model.architecture.width ${tooLarge}`);
+      return { architecture, tokenizer, checkpoint: undefined };
     }
     case "checkpoint": {
       const path = resolve(folder, model.path);
@@ -120,5 +124,5 @@ function openTokenizer(config: TokenizerConfig, folder: string): Tokenizer {
 function inputFiles({ data, rewards, model }: Recipe, folder: string): string[] {
   const sources = Object.values(data).flatMap((source) => (source.kind === "file" ? [resolve(folder, source.path)] : []));
   const tokenizer = model.kind === "new" && model.tokenizer.kind === "file" ? [resolve(folder, model.tokenizer.path)] : [];
-  return [...sources, ...tokenizer, ...rewards.verifiers.map(({ use }) => locateVerifier(use, folder))];
+  return [...sources, ...tokenizer, ...locateVerifiers(rewards.verifiers, folder)];
 }

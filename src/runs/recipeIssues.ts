@@ -5,7 +5,7 @@ import type { z } from "zod";
 
 import { nearest } from "../base/nearest.ts";
 import { valueAt, withValue } from "../base/parse.ts";
-import { childNode, keyNames, listKeys, type SchemaNode } from "./schemaKeys.ts";
+import { childNode, discriminatorOf, keyNames, listKeys, membersFor, type SchemaNode, unionMembers } from "./schemaKeys.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -31,7 +31,7 @@ function messagesOf(issue: Issue, at: { file: string; tree: SchemaNode; input: u
   return [`${at.file}: ${path.length === 0 ? "the recipe" : path.join(".")} ${withValue(issue, valueAt(at.input, path))}`];
 }
 
-/** `unknown key "rl.stpes"; did you mean "rl.steps"`: a neighbour that is spelt alike, or the key of this name elsewhere. */
+/** `unknown key "rl.stpes"; did you mean "rl.steps"`: whose key it is, a neighbour that is spelt alike, or the key of this name elsewhere. */
 export function unknownKey({ path, tree, input }: { path: readonly string[]; tree: SchemaNode; input: unknown }): string {
   const parent = path.slice(0, -1);
   const wrong = path.at(-1)!;
@@ -39,11 +39,34 @@ export function unknownKey({ path, tree, input }: { path: readonly string[]; tre
   const prefix = parent.length === 0 ? "" : `${parent.join(".")}.`;
   const said = `unknown key "${prefix}${wrong}"`;
 
+  const otherKind = kindOf(path, { tree, input });
+  if (otherKind !== undefined) return `${said}; it belongs to ${otherKind}`;
   const spelt = nearest(wrong, neighbours);
   if (spelt !== undefined) return `${said}; did you mean "${prefix}${spelt}"`;
   const elsewhere = listKeys(tree).find((key) => key.path.split(".").at(-1) === wrong);
   if (elsewhere !== undefined) return `${said}; did you mean "${elsewhere.path}"`;
   return `${said}; known here: ${neighbours.join(", ") || "none"}`;
+}
+
+/** Whose key it is, where another choice at it or above it would have it: `kind "new", but model.kind is "checkpoint"`. */
+function kindOf(path: readonly string[], { tree, input }: { tree: SchemaNode; input: unknown }): string | undefined {
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const at = path.slice(0, depth);
+    const members = unionMembers(nodeAt(tree, { path: at, input }) ?? {});
+    const chosenBy = members.length > 1 ? discriminatorOf(members) : undefined;
+    if (chosenBy === undefined) continue;
+    const value = valueAt(input, at);
+    const fitting = membersFor({ oneOf: members }, value);
+    const others = members.filter((member) => !fitting.includes(member) && hasPath(member, path.slice(depth)));
+    if (others.length === 0) continue;
+    const names = others.map(({ properties }) => JSON.stringify(properties![chosenBy]!.const));
+    return `${chosenBy} ${names.join(" or ")}, but ${[...at, chosenBy].join(".")} is ${JSON.stringify(valueAt(value, [chosenBy]))}`;
+  }
+  return undefined;
+}
+
+function hasPath(node: SchemaNode, path: readonly string[]): boolean {
+  return path.reduce<SchemaNode | undefined>((at, key) => at && childNode(at, { key, value: undefined }), node) !== undefined;
 }
 
 /** The schema of the value at `path`, following the union members that `input` belongs to. */

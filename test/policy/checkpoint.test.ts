@@ -194,6 +194,27 @@ describe("loadCheckpoint names what is wrong:", () => {
     assert.match(refusal(folder), /needs model.safetensors or model.safetensors.index.json, got neither/);
   });
 
+  test("a config.json that claims more than any machine holds, before memory is taken for it", () => {
+    const folder = saved();
+    const path = join(folder, "config.json");
+    const text = JSON.parse(readFileSync(path, "utf8")) as object;
+    writeFileSync(path, JSON.stringify({ ...text, hidden_size: 1_000_000_000 }));
+    assert.match(refusal(folder), /config.json": key "hidden_size" must be at most 65536, got 1000000000; /);
+    // A terabyte; the file's own tensors say that it is not there.
+    writeFileSync(path, JSON.stringify({ ...text, hidden_size: 65_536, num_hidden_layers: 512, moe_intermediate_size: 65_536 }));
+    assert.match(refusal(folder), /model.safetensors": tensor ".*" must have the shape that config.json gives, expected \[/);
+  });
+
+  test("a shard that the index names and that is not there, with what to do", () => {
+    const folder = saved();
+    rmSync(join(folder, "model.safetensors"));
+    writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: { a: "model-1.safetensors" } }));
+    assert.match(
+      refusal(folder),
+      /reading ".*model-1\.safetensors" failed: ENOENT.*; copy the file here, beside the others of its folder$/,
+    );
+  });
+
   test("a tokenizer that is larger than the vocabulary", () => {
     const folder = saved();
     writeFileSync(join(folder, "tokenizer.json"), byteTokenizerJson());

@@ -35,6 +35,17 @@ export async function describeVerifier(use: string, folder: string): Promise<Ver
   return description!;
 }
 
+/** The files of a recipe's verifiers, in their order; a VerifierError names the key of the first that has none. */
+export function locateVerifiers(verifiers: RewardConfig["verifiers"], folder: string): string[] {
+  return verifiers.map(({ use }, i) => {
+    try {
+      return locateVerifier(use, folder);
+    } catch (cause) {
+      throw new VerifierError(`rewards.verifiers.${i}.use: ${(cause as Error).message}`, cause);
+    }
+  });
+}
+
 /** The file that exports a verifier. What looks like a path is one. */
 export function locateVerifier(use: string, folder: string): string {
   if (use.startsWith("file:")) return existing(fileURLToPath(use), use);
