@@ -29,7 +29,7 @@ const startTimer = globalThis.setTimeout;
 
 /** A program as its driver is told it, without types. */
 export interface PlainProgram {
-  readonly files: Readonly<Record<string, string | Uint8Array>>;
+  readonly files: Readonly<Record<string, string>>;
   readonly entry: string;
   readonly args: readonly string[];
   readonly stdin: Uint8Array;
@@ -335,7 +335,7 @@ export function encodeProgram({ files, entry, args, stdin }: PlainProgram, keepC
     number(args.length),
     ...args.flatMap(text),
     number(all.length),
-    ...all.flatMap(([path, content]) => [...text(path), ...(typeof content === "string" ? text(content) : block(content))]),
+    ...all.flatMap(([path, content]) => [...text(path), ...text(content)]),
     ...block(stdin),
     number(keepChannel ? 1 : 0),
   ]);

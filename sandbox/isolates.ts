@@ -39,7 +39,7 @@ const graceMs = 200;
 const defaultTimeoutMs = 1000;
 const defaultMemoryMiB = 64;
 const hostFile = "host.cjs";
-const addonFile = "isolated-vm.node";
+const addonFile = "isolated-vm.base64";
 
 /** Of the process: an isolate's heap, and what isolates allocate outside of theirs. */
 const hostLimits: Partial<Limits> = { wallMs: 2 ** 31 - 1, cpuMs: 10_000_000, memoryMiB: 512, processes: 32 };
@@ -105,7 +105,7 @@ export class Isolates {
       language: "javascript",
       files: {
         [hostFile]: readFileSync(new URL("./drivers/isolateHost.cjs", import.meta.url), "utf8"),
-        [addonFile]: readFileSync(findAddon()),
+        [addonFile]: readFileSync(findAddon(), "base64"),
       },
       entry: hostFile,
       limits: hostLimits,

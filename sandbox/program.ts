@@ -36,8 +36,8 @@ export const defaultLimits: Limits = {
 /** A program and what it is given. */
 export interface Program {
   readonly language: Language;
-  /** Content of each file by its path, relative to the folder the program runs in. */
-  readonly files: Readonly<Record<string, string | Uint8Array>>;
+  /** Text of each file by its path, relative to the folder the program runs in. */
+  readonly files: Readonly<Record<string, string>>;
   /** Which of the files is started. */
   readonly entry: string;
   readonly args?: readonly string[];

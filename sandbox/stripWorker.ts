@@ -6,12 +6,12 @@ import { parentPort } from "node:worker_threads";
 
 import type { StripReply } from "./typeScript.ts";
 
-parentPort!.on("message", (files: Readonly<Record<string, string | Uint8Array>>) => parentPort!.postMessage(stripAll(files)));
+parentPort!.on("message", (files: Readonly<Record<string, string>>) => parentPort!.postMessage(stripAll(files)));
 
-function stripAll(files: Readonly<Record<string, string | Uint8Array>>): StripReply {
-  const stripped: [string, string | Uint8Array][] = [];
+function stripAll(files: Readonly<Record<string, string>>): StripReply {
+  const stripped: [string, string][] = [];
   for (const [path, text] of Object.entries(files)) {
-    if (typeof text !== "string" || !/\.[cm]?ts$/.test(path)) {
+    if (!/\.[cm]?ts$/.test(path)) {
       stripped.push([path, text]);
       continue;
     }

@@ -10,7 +10,7 @@ const maxSourceBytes = 4 << 20;
 /** For all files of one program. */
 const stripLimitMs = 5000;
 
-type Files = Readonly<Record<string, string | Uint8Array>>;
+type Files = Readonly<Record<string, string>>;
 
 /** What the worker answers. */
 export type StripReply =

@@ -3,7 +3,8 @@
 "use strict";
 
 const fs = require("node:fs");
-const ivm = require("./isolated-vm.node").ivm;
+fs.writeFileSync("isolated-vm.node", Buffer.from(fs.readFileSync("isolated-vm.base64", "latin1"), "base64"));
+const { ivm } = require("./isolated-vm.node");
 
 const channel = 3;
 const { parse, stringify } = JSON;
