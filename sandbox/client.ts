@@ -5,11 +5,13 @@ import { availableParallelism } from "node:os";
 
 import { openContainment } from "./containment.ts";
 import type { Conversation } from "./conversation.ts";
+import type { Evaluation, EvaluationResult } from "./isolates.ts";
 import type { Containment, Program, RunResult } from "./program.ts";
 import { Supervisor } from "./supervisor.ts";
 
 export type { Conversation } from "./conversation.ts";
 export { SandboxFailure, SandboxUnavailable } from "./errors.ts";
+export type { Evaluation, EvaluationResult } from "./isolates.ts";
 export {
   type Captured,
   type Containment,
@@ -50,8 +52,14 @@ export interface Sandbox extends AsyncDisposable {
   converseBeside(program: Program, signal?: AbortSignal): Promise<Conversation>;
 }
 
+/** What runs functions instead of programs. */
+export interface Evaluator {
+  /** Calls a pure JavaScript function in a fresh V8 isolate of a jailed process: many times the rate of fresh processes, and no Node. */
+  evaluate(evaluation: Evaluation, signal?: AbortSignal): Promise<EvaluationResult>;
+}
+
 /** Finds out what this machine can do, proves it with a trial run, and rejects with SandboxUnavailable where it cannot. */
-export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox & Evaluator> {
   const { containment = "jail", concurrency = availableParallelism(), warm = 1, warn = warnOnStandardError } = options;
   return new Supervisor({ containment: await openContainment(containment), concurrency, warm, warn });
 }

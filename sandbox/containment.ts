@@ -9,7 +9,7 @@ import { findBubblewrap, jailArguments, jailedDriver, proveJail, systemBinds } f
 import { type CgroupPlace, findCgroupPlace } from "./cgroups.ts";
 import { SandboxUnavailable } from "./errors.ts";
 import type { Containment as ContainmentKind, Limits } from "./program.ts";
-import { findNode, findPython, type Runtime, type RuntimeName } from "./runtimes.ts";
+import { findNode, findPython, forIsolates, type Runtime, type RuntimeName } from "./runtimes.ts";
 import { seccompFilter } from "./seccomp.ts";
 import { slotUserId } from "./uids.ts";
 
@@ -75,7 +75,7 @@ function openJail(): Containment {
     cgroups,
     launch(runtime, limits, slot) {
       const userId = slotUserId(slot);
-      const executable = runtime.name === "node" ? { executable: { outside: runtime.executable, inside: runtime.jailedExecutable } } : {};
+      const executable = runtime.name !== "python" ? { executable: { outside: runtime.executable, inside: runtime.jailedExecutable } } : {};
       const walls = jailArguments({ filterFd, infoFd, driverFd, ...executable, fileBytes: limits.fileMiB * 2 ** 20 }, system);
       const inner = [runtime.jailedExecutable, ...runtime.flags(limits.memoryMiB), jailedDriver];
       const numbers = { limits, runtime, dataToo: cgroups === undefined };
@@ -155,7 +155,7 @@ function runtimeFinder({ readableByAll }: { readonly readableByAll: boolean }): 
         return python;
       }
       node ??= findNode({ readableByAll });
-      return node;
+      return name === "isolates" ? forIsolates(node) : node;
     },
     [Symbol.dispose]: () => node?.[Symbol.dispose](),
   };

@@ -27,7 +27,7 @@ const heardLimitMs = 500;
 /** The name is taken by the one that waits. */
 const startTimer = globalThis.setTimeout;
 
-/** A program as its driver is told it: plain text files, no types. */
+/** A program as its driver is told it, without types. */
 export interface PlainProgram {
   readonly files: Readonly<Record<string, string>>;
   readonly entry: string;

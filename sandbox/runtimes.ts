@@ -10,7 +10,7 @@ import { SandboxUnavailable } from "./errors.ts";
 import type { Language } from "./program.ts";
 
 /** What runs a language. */
-export type RuntimeName = "python" | "node";
+export type RuntimeName = "python" | "node" | "isolates";
 
 export const runtimeOf: Readonly<Record<Language, RuntimeName>> = { python: "python", javascript: "node", typescript: "node" };
 
@@ -65,6 +65,11 @@ export function findNode({ readableByAll }: { readonly readableByAll: boolean })
     ownDataMiB: 512,
     [Symbol.dispose]: () => copy?.remove(),
   };
+}
+
+/** The same Node for a process that holds isolates, whose addon refuses one that was started from a snapshot. */
+export function forIsolates(node: Runtime): Runtime {
+  return { ...node, name: "isolates", flags: (memoryMiB) => [...node.flags(memoryMiB), "--no-node-snapshot"] };
 }
 
 function driverFile(name: string): string {

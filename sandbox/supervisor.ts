@@ -5,6 +5,7 @@ import type { Containment } from "./containment.ts";
 import { Conversation } from "./conversation.ts";
 import { SandboxFailure } from "./errors.ts";
 import { Interpreter, type PlainProgram } from "./interpreter.ts";
+import { type Evaluation, type EvaluationResult, Isolates } from "./isolates.ts";
 import { type Containment as ContainmentKind, defaultLimits, type Limits, type Program, type RunResult } from "./program.ts";
 import { type RuntimeName, runtimeOf } from "./runtimes.ts";
 import { Slot } from "./slot.ts";
@@ -32,6 +33,15 @@ export interface SupervisorSettings {
   readonly warn: (text: string) => void;
 }
 
+/** How a program is begun. */
+interface How {
+  readonly keepChannel: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Whether it counts among those that run at the same time. */
+  readonly inTurn: boolean;
+  readonly runtime?: RuntimeName;
+}
+
 export class Supervisor implements AsyncDisposable {
   readonly #settings: SupervisorSettings;
   /** By kind, the kind asked for last at the end. */
@@ -40,12 +50,15 @@ export class Supervisor implements AsyncDisposable {
   readonly #live = new Set<Waiting>();
   readonly #queue: (() => void)[] = [];
   readonly #stripper = new TypeStripper();
+  readonly #isolates: Isolates;
   readonly #closing = new AbortController();
   #numSlots = 0;
   #numRunning = 0;
 
   constructor(settings: SupervisorSettings) {
     this.#settings = settings;
+    const start = (program: Program) => this.#converse(program, { signal: undefined, inTurn: false, runtime: "isolates" });
+    this.#isolates = new Isolates(start, settings.concurrency);
   }
 
   get containment(): ContainmentKind {
@@ -69,17 +82,21 @@ export class Supervisor implements AsyncDisposable {
     return await this.#converse(program, { signal, inTurn: false });
   }
 
-  async #converse(program: Program, how: { readonly signal: AbortSignal | undefined; readonly inTurn: boolean }): Promise<Conversation> {
+  async evaluate(evaluation: Evaluation, signal?: AbortSignal): Promise<EvaluationResult> {
+    return await this.#isolates.evaluate(evaluation, this.#stop(signal));
+  }
+
+  async #converse(program: Program, how: Omit<How, "keepChannel">): Promise<Conversation> {
     const begun = await this.#begin(program, { keepChannel: true, ...how });
     return begun.kind === "refused" ? Conversation.ended(begun.result) : begun.conversation;
   }
 
   async #begin(
     program: Program,
-    { keepChannel, signal, inTurn }: { readonly keepChannel: boolean; readonly signal: AbortSignal | undefined; readonly inTurn: boolean },
+    { keepChannel, signal, inTurn, runtime = runtimeOf[program.language] }: How,
   ): Promise<{ kind: "begun"; conversation: Conversation } | { kind: "refused"; result: RunResult }> {
     checkProgram(program);
-    const stop = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+    const stop = this.#stop(signal);
     stop.throwIfAborted();
     if (this.containment === "weak") {
       this.#settings.warn(
@@ -95,7 +112,7 @@ export class Supervisor implements AsyncDisposable {
       setImmediate(() => this.#refill()); // the result first
     };
     try {
-      const interpreter = await this.#ready(kindOf(program), stop);
+      const interpreter = await this.#ready(kindOf(program, runtime), stop);
       const conversation = interpreter.begin(plain.program, {
         keepChannel,
         wallMs: program.limits?.wallMs ?? defaultLimits.wallMs,
@@ -123,6 +140,10 @@ export class Supervisor implements AsyncDisposable {
     await this.#stripper[Symbol.asyncDispose]();
     for (const slot of this.#freeSlots.splice(0)) slot[Symbol.dispose]();
     this.#settings.containment[Symbol.dispose]();
+  }
+
+  #stop(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
   }
 
   async #plain(program: Program, stop: AbortSignal): Promise<{ kind: "plain"; program: PlainProgram } | { kind: "refused"; why: string }> {
@@ -173,7 +194,7 @@ export class Supervisor implements AsyncDisposable {
   #take(kind: Kind): { readonly waiting: Waiting; readonly wasWarm: boolean } {
     const known = this.#warm.get(kind.key) ?? { kind, waiting: [] };
     this.#warm.delete(kind.key);
-    if (this.#settings.warm > 0) this.#warm.set(kind.key, known);
+    if (this.#settings.warm > 0 && kind.runtime !== "isolates") this.#warm.set(kind.key, known); // a host stays as it is
     for (const [key, { waiting }] of [...this.#warm].slice(0, -maxWarmKinds)) {
       for (const { interpreter } of waiting) interpreter.kill();
       this.#warm.delete(key);
@@ -208,9 +229,8 @@ export class Supervisor implements AsyncDisposable {
   }
 }
 
-function kindOf({ language, limits }: Program): Kind {
+function kindOf({ limits }: Program, runtime: RuntimeName): Kind {
   const all = { ...defaultLimits, ...limits, wallMs: defaultLimits.wallMs }; // whoever hands a program over keeps its time
-  const runtime = runtimeOf[language];
   return { key: JSON.stringify([runtime, ...Object.keys(defaultLimits).map((name) => all[name as keyof Limits])]), runtime, limits: all };
 }
 

@@ -10,9 +10,11 @@ const maxSourceBytes = 4 << 20;
 /** For all files of one program. */
 const stripLimitMs = 5000;
 
+type Files = Readonly<Record<string, string>>;
+
 /** What the worker answers. */
 export type StripReply =
-  | { readonly kind: "stripped"; readonly files: Readonly<Record<string, string>> }
+  | { readonly kind: "stripped"; readonly files: Files }
   /** A mistake in the source. */
   | { readonly kind: "refused"; readonly why: string }
   /** The stripper itself failed, and may be useless from now on. */
@@ -24,7 +26,7 @@ export class TypeStripper implements AsyncDisposable {
   #last: Promise<unknown> = Promise.resolve();
 
   /** Rejects only when `signal` is aborted. */
-  strip(files: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Exclude<StripReply, { kind: "broken" }>> {
+  strip(files: Files, signal: AbortSignal): Promise<Exclude<StripReply, { kind: "broken" }>> {
     const next = this.#last.then(() => this.#strip(files, signal));
     this.#last = next.catch(() => {});
     return next;
@@ -35,7 +37,7 @@ export class TypeStripper implements AsyncDisposable {
     this.#worker = undefined;
   }
 
-  async #strip(files: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Exclude<StripReply, { kind: "broken" }>> {
+  async #strip(files: Files, signal: AbortSignal): Promise<Exclude<StripReply, { kind: "broken" }>> {
     signal.throwIfAborted();
     const bytes = Object.values(files).reduce((sum, text) => sum + text.length, 0);
     if (bytes > maxSourceBytes)
@@ -47,7 +49,7 @@ export class TypeStripper implements AsyncDisposable {
     return { kind: "refused", why: `the program could not be read as TypeScript: ${reply.why}` };
   }
 
-  #ask(files: Readonly<Record<string, string>>): Promise<StripReply> {
+  #ask(files: Files): Promise<StripReply> {
     this.#worker ??= startWorker();
     const worker = this.#worker;
     worker.ref();

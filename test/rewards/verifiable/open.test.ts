@@ -36,7 +36,7 @@ describe("locateVerifier", () => {
     };
     assert.match(
       message("numerc"),
-      /^verifier "numerc": not in the table; did you mean "numeric"; known: choice, countdown, exact, [a-z, -]*, thinking-format; or give the file/,
+      /^verifier "numerc": not in the table; did you mean "numeric"; known: choice, code-tests, countdown, exact, [a-z, -]*, thinking-format; or give the file/,
     );
     assert.equal(
       message("./no.ts"),
