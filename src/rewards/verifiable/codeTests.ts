@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { languages } from "../../../sandbox/client.ts";
+import { systemClock } from "../../base/clock.ts";
 import type { Verdict } from "../../data/verdict.ts";
 import { defineVerifier, type VerifierContext } from "../verifier.ts";
 import { maxProgramChars, programIn } from "./codeTests/answerCode.ts";
@@ -71,9 +72,9 @@ export const codeTests = defineVerifier<Reference>({
     const timeMs = Math.max(100, Math.min(reference.timeMs, context.deadlineMs - reserveMs));
     const subject = { language, program: setup === "" ? program : `${setup}\n${program}`, timeMs, memoryMiB, all: score === "all" };
     const outcomes: Outcome[] = [];
-    const startMs = performance.now();
+    const startMs = systemClock.elapsedMs();
     for (const tests of [reference.tests].flat()) {
-      const leftMs = Math.max(100, Math.floor(timeMs - (performance.now() - startMs)));
+      const leftMs = Math.max(100, Math.floor(timeMs - (systemClock.elapsedMs() - startMs)));
       outcomes.push(await runTests(tests, { reference, subject: { ...subject, timeMs: leftMs }, context }));
     }
     const { containment } = await context.sandbox();

@@ -35,7 +35,7 @@ describe("locateVerifier", () => {
     };
     assert.match(
       message("numerc"),
-      /^verifier "numerc": not in the table; known: choice, countdown, exact, [a-z, -]*, thinking-format; or give the file/,
+      /^verifier "numerc": not in the table; known: choice, code-tests, countdown, exact, [a-z, -]*, thinking-format; or give the file/,
     );
     assert.equal(
       message("./no.ts"),

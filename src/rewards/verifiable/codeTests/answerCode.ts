@@ -1,4 +1,5 @@
-// The program in an answer: the last fenced block of a language that fits, else the last fenced block, else the whole answer.
+// The program in an answer: the last fenced block, else the whole answer. Models explain, try and correct
+// themselves before it, so that earlier blocks do not count.
 
 /** Longer programs are not run. */
 export const maxProgramChars = 100_000;

@@ -2,6 +2,7 @@
 // output, and tests that run as code in a jail of their own. Each gives how many of how many passed and what the first failure was.
 
 import type { Language, Program, RunResult, Sandbox } from "../../../../sandbox/client.ts";
+import { systemClock } from "../../../base/clock.ts";
 import { quoteExcerpt } from "../../excerpt.ts";
 import { type ExpectedCall, meets } from "./asserts.ts";
 import { literalText } from "./literalText.ts";
@@ -64,9 +65,9 @@ export async function runCases(
 ): Promise<Outcome> {
   let passed = 0;
   let failure: string | undefined;
-  const startMs = performance.now();
+  const startMs = systemClock.elapsedMs();
   for (const [i, { stdin, stdout }] of cases.entries()) {
-    const left = Math.floor(subject.timeMs - (performance.now() - startMs));
+    const left = Math.floor(subject.timeMs - (systemClock.elapsedMs() - startMs));
     const complaint =
       left < 1 ? "no time is left" : complaintAbout(await sandbox.run({ ...plain({ ...subject, timeMs: left }), stdin }, signal), stdout);
     if (complaint === undefined) passed++;

@@ -63,7 +63,7 @@ describe("pythonAsserts", () => {
     "assert f(1) == 1\n  assert f(2) == 1",
     "def check(candidate):\n    assert candidate(1) == 1\nassert f(1) == 1",
     "",
-    "assert f(" + "[".repeat(500),
+    `assert f(${"[".repeat(500)}`,
   ];
   for (const code of left) test(`leaves code: ${JSON.stringify(code.slice(0, 60))}`, () => assert.equal(shown(code, "f"), undefined));
 });
@@ -90,7 +90,7 @@ describe("javaScriptAsserts", () => {
       "assert.equal(f(1) + 1, 2)",
       "assert(f(1) === [1])",
       "assert.throws(() => f(1))",
-      "assert.equal(f(`${1}`), 1)",
+      ["assert.equal(f(`$", "{1}`), 1)"].join(""),
       "assert(f(1) > 0)",
     ]) {
       assert.equal(javaScriptAsserts(code), undefined, code);
