@@ -11,6 +11,7 @@ import type { RolloutScore } from "../rewards/score.ts";
 export interface Measuring {
   readonly policy: PolicyBackend;
   readonly promptTokens: (task: Task) => Int32Array;
+  /** The task's own verifier must be among those that it asks. */
   readonly score: (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutScore>;
   readonly seed: number;
   readonly temperature: number;
@@ -27,8 +28,9 @@ export interface ScoredAnswer extends RolloutScore {
 
 /** What was measured on one set of tasks. */
 export interface Accuracy {
-  /** Share of the scored answers that their task's own verifier gave the full score; NaN where none could be scored. */
-  readonly accuracy: number;
+  /** Share of the scored answers that their task's own verifier gave the full score; absent where none could be scored. */
+  readonly accuracy?: number;
+  /** Families of which none could be scored are left out. */
   readonly byFamily: Readonly<Record<string, number>>;
   readonly tasks: number;
   /** Left out of every share. */
@@ -46,10 +48,11 @@ export async function measureAccuracy(tasks: readonly Task[], measuring: Measuri
   }
   signal.throwIfAborted(); // cancelled answers are no measurement
   const outcomes = await Promise.all(pending);
-  const families = Map.groupBy(outcomes, ({ family }) => family);
+  const families = [...Map.groupBy(outcomes, ({ family }) => family)].toSorted();
+  const accuracy = shareRight(outcomes);
   return {
-    accuracy: shareRight(outcomes),
-    byFamily: Object.fromEntries([...families].toSorted().map(([family, members]) => [family, shareRight(members)])),
+    ...(accuracy === undefined ? {} : { accuracy }),
+    byFamily: Object.fromEntries(families.flatMap(([family, members]) => named(family, shareRight(members)))),
     tasks: tasks.length,
     unscorable: outcomes.filter(({ right }) => right === undefined).length,
     meanResponseTokens: outcomes.reduce((sum, { numTokens }) => sum + numTokens, 0) / outcomes.length,
@@ -83,12 +86,17 @@ async function judge(
 ): Promise<Outcome> {
   const score = await measuring.score(asked, signal);
   measuring.onAnswer?.({ ...asked, ...score });
-  const verdict = score.verdicts[asked.task.verifier];
-  const right = verdict?.kind === "scored" ? verdict.score === 1 : undefined;
+  const verdict = score.verdicts[asked.task.verifier]!;
+  const right = verdict.kind === "scored" ? verdict.score === 1 : undefined;
   return { family: asked.task.family, right, numTokens: asked.rollout.tokens.length };
 }
 
-function shareRight(outcomes: readonly Outcome[]): number {
+/** Undefined where nothing was scored: there is no share of nothing. */
+function shareRight(outcomes: readonly Outcome[]): number | undefined {
   const scored = outcomes.filter(({ right }) => right !== undefined);
-  return scored.filter(({ right }) => right).length / scored.length;
+  return scored.length === 0 ? undefined : scored.filter(({ right }) => right).length / scored.length;
+}
+
+function named(family: string, share: number | undefined): [string, number][] {
+  return share === undefined ? [] : [[family, share]];
 }

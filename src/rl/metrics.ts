@@ -42,17 +42,21 @@ export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
   return Object.fromEntries(Object.entries(first.metrics).map(([name, value]) => [name, ofFirstUpdate.has(name) ? value : average(name)]));
 }
 
-/** Absent where nothing could be scored: there is no mean of nothing. */
+/** Absent where nothing could be scored: there is no mean of nothing. Accuracy is over those that the task's own verifier scored too. */
 function scoreMetrics(members: readonly RewardedRollout[]): StepMetrics {
   const scored = members.filter(({ reward }) => reward !== undefined);
   if (scored.length === 0) return {};
-  return { reward: mean(scored.map(({ reward }) => reward!)), accuracy: shareOf(scored, isCorrect) };
+  const ownScores = scored.flatMap(ownScore);
+  return {
+    reward: mean(scored.map(({ reward }) => reward!)),
+    ...(ownScores.length === 0 ? {} : { accuracy: shareOf(ownScores, (score) => score === 1) }),
+  };
 }
 
-/** Correct: the task's own verifier gave the full score. */
-function isCorrect({ task, verdicts }: RewardedRollout): boolean {
+/** What the task's own verifier gave; empty where it could not tell, or was not asked since no term names it. */
+function ownScore({ task, verdicts }: RewardedRollout): number[] {
   const verdict = verdicts[task.verifier];
-  return verdict?.kind === "scored" && verdict.score === 1;
+  return verdict?.kind === "scored" ? [verdict.score] : [];
 }
 
 /** Share of rollouts by what kept them from being scored. */

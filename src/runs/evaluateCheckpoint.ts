@@ -11,6 +11,7 @@ import { readTasks } from "../data/readers.ts";
 import type { Task } from "../data/task.ts";
 import { type Accuracy, measureAccuracy } from "../eval/accuracy.ts";
 import { encodePrompt } from "../policy/chat.ts";
+import { watchingOwn } from "../rewards/compose.ts";
 import { RewardConfig } from "../rewards/config.ts";
 import { scoreRollout } from "../rewards/score.ts";
 import { describeVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
@@ -41,7 +42,7 @@ export async function evaluateCheckpoint(
 ): Promise<Record<string, Accuracy>> {
   await using policy = samplerFromCheckpoint(checkpoint, EngineConfig.parse({}));
   await using pool = await openVerifierPool(rewards, folder);
-  const scoring = { pool, terms: rewards.terms, seedWords: [settings.seed] };
+  const scoring = { pool, terms: watchingOwn(rewards.terms), seedWords: [settings.seed] };
   const measuring = {
     ...settings,
     policy,

@@ -74,16 +74,13 @@ export interface EventRow {
   readonly atMs: number;
 }
 
-/** An accuracy as it is stored: shares of nothing are left out, since JSON has no NaN. */
-export type Measurement = Omit<Accuracy, "accuracy"> & { readonly accuracy?: number };
-
 /** A row of `evaluations`. */
 export interface EvaluationRow {
   readonly stage: string;
   /** Steps of the stage done before it. */
   readonly step: number;
   readonly name: string;
-  readonly result: Measurement;
+  readonly result: Accuracy;
 }
 
 /** A measurement to store, with its answers. */
@@ -241,7 +238,7 @@ export function evaluationFromRow(row: Row): EvaluationRow {
     stage: row["stage"] as string,
     step: row["step"] as number,
     name: row["name"] as string,
-    result: JSON.parse(row["result"] as string) as Measurement,
+    result: JSON.parse(row["result"] as string) as Accuracy,
   };
 }
 

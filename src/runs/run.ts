@@ -133,7 +133,7 @@ export class Run implements Disposable {
 
   async #checkpoint({ stage, nextStep, guard }: StagePoint & { stage: Stage }, save: (folder: string) => Promise<void>): Promise<void> {
     const accuracy = nextStep === 0 ? undefined : this.store.step(this.id, { stage, step: nextStep - 1 })?.metrics[heldOutAccuracy];
-    const measured = accuracy === undefined ? {} : { accuracy };
+    const measured = Number.isFinite(accuracy) ? { accuracy: accuracy! } : {}; // JSON has no NaN
     const state: TrainerState = {
       version: 1,
       run: this.id,

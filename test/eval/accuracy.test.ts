@@ -57,6 +57,14 @@ describe("measureAccuracy", () => {
     assert.deepEqual([left, count, meanResponseTokens], [1, 4, (1 + 2 + 3 + 4) / 4]);
   });
 
+  test("has no share of what none could score", async () => {
+    const tasks = [task("a", "sums"), task("b", "chains")];
+    const some = await measureAccuracy(tasks, measuring({ a: unscorable, b: scored(0) }), never);
+    assert.deepEqual([some.accuracy, some.byFamily, some.unscorable], [0, { chains: 0 }, 1]);
+    const none = await measureAccuracy(tasks, measuring({ a: unscorable, b: unscorable }), never);
+    assert.deepEqual(["accuracy" in none, none.byFamily, none.unscorable], [false, {}, 2]);
+  });
+
   test("gives a task the same random stream whatever else is measured", async () => {
     const [alone, together]: SampleRequest[][] = [[], []];
     const verdicts = { a: scored(1), b: scored(1) };

@@ -136,6 +136,16 @@ describe("Run", () => {
     assert.match(at.store.events(run.id)[0]!.detail, /^loss is NaN; back to step 2 with 0\.5 times the learning rate$/);
   });
 
+  test("a measurement that is no number leaves a checkpoint that can be read", async (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    const record = run.stageRecord("rl");
+    const metrics = { [heldOutAccuracy]: Number.NaN };
+    await record.recordStep({ step: 0, metrics, digests: {}, guard: initialGuard, notes: [], rollouts: [] });
+    await record.checkpoint({ nextStep: 1, guard: initialGuard }, save);
+    assert.equal("accuracy" in run.latest!.trainer, false);
+  });
+
   test("keeps checkpoints as the recipe says", async (t) => {
     const at = place(t);
     using run = createRun({ ...created, recipe: sampleRecipe({ checkpoints: { everySteps: 1, keepLast: 2, keepEverySteps: 3 } }) }, at);
