@@ -164,6 +164,10 @@ export class RunStore implements Disposable {
     return this.#database.prepare("SELECT * FROM runs ORDER BY created_ms DESC, id DESC").all().map(runFromRow);
   }
 
+  has(id: string): boolean {
+    return this.#database.prepare("SELECT 1 FROM runs WHERE id = ?").get(id) !== undefined;
+  }
+
   run(id: string): RunRow {
     const row = this.#database.prepare("SELECT * FROM runs WHERE id = ?").get(id);
     if (row === undefined) throw this.#unknownRun(id);

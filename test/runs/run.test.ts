@@ -5,12 +5,13 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 
-import { TrainingError } from "../../src/base/errors.ts";
+import { RunError, TrainingError } from "../../src/base/errors.ts";
 import { initialGuard } from "../../src/optim/guard.ts";
 import { startHash } from "../../src/runs/chain.ts";
 import { createRun, forkRun, type RunPlace, resumeRun } from "../../src/runs/openRun.ts";
 import { heldOutAccuracy, type Run } from "../../src/runs/run.ts";
 import { RunStore } from "../../src/runs/store.ts";
+import { summariseRun } from "../../src/runs/summary.ts";
 import { tempFolder } from "../support/tempFolder.ts";
 import { fingerprint, sampleRecipe, sampleRollout, sampleScored, stoppedClock } from "./samples.ts";
 
@@ -58,6 +59,15 @@ describe("Run", () => {
     const { version, ...kept } = JSON.parse(readFileSync(join(first.folder, "recipe.json"), "utf8")) as Record<string, unknown>;
     assert.deepEqual([version, kept], [1, JSON.parse(JSON.stringify(created.recipe))]);
     assert.equal(at.store.run("sums-1").state, "created");
+  });
+
+  test("takes no name that the record knows, even where its folder is gone", (t) => {
+    const at = place(t);
+    const first = createRun(created, at);
+    first[Symbol.dispose]();
+    rmSync(first.folder, { recursive: true });
+    using second = createRun(created, at);
+    assert.equal(second.id, "sums-2");
   });
 
   test("chains its steps from the fingerprint on", async (t) => {
@@ -206,6 +216,20 @@ describe("resumeRun", () => {
       /a fork goes on from a checkpoint, got none in .*; fork sums-1 again/,
     );
     assert.throws(() => resumeRun({ ...asRecorded, id: fork.id }, at), /got none/); // the lock was given back
+  });
+
+  test("a run whose folder is gone is refused, and its record stays", (t) => {
+    const at = place(t);
+    const run = createRun(created, at);
+    run[Symbol.dispose]();
+    rmSync(run.folder, { recursive: true });
+    assert.throws(
+      () => resumeRun(asRecorded, at),
+      (error) =>
+        error instanceof RunError && /^run sums-1: its folder must be there to work in, got no ".*sums-1"; put it back/.test(error.message),
+    );
+    assert.equal(existsSync(run.folder), false);
+    assert.equal(summariseRun(at.store, "sums-1").state, "created");
   });
 
   test("a run that nobody knows is refused", (t) => {
