@@ -3,7 +3,7 @@
 
 import { basename, join } from "node:path";
 
-import { type Checkpoint, listCheckpoints } from "./checkpoints.ts";
+import { type Checkpoint, surveyCheckpoints } from "./checkpoints.ts";
 import { isLocked } from "./lock.ts";
 import type { EvaluationRow, EventRow, RunRow, RunState } from "./rows.ts";
 import { stages } from "./run.ts";
@@ -30,12 +30,15 @@ export interface RunSummary extends Omit<RunRow, "state"> {
   readonly evaluations: readonly EvaluationRow[];
   readonly events: readonly EventRow[];
   readonly checkpoints: readonly { readonly name: string; readonly folder: string; readonly accuracy?: number }[];
+  /** What is wrong with checkpoints that are not listed, and what to do; one message each. */
+  readonly damaged: readonly string[];
 }
 
 /** Puts together what is known of a run; reads the disk, changes nothing. */
 export function summariseRun(store: RunStore, id: string): RunSummary {
   const run = store.run(id);
   const folder = join(store.folder, id);
+  const { checkpoints, damaged } = surveyCheckpoints(folder, stages);
   return {
     ...run,
     state: run.state === "running" && !isLocked(folder) ? "interrupted" : run.state,
@@ -43,7 +46,8 @@ export function summariseRun(store: RunStore, id: string): RunSummary {
     hash: store.lastStep(id)?.hash ?? run.startHash,
     evaluations: store.evaluations(id),
     events: store.events(id),
-    checkpoints: listCheckpoints(folder, stages).map(checkpointSummary),
+    checkpoints: checkpoints.map(checkpointSummary),
+    damaged: damaged.map(({ message }) => message),
   };
 }
 
