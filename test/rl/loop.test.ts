@@ -270,6 +270,25 @@ describe("trainPolicy, in trouble", () => {
     assert.equal((await train(fromCheckpoint)).record.chain, record.chain);
   });
 
+  test("goes back when the policy gives no numbers any more, and takes what it gave for no flat group", async () => {
+    const policy = new TabularPolicy(numTokens);
+    const record = aRecord();
+    let isPoisoned = false;
+    const evaluate: RlDeps["evaluate"] = async (nextStep) => {
+      if (nextStep === 4 && !isPoisoned) policy.parameters.fill(Number.NaN);
+      isPoisoned ||= nextStep === 4;
+      return {};
+    };
+    await train({ policy, record, deps: { evaluate } });
+    assert.deepEqual(
+      record.wentBack.map(({ step }) => step),
+      [6],
+    );
+    assert.match(record.wentBack[0]!.reason, /log-probabilities of \d+ of \d+ sampled tokens are not finite/);
+    assert.equal(record.steps.length, 12);
+    assert.ok(policy.parameters.every(Number.isFinite));
+  });
+
   test("gives up when going back does not help", async () => {
     const record = aRecord();
     const policy = new TabularPolicy(numTokens, { faultAt: (call) => call >= 4 });
