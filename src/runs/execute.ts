@@ -64,7 +64,9 @@ export async function executeRun(run: Run, deps: ExecuteDeps, signal: AbortSigna
     return outcome;
   } catch (error) {
     // A store that could not be written will not take this either; a run that is "running" without a process counts as interrupted.
-    if (!(error instanceof StorageError)) run.setState(signal.aborted ? "stopped" : "failed");
+    if (error instanceof StorageError) throw error;
+    if (!signal.aborted) run.store.addEvent(run.id, { kind: "failed", detail: error instanceof Error ? error.message : String(error) });
+    run.setState(signal.aborted ? "stopped" : "failed");
     throw error;
   }
 }

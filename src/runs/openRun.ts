@@ -33,23 +33,23 @@ export function createRun({ recipe, recipeFile }: { recipe: Recipe; recipeFile: 
   return new Run({ id, recipe, recipeFile, fingerprint, store, lock, hash });
 }
 
-/** An existing run, locked, at its newest checkpoint. On another machine its bits would differ, so that this must be asked for. */
+/** An existing run, locked, at its newest checkpoint. With other code, files or machine its bits would differ, so that this must be asked for. */
 export function resumeRun(
-  { id, recipe, allowDifferentMachine }: { id: string; recipe: Recipe; allowDifferentMachine: boolean },
+  { id, recipe, allowNewChain }: { id: string; recipe: Recipe; allowNewChain: boolean },
   { store, clock, fingerprint }: RunPlace,
 ): Run {
   const row = store.run(id);
   const folder = join(store.folder, id);
   const differences = fingerprintDifferences(row.fingerprint, fingerprint);
-  if (differences.length > 0 && !allowDifferentMachine) {
+  if (differences.length > 0 && !allowNewChain) {
     throw new RunError(
-      `run ${id}: must go on where its bits repeat, got a difference in\n${differences.map((line) => `  ${line}`).join("\n")}\nTo start a new chain from the last checkpoint: whetstone runs resume ${id} --allow-different-machine`,
+      `run ${id}: must go on where its bits repeat, got a difference in\n${differences.map((line) => `  ${line}`).join("\n")}\nTo go on with what is here, such as a repaired verifier: whetstone runs resume ${id} --new-chain. The steps after the last checkpoint are taken again, scores that were given in them are kept and the others asked for again; the hash chain starts anew there, and the record says why`,
     );
   }
   const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
   const latest = newestCheckpoint(row, { folder, lock });
   const run = { id, recipe, recipeFile: row.recipeFile, fingerprint, store, lock };
-  if (!allowDifferentMachine) return new Run({ ...run, hash: latest?.trainer.hash ?? row.startHash });
+  if (!allowNewChain) return new Run({ ...run, hash: latest?.trainer.hash ?? row.startHash });
   return new Run({ ...run, hash: startNewChain({ id, store, fingerprint, latest, startHash: row.startHash, differences }) });
 }
 

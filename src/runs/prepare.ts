@@ -16,6 +16,7 @@ import { loadCheckpoint } from "../policy/checkpoint.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { locateVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
+import type { InputFile } from "./fingerprint.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** A recipe made concrete. */
@@ -28,8 +29,8 @@ export interface Preparation {
   readonly tasks: TaskStream | undefined;
   readonly heldOut: readonly Task[];
   readonly heldOutBeyond: readonly Task[];
-  /** Files that the recipe names and that decide what is computed; absolute. */
-  readonly inputs: readonly string[];
+  /** Files that the recipe names and that decide what is computed. */
+  readonly inputs: readonly InputFile[];
 }
 
 /** `folder` is where the recipe's file lies. */
@@ -117,8 +118,11 @@ function openTokenizer(config: TokenizerConfig, folder: string): Tokenizer {
 }
 
 /** A checkpoint's parameters are not among them: their digest is in every step. */
-function inputFiles({ data, rewards, model }: Recipe, folder: string): string[] {
-  const sources = Object.values(data).flatMap((source) => (source.kind === "file" ? [resolve(folder, source.path)] : []));
-  const tokenizer = model.kind === "new" && model.tokenizer.kind === "file" ? [resolve(folder, model.tokenizer.path)] : [];
-  return [...sources, ...tokenizer, ...rewards.verifiers.map(({ use }) => locateVerifier(use, folder))];
+function inputFiles({ data, rewards, model }: Recipe, folder: string): InputFile[] {
+  const sources = Object.values(data).flatMap((source) => (source.kind === "file" ? [source.path] : []));
+  const tokenizer = model.kind === "new" && model.tokenizer.kind === "file" ? [model.tokenizer.path] : [];
+  return [
+    ...[...sources, ...tokenizer].map((name) => ({ name, path: resolve(folder, name) })),
+    ...rewards.verifiers.map(({ use }) => ({ name: use, path: locateVerifier(use, folder) })),
+  ];
 }

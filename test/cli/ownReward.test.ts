@@ -45,3 +45,37 @@ describe("a reward that the tasks' own verifier has no part in", () => {
     assert.equal((await run("runs", "ls")).code, 0);
   });
 });
+
+describe("a verifier that breaks", () => {
+  test("ends the run; what it could not score and why is there to read, and repaired it lets the run go on", async () => {
+    const told = '({ kind: "scored", score: Number(answer.length % 2 === 0), evidence: "length" })';
+    writeVerifier("frail", `{ if (answer.length % 3 === 0) throw new Error("three"); return ${told}; }`);
+    const failed = await run("train", writeRecipe("broken", "frail"), "--set", "sft.steps=1");
+    assert.equal(failed.code, 1, failed.stderr);
+    assert.match(
+      failed.stderr,
+      /at most 0\.05 of a step's rollouts may be unscorable, got \d+ of 16 in step 0, .*frail.*three.*--new-chain$/m,
+    );
+    const lines = async (...filter: string[]) =>
+      (await run("runs", "rollouts", "broken-1", "--json", "--limit", "100", ...filter)).stdout.split("\n").slice(0, -1);
+    const rollouts = await lines("--step", "rl:0");
+    const unscorable = (await lines("--unscorable")).map((line) => JSON.parse(line));
+    assert.ok(rollouts.length === 16 && unscorable.length > 0 && unscorable.length < 16);
+    assert.ok(unscorable.every(({ verdicts }) => verdicts.frail.failure === "crash"));
+    const { state, events } = json(await run("runs", "show", "broken-1", "--json"));
+    assert.equal(state, "failed");
+    assert.deepEqual([events.at(-1).kind, /16 in step 0/.test(events.at(-1).detail)], ["failed", true]);
+
+    writeVerifier("frail", told);
+    const refused = await run("runs", "resume", "broken-1");
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(
+      refused.stderr,
+      /got a difference in\n {2}"\.\/frail\.ts": content \w+ recorded, \w+ here\n.*resume broken-1 --new-chain\./,
+    );
+    const resumed = await run("runs", "resume", "broken-1", "--new-chain");
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.deepEqual(await lines("--unscorable"), []);
+    assert.equal((await lines("--step", "rl:0")).length, 16);
+  });
+});
