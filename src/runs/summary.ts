@@ -12,7 +12,7 @@ import type { RunStore } from "./store.ts";
 /** How far a stage is. */
 export interface StageSummary {
   readonly stage: string;
-  /** Steps recorded. */
+  /** Steps taken; of a fork, with those that its checkpoint had taken. */
   readonly done: number;
   /** Steps that the recipe asks for. */
   readonly steps: number;
@@ -56,7 +56,16 @@ function stageSummary(store: RunStore, { run, stage }: { run: RunRow; stage: str
   const config = run.recipe[stage] as { readonly steps: number } | undefined;
   if (config === undefined) return [];
   const last = store.lastStep(run.id, stage);
-  return [{ stage, done: last === undefined ? 0 : last.step + 1, steps: config.steps, metrics: last?.metrics ?? {} }];
+  const done = last === undefined ? stepsOfParent(run, { stage, steps: config.steps }) : last.step + 1;
+  return [{ stage, done, steps: config.steps, metrics: last?.metrics ?? {} }];
+}
+
+/** Steps that the policy of a fork had taken before the fork took its own: all of the stages before the one that it was forked in. */
+function stepsOfParent({ parent }: RunRow, { stage, steps }: { stage: string; steps: number }): number {
+  if (parent === undefined) return 0;
+  const order: readonly string[] = stages;
+  if (stage === parent.stage) return parent.step;
+  return order.indexOf(stage) < order.indexOf(parent.stage) ? steps : 0;
 }
 
 function checkpointSummary({ folder, trainer }: Checkpoint): RunSummary["checkpoints"][number] {

@@ -1,7 +1,7 @@
 // What a runs folder holds after something was damaged, deleted or forked: nothing shown that is not so, nothing lost that is there.
 
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -50,6 +50,58 @@ describe("a damaged checkpoint", () => {
   });
 });
 
+describe("a fork", () => {
+  const rows = async () => (await run("runs", "ls")).stdout.split("\n").length;
+
+  /** Refused with this message; nothing is left behind. */
+  async function refuses(args: readonly string[], expected: RegExp): Promise<void> {
+    const before = [await rows(), readdirSync(join(folder, "runs")).length];
+    for (const more of [[], ["--no-start"]]) {
+      const { code, stdout, stderr } = await run("runs", "fork", "tiny-1", ...args, ...more);
+      assert.deepEqual([code, stdout], [2, ""], stderr);
+      assert.match(stderr, expected);
+    }
+    assert.deepEqual([await rows(), readdirSync(join(folder, "runs")).length], before);
+  }
+
+  test("is refused with fewer steps than its checkpoint has taken", () =>
+    refuses(
+      ["--from", "rl:4", "--set", "rl.steps=3"],
+      /^runs fork: rl\.steps must be at least 4, the steps that rl-000004 of tiny-1 has taken, got 3; /m,
+    ));
+  test("is refused with another policy than that of its checkpoint", async () => {
+    await refuses(["--set", "model.architecture.width=64"], /^runs fork: model\.architecture\.width must stay .*, got 64 instead of 32; /m);
+    await refuses(
+      ["--set", 'model.tokenizer={"kind":"byte"}'],
+      /^runs fork: model\.tokenizer\.kind must stay .*, got "byte" instead of "character"; /m,
+    );
+  });
+  test("is refused with changes to a stage that its checkpoint has behind it", () =>
+    refuses(
+      ["--from", "rl:4", "--set", "sft.steps=9"],
+      /^runs fork: sft\.steps must stay .* rl-000004 of tiny-1 was made with it, got 9 instead of 4; /m,
+    ));
+  test("is refused where its verifiers are wrong, before anything is made", () =>
+    refuses(
+      ["--set", 'rewards.terms=[{"verifier": "form", "weight": 1}]'],
+      /^rewards\.terms: a term must name one of the verifiers, got "form"/m,
+    ));
+
+  test("counts the steps that its checkpoint had taken", async () => {
+    const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--set", "rl.steps=8", "--no-start", "--json");
+    assert.equal(forked.code, 0, forked.stderr);
+    const early = await run("runs", "fork", "tiny-1", "--from", "sft", "--set", "sft.steps=6", "--no-start", "--json");
+    assert.equal(early.code, 0, early.stderr);
+    const listed = (await run("runs", "ls")).stdout;
+    for (const [{ run: id }, progress] of [
+      [json(forked), "sft 4/4, rl 4/8"],
+      [json(early), "sft 4/6, rl 0/6"],
+    ]) {
+      assert.match(listed, new RegExp(`^${id} .*  ${progress}$`, "m"));
+    }
+  });
+});
+
 describe("a run whose folder was deleted", () => {
   test("keeps its name and its record, and is not resumed", async () => {
     rmSync(join(folder, "runs/tiny-2"), { recursive: true });
@@ -58,7 +110,7 @@ describe("a run whose folder was deleted", () => {
     assert.match(refused.stderr, /^run tiny-2: its folder must be there to work in, got no "runs\/tiny-2"; /);
     const next = await run("train", recipe, "--set", "rl.steps=1", "--set", "sft.steps=1", "--json");
     assert.equal(next.code, 0, next.stderr);
-    assert.equal(json(next).run, "tiny-3");
+    assert.equal(json(next).run, "tiny-5");
     assert.match((await run("runs", "show", "tiny-2")).stdout, /^tiny-2: /);
   });
 });
