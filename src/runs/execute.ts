@@ -18,7 +18,7 @@ import { trainPolicy } from "../rl/loop.ts";
 import type { RlRecord } from "../rl/record.ts";
 import { trainSupervised } from "../sft/loop.ts";
 import type { EncodedDemonstration } from "../sft/loss.ts";
-import { backendFromCheckpoint, EmbeddedBackend } from "../train/backend.ts";
+import { backendFromCheckpoint, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
@@ -95,8 +95,11 @@ interface Workplace extends ExecuteDeps {
 
 /** The policy as the newest checkpoint has it; for a new run, as the recipe says. */
 function openPolicy({ recipe, latest }: Run, { architecture, tokenizer, checkpoint }: Preparation): EmbeddedBackend {
-  const folder = latest?.folder ?? checkpoint;
-  if (folder !== undefined) return backendFromCheckpoint(folder, recipe.engine);
+  const { model, engine } = recipe;
+  if (latest !== undefined) return backendFromCheckpoint(latest.folder, engine);
+  if (model.kind === "checkpoint") {
+    return model.optimizer === "checkpoint" ? backendFromCheckpoint(checkpoint!, engine) : policyFromCheckpoint(checkpoint!, engine);
+  }
   const parameters = initialParameters(architecture, [recipe.seed]);
   return new EmbeddedBackend({ config: architecture, parameters, tokenizerJson: tokenizer.json }, recipe.engine);
 }

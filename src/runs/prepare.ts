@@ -16,6 +16,7 @@ import { loadCheckpoint } from "../policy/checkpoint.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { locateVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
+import { checkOptimizer } from "../train/backend.ts";
 import type { InputFile } from "./fingerprint.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -48,6 +49,11 @@ export async function prepare(recipe: Recipe, folder: string): Promise<Preparati
   for (const task of [...training.heldOut, ...practised(recipe, tasks)]) checkPrompt(task, model);
   if (recipe.sft !== undefined) demonstrations!.batch(0, recipe.sft.batch); // a file that is too small says so
   return { ...model, demonstrations, tasks, heldOut, heldOutBeyond, inputs: inputFiles(recipe, folder) };
+}
+
+/** What a new run starts from beside the policy; one that goes on has its own. */
+export function checkStart({ model }: Recipe, { architecture, checkpoint }: Preparation): void {
+  if (model.kind === "checkpoint" && model.optimizer === "checkpoint") checkOptimizer(checkpoint!, architecture);
 }
 
 /** What can be known of the tasks that are practised: all of a file's, those of the first step where families make them. */
