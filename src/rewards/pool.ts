@@ -3,8 +3,11 @@
 
 import { VerifierError } from "../base/errors.ts";
 import type { Verdict } from "../data/verdict.ts";
-import type { VerifierCall, VerifierDescription } from "./protocol.ts";
+import type { RefusedReference, VerifierCall, VerifierDescription, VerifierReference } from "./protocol.ts";
 import { WorkerProcess } from "./workerProcess.ts";
+
+/** In one message to a worker, to be parsed within its time. */
+const referencesAtATime = 1000;
 
 export interface PoolSettings {
   /** The file that exports each verifier, and how long one call of it may take. */
@@ -87,6 +90,16 @@ export class VerifierPool implements AsyncDisposable {
       this.#open.delete(job);
       signal.removeEventListener("abort", abandon);
     }
+  }
+
+  /** The first of `references` that its verifier does not take. They are parsed in a process of their own, which ends with the call. */
+  async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
+    await using worker = new WorkerProcess(this.#files);
+    for (let from = 0; from < references.length; from += referencesAtATime) {
+      const refused = await worker.refusedReference(references.slice(from, from + referencesAtATime));
+      if (refused !== undefined) return { ...refused, index: from + refused.index };
+    }
+    return undefined;
   }
 
   /** Ends all workers, with what they are doing. Calls that have no verdict yet are rejected. */

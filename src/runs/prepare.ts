@@ -66,14 +66,49 @@ function practised({ rl }: Recipe, tasks: TaskStream | undefined): readonly Task
 /** The pool that scores for a run. Everything about verifiers that a user can get wrong is told before it resolves. */
 export async function openRewards(recipe: Recipe, { folder, prepared }: { folder: string; prepared: Preparation }): Promise<VerifierPool> {
   const pool = await openVerifierPool(recipe.rewards, folder);
+  try {
+    checkTaskVerifiers(recipe, { pool, prepared });
+    await checkReferences(recipe, { pool, prepared });
+    return pool;
+  } catch (error) {
+    await pool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+interface RewardParts {
+  readonly pool: VerifierPool;
+  readonly prepared: Preparation;
+}
+
+function checkTaskVerifiers(recipe: Recipe, { pool, prepared }: RewardParts): void {
   const { heldOut, heldOutBeyond } = prepared;
   const missing = [...heldOut, ...heldOutBeyond, ...practised(recipe, prepared.tasks)].find(
     ({ verifier }) => !pool.verifiers.has(verifier),
   );
-  if (missing === undefined) return pool;
-  await pool[Symbol.asyncDispose]();
+  if (missing === undefined) return;
   throw new VerifierError(
     `rewards.verifiers: must hold the verifier of every task, got none for "${missing.verifier}" of family "${missing.family}"; known: ${[...pool.verifiers.keys()].join(", ")}`,
+  );
+}
+
+/** Of a reference that is shown in a message. */
+const maxReferenceChars = 80;
+
+/** References of files, which people write; those of families fit their verifiers. Demonstrations are not checked by one. */
+async function checkReferences({ data, rl }: Recipe, { pool, prepared }: RewardParts): Promise<void> {
+  const sources: readonly (readonly [DataSource | undefined, readonly Task[]])[] = [
+    [data.evaluation, prepared.heldOut],
+    [data.evaluationBeyond, prepared.heldOutBeyond],
+    [rl === undefined ? undefined : data.training, prepared.tasks?.all ?? []],
+  ];
+  const written = sources.flatMap(([source, tasks]) => (source?.kind === "file" ? tasks.map((task) => ({ file: source.path, task })) : []));
+  if (written.length === 0) return;
+  const refused = await pool.refusedReference(written.map(({ task: { verifier, reference } }) => ({ verifier, reference })));
+  if (refused === undefined) return;
+  const { file, task } = written[refused.index]!;
+  throw new DataError(
+    `${file}: the reference of task "${task.id}" must be one that its verifier "${task.verifier}" takes, got ${JSON.stringify(task.reference).slice(0, maxReferenceChars)} (${refused.reason}); correct the row`,
   );
 }
 
