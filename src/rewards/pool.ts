@@ -5,8 +5,11 @@ import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import type { Verdict } from "../data/verdict.ts";
-import type { VerifierCall, VerifierDescription } from "./protocol.ts";
+import type { RefusedReference, VerifierCall, VerifierDescription, VerifierReference } from "./protocol.ts";
 import { WorkerProcess } from "./workerProcess.ts";
+
+/** In one message to a worker, to be parsed within its time. */
+const referencesAtATime = 1000;
 
 export interface PoolSettings {
   readonly verifiers: readonly VerifierSettings[];
@@ -102,6 +105,16 @@ export class VerifierPool implements AsyncDisposable {
       this.#open.delete(job);
       signal.removeEventListener("abort", abandon);
     }
+  }
+
+  /** The first of `references` that its verifier does not take. They are parsed in a process of their own, which ends with the call. */
+  async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
+    await using worker = new WorkerProcess(this.#files, this.#containment);
+    for (let from = 0; from < references.length; from += referencesAtATime) {
+      const refused = await worker.refusedReference(references.slice(from, from + referencesAtATime));
+      if (refused !== undefined) return { ...refused, index: from + refused.index };
+    }
+    return undefined;
   }
 
   /** Ends all workers, with what they are doing. Calls that have no verdict yet are rejected. */

@@ -8,8 +8,8 @@ import { type Containment, openSandbox, type Sandbox } from "../../sandbox/clien
 import { systemClock } from "../base/clock.ts";
 import { provideAuthorModules } from "./authorModules.ts";
 import { checkAnswer } from "./check.ts";
-import { loadCases, loadVerifier } from "./load.ts";
-import type { Holdings, PoolMessage, VerifierDescription, WorkerMessage } from "./protocol.ts";
+import { loadCases, loadVerifier, parseReference } from "./load.ts";
+import type { Holdings, PoolMessage, RefusedReference, VerifierDescription, VerifierReference, WorkerMessage } from "./protocol.ts";
 import type { Verifier } from "./verifier.ts";
 
 const verifiers = new Map<string, Verifier>();
@@ -42,6 +42,9 @@ process.on("message", async (message: PoolMessage) => {
     }
     case "tell cases":
       send(await tellCases(message.file));
+      break;
+    case "parse references":
+      send({ kind: "references", refused: firstRefused(message.references) });
       break;
     case "tell holdings":
       send({ kind: "holdings", holdings: holdings() });
@@ -76,6 +79,18 @@ async function tellCases(file: string): Promise<WorkerMessage> {
   } catch (error) {
     return refused(error instanceof Error ? error.message : String(error));
   }
+}
+
+function firstRefused(references: readonly VerifierReference[]): RefusedReference | null {
+  for (const [index, { verifier, reference }] of references.entries()) {
+    try {
+      const parsed = parseReference(verifiers.get(verifier)!.reference, reference);
+      if (!parsed.success) return { index, reason: parsed.reason };
+    } catch (error) {
+      return { index, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+  return null;
 }
 
 /** Nothing is an instance of it: asking V8 for its instances collects all garbage first, so that only what is held is counted. */

@@ -11,10 +11,20 @@ import { fileURLToPath } from "node:url";
 import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
-import { type Holdings, type PoolMessage, type VerifierCall, type VerifierDescription, WorkerMessage } from "./protocol.ts";
+import {
+  type Holdings,
+  type PoolMessage,
+  type RefusedReference,
+  type VerifierCall,
+  type VerifierDescription,
+  type VerifierReference,
+  WorkerMessage,
+} from "./protocol.ts";
 
 /** Importing an author's file may take a while, but not forever. */
 const startLimitMs = 30_000;
+/** For a batch of references: schemas are quick, an author's own may not be. */
+const referencesLimitMs = 30_000;
 /** A verifier that listens to its signal has this long to give its process back; then it is killed. */
 const graceMs = 100;
 /** Garbage-collected memory, and everything that a process allocates: V8 alone claims about half of the second. */
@@ -85,6 +95,17 @@ export class WorkerProcess implements AsyncDisposable {
     if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);
     this.kill("killed because it did not tell its cases");
     throw new VerifierError(`verifier "${file}": the worker did not tell its cases: ${howItEnded(received, startLimitMs)}`);
+  }
+
+  /** The first of `references` that its verifier does not take; a VerifierError where that cannot be told. */
+  async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
+    await this.ready;
+    const received = await this.#ask({ kind: "parse references", references }, referencesLimitMs);
+    if (received.kind === "message" && received.message.kind === "references") return received.message.refused ?? undefined;
+    this.kill("killed because it did not parse references");
+    const how = howItEnded(received, referencesLimitMs);
+    const names = [...new Set(references.map(({ verifier }) => `"${verifier}"`))].join(", ");
+    throw new VerifierError(`verifiers ${names}: parsing the references of ${references.length} tasks must come to an end: ${how}`);
   }
 
   /** What the process holds between two calls; undefined where it does not say. */

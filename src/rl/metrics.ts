@@ -43,11 +43,15 @@ export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
   return Object.fromEntries(Object.entries(first.metrics).map(([name, value]) => [name, ofFirstUpdate.has(name) ? value : average(name)]));
 }
 
-/** Absent where nothing could be scored: there is no mean of nothing. */
+/** Absent where nothing could be scored: there is no mean of nothing. Accuracy is over those that the task's own verifier scored too. */
 function scoreMetrics(members: readonly RewardedRollout[]): StepMetrics {
   const scored = members.filter(({ reward }) => reward !== undefined);
   if (scored.length === 0) return {};
-  return { reward: mean(scored.map(({ reward }) => reward!)), accuracy: shareOf(scored, isCorrect) };
+  const ownScores = scored.flatMap(ownScore);
+  return {
+    reward: mean(scored.map(({ reward }) => reward!)),
+    ...(ownScores.length === 0 ? {} : { accuracy: shareOf(ownScores, (score) => score === 1) }),
+  };
 }
 
 /** What each verifier gave by itself, whatever the reward: `score/NAME`, over the rollouts that it could score. */
@@ -59,10 +63,10 @@ function verifierScores(all: readonly RewardedRollout[]): StepMetrics {
   return Object.fromEntries(byVerifier.map(([verifier, given]) => [`score/${verifier}`, mean(given.map(({ score }) => score))]));
 }
 
-/** Correct: the task's own verifier gave the full score. */
-function isCorrect({ task, verdicts }: RewardedRollout): boolean {
+/** What the task's own verifier gave; empty where it could not tell, or was not asked since no term names it. */
+function ownScore({ task, verdicts }: RewardedRollout): number[] {
   const verdict = verdicts[task.verifier];
-  return verdict?.kind === "scored" && verdict.score === 1;
+  return verdict?.kind === "scored" ? [verdict.score] : [];
 }
 
 /** Share of rollouts by what kept them from being scored. */

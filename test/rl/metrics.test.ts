@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import type { Verdicts } from "../../src/rewards/compose.ts";
 import { rolloutMetrics, updateMetrics } from "../../src/rl/metrics.ts";
 import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
 
@@ -59,6 +60,20 @@ describe("rolloutMetrics", () => {
   test("calls a response correct by the task's own verifier, not by the composed reward", () => {
     const wellFormed = { ...aScoredRollout(scored(0)), reward: 1 };
     assert.equal(rolloutMetrics([[wellFormed]], [{ kind: "flat" }])["accuracy"], 0);
+  });
+});
+
+describe("rolloutMetrics, accuracy", () => {
+  const told = (verdicts: Verdicts) => ({ ...aScoredRollout(scored(0)), verdicts, reward: 1 });
+
+  test("is left out where no term asks the task's own verifier", () => {
+    const metrics = rolloutMetrics([[told({ pal: scored(1) })]], [{ kind: "flat" }]);
+    assert.deepEqual([metrics["reward"], "accuracy" in metrics, "accuracy/echo" in metrics], [1, false, false]);
+  });
+
+  test("leaves out what the task's own verifier could not tell", () => {
+    const members = [told({ exact: unscorable("crash") }), told({ exact: scored(1) }), told({ exact: scored(0) })];
+    assert.equal(rolloutMetrics([members], [{ kind: "flat" }])["accuracy"], 0.5);
   });
 });
 
