@@ -2,13 +2,15 @@
 //
 // Every file runs in a process of its own, since some start workers, kill processes or hold the engine; a crash takes one file along.
 // `--long` adds test/**/*.long.ts, which train for minutes. Flags that start with --test- go to Node as they are.
-// Ends with 1 when a test failed or none ran.
+// System packages that tests run are installed first, or the command that does is printed. Ends with 1 when a test failed or none ran.
 
 import { globSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { run } from "node:test";
 import { inspect } from "node:util";
+
+import { ensureSystemPackages } from "./systemPackages.ts";
 
 /** A test that waits for longer has failed. One that spins is not interrupted; .ci/run has a limit for the whole. */
 const testTimeoutMs = { short: 2 * 60_000, long: 60 * 60_000 };
@@ -18,6 +20,8 @@ const long = args.includes("--long");
 const nodeFlags = args.filter((arg) => arg.startsWith("--test-"));
 const places = args.filter((arg) => !arg.startsWith("--"));
 const files = (places.length > 0 ? places : ["test"]).flatMap(testFiles).sort();
+
+ensureSystemPackages(files);
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const output = new Map<string, string[]>();

@@ -7,9 +7,9 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 
 import * as errors from "../src/base/errors.ts";
-import { rngFor } from "../src/base/rng.ts";
 import { provideAuthorModules } from "../src/rewards/authorModules.ts";
 import { loadVerifier, parseReference } from "../src/rewards/load.ts";
+import { verifierContext } from "./support/verifierContext.ts";
 
 const root = join(import.meta.dirname, "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -74,9 +74,8 @@ describe("README.md", () => {
     const parsed = parseReference(schema, { minLength: 3 });
     assert.ok(parsed.success);
     const task = { id: "a", family: "a", messages: [], verifier: id, reference: null };
-    const context = { signal: new AbortController().signal, rng: rngFor("readme") };
     const scores = ["Level", "no", "aa"].map(async (answer) => {
-      const verdict = await verify({ task, reference: parsed.data, answer, thinking: "" }, context);
+      const verdict = await verify({ task, reference: parsed.data, answer, thinking: "" }, verifierContext());
       return verdict.kind === "scored" ? verdict.score : verdict.reason;
     });
     assert.deepEqual(await Promise.all(scores), [1, 0, 0]);

@@ -57,6 +57,13 @@ export class VerifierError extends WhetstoneError {
   }
 }
 
+/** Untrusted code cannot be run on this machine, or the sandbox was asked for what it does not do. */
+export class SandboxError extends WhetstoneError {
+  constructor(message: string, cause?: unknown) {
+    super("SANDBOX", message, { exitCode: 2, cause });
+  }
+}
+
 /** The run store or run folder: locked by another process, missing, or of another version. */
 export class RunError extends WhetstoneError {
   constructor(message: string, cause?: unknown) {

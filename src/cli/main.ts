@@ -12,6 +12,7 @@ import { OutputLost, printError, watchOutput } from "./output.ts";
 import { addRescore } from "./rescore.ts";
 import { addRuns } from "./runs.ts";
 import { addSample } from "./sample.ts";
+import { addSandbox } from "./sandbox.ts";
 import { addScore } from "./score.ts";
 import { addTrain } from "./train.ts";
 import { addVerifier } from "./verifier.ts";
@@ -32,7 +33,7 @@ function program(): Command {
     .version(whetstoneVersion(), "--version", "print the version")
     .exitOverride()
     .showHelpAfterError("(--help lists what there is)");
-  for (const add of [addTrain, addEval, addSample, addRuns, addScore, addRescore, addVerifier]) add(whetstone);
+  for (const add of [addTrain, addEval, addSample, addRuns, addScore, addRescore, addVerifier, addSandbox]) add(whetstone);
   return whetstone;
 }
 

@@ -27,7 +27,7 @@ export function addShow(runs: Command): void {
 }
 
 function description(run: RunSummary, runs: string): string {
-  const { id, state, createdMs, recipeFile, parent, hash, fingerprint, stages, checkpoints, evaluations, events } = run;
+  const { id, state, createdMs, recipeFile, parent, hash, fingerprint, stages, checkpoints, damaged, evaluations, events } = run;
   const sections = [
     `${id}: ${state}, started ${timestamp(createdMs)} UTC from ${recipeFile}`,
     ...(parent === undefined ? [] : [`forked from ${parent.run} after ${parent.step} steps of ${parent.stage}`]),
@@ -41,6 +41,10 @@ function description(run: RunSummary, runs: string): string {
     ...section(
       "checkpoints",
       checkpoints.map(({ name, accuracy, folder }) => [name, accuracy === undefined ? "" : `accuracy ${shortNumber(accuracy)}`, folder]),
+    ),
+    ...section(
+      "damaged checkpoints",
+      damaged.map((message) => [message]),
     ),
     ...section("events", events.map(eventLine)),
   ];

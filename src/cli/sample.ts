@@ -10,7 +10,7 @@ import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { SampleRequest } from "../policy/backend.ts";
 import { encodePrompt } from "../policy/chat.ts";
-import { type EmbeddedBackend, samplerFromCheckpoint } from "../train/backend.ts";
+import { type EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
 import { EngineConfig } from "../train/config.ts";
 import { atLeastOne, notNegative, refuseTogether, share, tokenList, wholeNumber } from "./options.ts";
 import { print, printError, printJsonLine, write } from "./output.ts";
@@ -48,7 +48,7 @@ async function sample(checkpoint: string, options: Options): Promise<void> {
   const { prompt, promptTokens } = options;
   const given = { command: "sample", options: { "--prompt": prompt, "--prompt-tokens": promptTokens } };
   refuseTogether(given, ["--prompt", "--prompt-tokens"]);
-  await using policy = samplerFromCheckpoint(checkpoint, EngineConfig.parse({}));
+  await using policy = policyFromCheckpoint(checkpoint, EngineConfig.parse({}));
   if (promptTokens !== undefined) return await respond(policy, { promptTokens, options, number: 0 });
   if (prompt !== undefined) return await respond(policy, { promptTokens: promptOf(prompt, { policy, options }), options, number: 0 });
   await converse(policy, options);

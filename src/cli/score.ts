@@ -1,8 +1,9 @@
 // `whetstone score --verifier ID_OR_FILE --input FILE.jsonl`: what a verifier says about answers in a file, without a policy.
 // What a reward author tries a verifier with, and what other trainers may call: one verdict a line, in order, as it is given.
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
+import type { Containment } from "../../sandbox/client.ts";
 import { splitResponseText } from "../policy/chat.ts";
 import { startVerifierPool } from "../rewards/pool.ts";
 import { type ScoredRow, scoreRows } from "../rewards/scoreRows.ts";
@@ -18,6 +19,7 @@ interface Options {
   readonly input: string;
   readonly deadlineMs: number;
   readonly workers: number;
+  readonly sandbox: Containment;
   readonly json?: true;
 }
 
@@ -29,15 +31,20 @@ export function addScore(whetstone: Command): void {
     .requiredOption(...inputOption)
     .option("--deadline-ms <ms>", "longest time for one answer", atLeastOne, 2000)
     .option("--workers <count>", "verifier processes", atLeastOne, 2)
+    .addOption(
+      new Option("--sandbox <containment>", "what holds the programs that verifiers run; weak is a plain child process")
+        .choices(["jail", "weak"])
+        .default("jail"),
+    )
     .option("--json", "print one JSON object a line")
     .action(score);
 }
 
-async function score({ verifier: use, input, deadlineMs, workers, json }: Options): Promise<void> {
+async function score({ verifier: use, input, deadlineMs, workers, sandbox, json }: Options): Promise<void> {
   checkInput(input);
   using interrupts = catchInterrupts(() => printError("stopping"));
   const file = locateVerifier(use, process.cwd());
-  await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers: workers });
+  await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers: workers, containment: sandbox });
   const [verifier] = pool.verifiers.keys();
   const totals = { rows: 0, scored: 0, sum: 0 };
   try {

@@ -12,6 +12,7 @@ import type { RolloutScore } from "../rewards/score.ts";
 export interface Measuring {
   readonly policy: PolicyBackend;
   readonly promptTokens: (task: Task) => Int32Array;
+  /** The task's own verifier must be among those that it asks. */
   readonly score: (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutScore>;
   readonly seed: number;
   readonly temperature: number;

@@ -194,7 +194,12 @@ function readParameters(folder: string, config: PolicyConfig): Float32Array<Arra
   const parameters = new Float32Array(parameterLayout(config).total);
   for (const path of paths) {
     using file = openSafetensors(path);
-    for (const place of places) if (file.tensors.has(place.name)) placeView(parameters, place).set(file.read(place.name));
+    for (const place of places) {
+      if (!file.tensors.has(place.name)) continue;
+      const values = file.read(place.name);
+      checkFinite(values, { name: place.name, path });
+      placeView(parameters, place).set(values);
+    }
   }
   return parameters;
 }
@@ -252,6 +257,15 @@ function checkShape(file: SafetensorsFile, { name, shape }: TensorPlace): void {
   if (`${actual}` === `${shape}`) return;
   throw new CheckpointError(
     `"${file.path}": tensor "${name}" must have the shape that config.json gives, expected [${shape}], got [${actual}]`,
+  );
+}
+
+/** A policy with one such number answers nothing but noise. */
+function checkFinite(values: Float32Array, { name, path }: { name: string; path: string }): void {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at === -1) return;
+  throw new CheckpointError(
+    `"${path}": tensor "${name}" must hold finite numbers, got ${values[at]} at element ${at}; the file is damaged, or training went wrong before it was written: use an earlier checkpoint`,
   );
 }
 

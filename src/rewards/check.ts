@@ -3,26 +3,31 @@
 
 import { inspect } from "node:util";
 
+import { SandboxFailure, SandboxUnavailable } from "../../sandbox/client.ts";
 import type { Clock } from "../base/clock.ts";
 import { parseWith } from "../base/parse.ts";
 import { rngFromSeed } from "../base/rng.ts";
 import { type FailureKind, Verdict } from "../data/verdict.ts";
 import { parseReference } from "./load.ts";
 import type { VerifierCall } from "./protocol.ts";
-import type { Verifier } from "./verifier.ts";
+import type { Verifier, VerifierContext } from "./verifier.ts";
 
 /** Evidence and reasons are cut to it, so that one call cannot fill the store. */
 const maxTextChars = 4000;
 
+export interface CheckSettings {
+  readonly call: VerifierCall;
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  readonly sandbox: VerifierContext["sandbox"];
+}
+
 /** The verdict of one call. One that comes after the deadline is a timeout, whatever it says. */
-export async function checkAnswer(
-  verifier: Verifier,
-  { call, deadlineMs, clock }: { readonly call: VerifierCall; readonly deadlineMs: number; readonly clock: Clock },
-): Promise<Verdict> {
+export async function checkAnswer(verifier: Verifier, { call, deadlineMs, clock, sandbox }: CheckSettings): Promise<Verdict> {
   const startMs = clock.elapsedMs();
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new DOMException(`${deadlineMs} ms are over`, "TimeoutError")), deadlineMs);
-  const verdict = await judge(verifier, { call, signal: deadline.signal });
+  const verdict = await judge(verifier, { call, context: { signal: deadline.signal, rng: rngFromSeed(call.seed), deadlineMs, sandbox } });
   clearTimeout(timer);
   const tookMs = clock.elapsedMs() - startMs;
   // Timers may fire a little early: once the signal has said that time is over, it is.
@@ -32,14 +37,15 @@ export async function checkAnswer(
 
 async function judge(
   verifier: Verifier,
-  { call, signal }: { readonly call: VerifierCall; readonly signal: AbortSignal },
+  { call, context }: { readonly call: VerifierCall; readonly context: VerifierContext },
 ): Promise<Verdict> {
-  const { task, answer, thinking, seed } = call;
+  const { task, answer, thinking } = call;
   try {
     const reference = parseReference(verifier.reference, task.reference);
     if (!reference.success) return unscorable("reference", reference.reason);
-    return toVerdict(await verifier.verify({ task, reference: reference.data, answer, thinking }, { signal, rng: rngFromSeed(seed) }));
+    return toVerdict(await verifier.verify({ task, reference: reference.data, answer, thinking }, context));
   } catch (error) {
+    if (error instanceof SandboxUnavailable || error instanceof SandboxFailure) return unscorable("sandbox", error.message);
     return unscorable("crash", `the verifier threw ${error instanceof Error ? `${error.name}: ${error.message}` : shown(error)}`);
   }
 }

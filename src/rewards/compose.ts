@@ -64,6 +64,11 @@ export function composeReward(
   return { kind: "scored", reward: judged.reduce((sum, { weight, score = 0 }) => sum + weight * score, 0), components };
 }
 
+/** The terms with the task's own verifier among them, watched where it neither weighs nor gates: what measures accuracy needs its verdict. */
+export function watchingOwn(terms: readonly RewardTerm[]): readonly RewardTerm[] {
+  return terms.some((term) => namesOf(term).includes(ownVerifier)) ? terms : [...terms, { verifier: ownVerifier, weight: 0 }];
+}
+
 /** Terms name only verifiers that run. The config cannot know this: a file's id is known once it is loaded. */
 export function checkTerms(terms: readonly RewardTerm[], verifiers: ReadonlyMap<string, unknown>): void {
   const known = [ownVerifier, ...verifiers.keys()];

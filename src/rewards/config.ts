@@ -13,6 +13,12 @@ const VerifierUse = z.strictObject({
     .max(600_000)
     .default(2000)
     .meta({ description: "Longest time for one answer; beyond it the worker is killed and the answer is unscorable.", unit: "ms" }),
+  reference: z
+    .json()
+    .exactOptional()
+    .describe(
+      'What it checks every answer against, in place of each task\'s own reference: the options of a verifier of form, such as {unit: "words", max: 50} of length.',
+    ),
 });
 
 const Gate = z.strictObject({
@@ -55,6 +61,12 @@ export const RewardConfig = z
       .max(256)
       .default(2)
       .meta({ description: "Verifier calls at the same time, each in its own process.", unit: "processes" }),
+    sandbox: z
+      .enum(["jail", "weak"])
+      .default("jail")
+      .describe(
+        'What holds the programs that verifiers run; "weak" is a plain child process, for a machine of your own without bubblewrap.',
+      ),
   })
   .superRefine(({ verifiers, terms }, context) => {
     const fail = (path: readonly (string | number)[], message: string) => context.addIssue({ code: "custom", path: [...path], message });

@@ -60,7 +60,7 @@ export async function examineVerifier(
 }
 
 async function readCases(file: string) {
-  await using worker = new WorkerProcess([file]);
+  await using worker = new WorkerProcess([file], "jail");
   const [description] = await worker.ready;
   return { description: description!, cases: parseCases(await worker.cases(file), file) };
 }
@@ -71,7 +71,7 @@ async function tryLeftovers(
   { id, question, deadlineMs }: { readonly id: string; readonly question: Question; readonly deadlineMs: number },
   signal: AbortSignal,
 ): Promise<LawResult> {
-  await using worker = new WorkerProcess([file]);
+  await using worker = new WorkerProcess([file], "jail");
   const call = callOf(question, id);
   const run = async (times: number): Promise<Verdict> => {
     for (let i = 1; i < times && worker.alive; i++) {

@@ -1,15 +1,31 @@
 // Worker processes that run verifiers, one call at a time each. A call waits in one queue; its deadline starts when a worker takes
 // it. A worker that overruns or dies costs its own call an "unscorable", is replaced, and the next call does not notice.
 
+import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
 import type { Verdict } from "../data/verdict.ts";
-import type { VerifierCall, VerifierDescription } from "./protocol.ts";
+import type { RefusedReference, VerifierCall, VerifierDescription, VerifierReference } from "./protocol.ts";
 import { WorkerProcess } from "./workerProcess.ts";
 
+/** In one message to a worker, to be parsed within its time. */
+const referencesAtATime = 1000;
+
 export interface PoolSettings {
-  /** The file that exports each verifier, and how long one call of it may take. */
-  readonly verifiers: readonly { readonly file: string; readonly deadlineMs: number }[];
+  readonly verifiers: readonly VerifierSettings[];
   readonly numWorkers: number;
+  /** What holds the programs that verifiers run. Default "jail". */
+  readonly containment?: Containment;
+}
+
+/** How one verifier is called. */
+export interface VerifierSettings {
+  /** The file that exports it. */
+  readonly file: string;
+  /** How long one call may take. */
+  readonly deadlineMs: number;
+  /** Takes the place of each task's own; absent: the task's. */
+  readonly reference?: Json;
 }
 
 /** A call that has no verdict yet. */
@@ -24,10 +40,11 @@ interface Job {
 /** Starts all workers and loads all verifiers in each, so that a file that cannot be used is known before anything is sampled. */
 export async function startVerifierPool(settings: PoolSettings): Promise<VerifierPool> {
   const files = settings.verifiers.map(({ file }) => file);
-  const workers = Array.from({ length: settings.numWorkers }, () => new WorkerProcess(files));
+  const containment = settings.containment ?? "jail";
+  const workers = Array.from({ length: settings.numWorkers }, () => new WorkerProcess(files, containment));
   try {
     const [descriptions] = await Promise.all(workers.map((worker) => worker.ready));
-    return new VerifierPool({ workers, files, verifiers: describe(descriptions!, settings) });
+    return new VerifierPool({ workers, files, containment, verifiers: describe(descriptions!, settings) });
   } catch (error) {
     await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()));
     throw error;
@@ -35,12 +52,10 @@ export async function startVerifierPool(settings: PoolSettings): Promise<Verifie
 }
 
 /** A verifier as the pool knows it. */
-export interface PooledVerifier extends VerifierDescription {
-  readonly deadlineMs: number;
-}
+export interface PooledVerifier extends VerifierDescription, Omit<VerifierSettings, "file"> {}
 
 function describe(descriptions: readonly VerifierDescription[], { verifiers }: PoolSettings): ReadonlyMap<string, PooledVerifier> {
-  return new Map(descriptions.map((description, i) => [description.id, { ...description, deadlineMs: verifiers[i]!.deadlineMs }]));
+  return new Map(descriptions.map((description, i) => [description.id, { ...verifiers[i]!, ...description }]));
 }
 
 /** Verifiers that can be called; ends its workers when it is disposed of. */
@@ -48,6 +63,7 @@ export class VerifierPool implements AsyncDisposable {
   /** By id. */
   readonly verifiers: ReadonlyMap<string, PooledVerifier>;
   readonly #files: readonly string[];
+  readonly #containment: Containment;
   readonly #open = new Set<Job>();
   readonly #queue: Job[] = [];
   readonly #idle: (() => void)[] = [];
@@ -57,10 +73,12 @@ export class VerifierPool implements AsyncDisposable {
   constructor(parts: {
     readonly workers: readonly WorkerProcess[];
     readonly files: readonly string[];
+    readonly containment: Containment;
     readonly verifiers: ReadonlyMap<string, PooledVerifier>;
   }) {
     this.verifiers = parts.verifiers;
     this.#files = parts.files;
+    this.#containment = parts.containment;
     this.#places = parts.workers.map((worker) => this.#serve(worker));
   }
 
@@ -75,7 +93,7 @@ export class VerifierPool implements AsyncDisposable {
     signal.throwIfAborted();
     if (this.#closed) throw closedError();
     const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
-    const job: Job = { call, deadlineMs: verifier.deadlineMs, resolve, reject, state: { kind: "waiting" } };
+    const job: Job = { call: withReference(call, verifier), deadlineMs: verifier.deadlineMs, resolve, reject, state: { kind: "waiting" } };
     const abandon = () => abandonJob(job, signal.reason);
     signal.addEventListener("abort", abandon, { once: true });
     this.#open.add(job);
@@ -87,6 +105,16 @@ export class VerifierPool implements AsyncDisposable {
       this.#open.delete(job);
       signal.removeEventListener("abort", abandon);
     }
+  }
+
+  /** The first of `references` that its verifier does not take. They are parsed in a process of their own, which ends with the call. */
+  async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
+    await using worker = new WorkerProcess(this.#files, this.#containment);
+    for (let from = 0; from < references.length; from += referencesAtATime) {
+      const refused = await worker.refusedReference(references.slice(from, from + referencesAtATime));
+      if (refused !== undefined) return { ...refused, index: from + refused.index };
+    }
+    return undefined;
   }
 
   /** Ends all workers, with what they are doing. Calls that have no verdict yet are rejected. */
@@ -112,7 +140,7 @@ export class VerifierPool implements AsyncDisposable {
 
   async #replace(worker: WorkerProcess): Promise<WorkerProcess> {
     await worker[Symbol.asyncDispose]();
-    return new WorkerProcess(this.#files);
+    return new WorkerProcess(this.#files, this.#containment);
   }
 
   /** The next call that somebody still waits for; undefined once the pool is closed. */
@@ -124,6 +152,10 @@ export class VerifierPool implements AsyncDisposable {
     }
     return undefined;
   }
+}
+
+function withReference(call: VerifierCall, { reference }: Pick<VerifierSettings, "reference">): VerifierCall {
+  return reference === undefined ? call : { ...call, task: { ...call.task, reference } };
 }
 
 function abandonJob(job: Job, reason: unknown): void {
@@ -138,6 +170,6 @@ function closedError(): VerifierError {
 
 /** What the verifiers of `files` say about themselves, in their order. */
 export async function describeVerifiers(files: readonly string[]): Promise<readonly VerifierDescription[]> {
-  await using worker = new WorkerProcess(files);
+  await using worker = new WorkerProcess(files, "jail");
   return await worker.ready;
 }

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 
+import type { Containment } from "../../sandbox/client.ts";
 import type { Task } from "../data/task.ts";
 import { Verdict } from "../data/verdict.ts";
 
@@ -17,11 +18,15 @@ export interface VerifierCall {
   readonly seed: string;
 }
 
+/** What a task gives its verifier. */
+export type VerifierReference = Pick<Task, "verifier" | "reference">;
+
 /** What the pool says. */
 export type PoolMessage =
-  | { readonly kind: "load"; readonly files: readonly string[] }
+  | { readonly kind: "load"; readonly files: readonly string[]; readonly containment: Containment }
   | { readonly kind: "call"; readonly number: number; readonly deadlineMs: number; readonly call: VerifierCall }
   | { readonly kind: "tell cases"; readonly file: string }
+  | { readonly kind: "parse references"; readonly references: readonly VerifierReference[] }
   | { readonly kind: "tell holdings" };
 
 /** What is known of a verifier outside its process. */
@@ -42,6 +47,15 @@ export const Holdings = z.strictObject({
 });
 export type Holdings = z.infer<typeof Holdings>;
 
+/** A reference that its verifier does not take. */
+const RefusedReference = z.strictObject({
+  /** Its position in what was asked. */
+  index: z.int().nonnegative(),
+  /** What is wrong with it, in the words of the verifier's schema. */
+  reason: z.string(),
+});
+export type RefusedReference = z.infer<typeof RefusedReference>;
+
 /** What a worker says. */
 export const WorkerMessage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ready"), verifiers: z.array(VerifierDescription) }),
@@ -51,5 +65,7 @@ export const WorkerMessage = z.discriminatedUnion("kind", [
   /** As the author wrote them; null where there are none. */
   z.strictObject({ kind: z.literal("cases"), cases: z.unknown() }),
   z.strictObject({ kind: z.literal("holdings"), holdings: Holdings }),
+  /** The first that its verifier does not take; null where all are taken. */
+  z.strictObject({ kind: z.literal("references"), refused: RefusedReference.nullable() }),
 ]);
 export type WorkerMessage = z.infer<typeof WorkerMessage>;

@@ -3,7 +3,7 @@
 //     {"response": "<think>...</think>42", ...}      a whole response, taken apart as in training
 //     {"answer": "42", "thinking"?: "...", ...}      what stands after the thinking
 //
-//     {..., "reference": {...}, "prompt"?: "..."}    what the verifier's own schema asks for; the prompt is text or a list of messages
+//     {..., "reference": {...}, "prompt"?: "..."}    what the verifier's own schema asks for; the prompt, or "task", is text or messages
 //     {..., "task": {"id"?, "family", "messages", "verifier", "reference", "thinkingBudget"?}}
 //
 // An "id" is given back with the verdict. The verifier is the caller's; the one that a task names is not looked at.
@@ -21,17 +21,19 @@ import type { VerifierPool } from "./pool.ts";
 
 const Messages = z.array(z.strictObject({ role: z.enum(["system", "user", "assistant"]), content: z.string() })).min(1);
 
+const Prompt = z.union([z.string(), Messages]);
+
 const ScoreRow = z
   .strictObject({
     id: z.union([z.string(), z.number()]).optional(),
     task: z.unknown().optional(),
-    prompt: z.union([z.string(), Messages]).optional(),
+    prompt: Prompt.optional(),
     reference: z.json().optional(),
     response: z.string().optional(),
     answer: z.string().optional(),
     thinking: z.string().optional(),
   })
-  .refine(({ task, reference }) => (task === undefined) !== (reference === undefined), "must have either a task or a reference")
+  .refine(({ task, reference }) => isWhole(task) !== (reference !== undefined), "must have either a task or a reference")
   .refine(({ response, answer }) => (response === undefined) !== (answer === undefined), "must have either a response or an answer")
   .refine(
     ({ response, thinking }) => response === undefined || thinking === undefined,
@@ -39,6 +41,11 @@ const ScoreRow = z
   )
   .refine(({ task, prompt }) => task === undefined || prompt === undefined, "must not have a prompt beside a task, which holds it");
 type ScoreRow = z.infer<typeof ScoreRow>;
+
+/** A task that holds its reference, rather than the words or messages of one. */
+function isWhole(task: unknown): boolean {
+  return task !== undefined && !Prompt.safeParse(task).success;
+}
 
 const shape = '{"response" or "answer", "reference" or "task"}';
 
@@ -108,8 +115,9 @@ export async function* answerRows(rows: AsyncIterable<Row>, split: SplitResponse
   }
 }
 
-function taskOf({ task, reference, prompt = "" }: ScoreRow, row: Row): Task {
+function taskOf({ task, reference, prompt: asked }: ScoreRow, row: Row): Task {
   if (reference === undefined) return taskFromRow({ ...row, value: task }, undefined);
+  const prompt = asked ?? Prompt.parse(task ?? "");
   const messages = typeof prompt === "string" ? ([{ role: "user", content: prompt }] as const) : prompt;
   const family = "rows";
   return { id: taskId({ family, messages }), family, messages, verifier: "rows", reference };

@@ -3,6 +3,7 @@
 
 import type { z } from "zod";
 
+import type { Sandbox } from "../../sandbox/client.ts";
 import type { Rng } from "../base/rng.ts";
 import type { Task } from "../data/task.ts";
 import type { Verdict } from "../data/verdict.ts";
@@ -14,6 +15,10 @@ export interface VerifierContext {
   readonly signal: AbortSignal;
   /** Seeded by (run, verifier, task, rollout): a verifier that draws is still repeatable. */
   readonly rng: Rng;
+  /** How long the call may take in all; what a program is given must be less, so that hanging costs the program and not the verdict. */
+  readonly deadlineMs: number;
+  /** Runs untrusted programs. Opened by the first call that asks and kept; rejects where this machine cannot contain them. */
+  readonly sandbox: () => Promise<Sandbox>;
 }
 
 /** One answer to check. */

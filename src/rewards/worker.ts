@@ -4,14 +4,24 @@
 import { flushCompileCache } from "node:module";
 import { queryObjects } from "node:v8";
 
+import { type Containment, openSandbox, type Sandbox } from "../../sandbox/client.ts";
 import { systemClock } from "../base/clock.ts";
 import { provideAuthorModules } from "./authorModules.ts";
 import { checkAnswer } from "./check.ts";
-import { loadCases, loadVerifier } from "./load.ts";
-import type { Holdings, PoolMessage, VerifierDescription, WorkerMessage } from "./protocol.ts";
+import { loadCases, loadVerifier, parseReference } from "./load.ts";
+import type { Holdings, PoolMessage, RefusedReference, VerifierDescription, VerifierReference, WorkerMessage } from "./protocol.ts";
 import type { Verifier } from "./verifier.ts";
 
 const verifiers = new Map<string, Verifier>();
+
+let containment: Containment = "jail";
+let opened: Promise<Sandbox> | undefined;
+
+/** One for the process, which ends with it. A call at a time runs, and a test's jail beside it. */
+function sandbox(): Promise<Sandbox> {
+  opened ??= openSandbox({ containment, concurrency: 1 });
+  return opened;
+}
 
 // Bound now, so that nothing a verifier does to `process` later changes where messages go.
 const send = process.send!.bind(process) as (message: WorkerMessage) => boolean;
@@ -20,17 +30,21 @@ process.on("disconnect", () => process.exit(0));
 process.on("message", async (message: PoolMessage) => {
   switch (message.kind) {
     case "load":
+      containment = message.containment;
       send(await load(message.files));
       flushCompileCache(); // the pool kills its workers, and a killed process would not write it
       break;
     case "call": {
       const { number, call, deadlineMs } = message;
-      const verdict = await checkAnswer(verifiers.get(call.verifier)!, { call, deadlineMs, clock: systemClock });
+      const verdict = await checkAnswer(verifiers.get(call.verifier)!, { call, deadlineMs, clock: systemClock, sandbox });
       send({ kind: "verdict", number, verdict });
       break;
     }
     case "tell cases":
       send(await tellCases(message.file));
+      break;
+    case "parse references":
+      send({ kind: "references", refused: firstRefused(message.references) });
       break;
     case "tell holdings":
       send({ kind: "holdings", holdings: holdings() });
@@ -65,6 +79,18 @@ async function tellCases(file: string): Promise<WorkerMessage> {
   } catch (error) {
     return refused(error instanceof Error ? error.message : String(error));
   }
+}
+
+function firstRefused(references: readonly VerifierReference[]): RefusedReference | null {
+  for (const [index, { verifier, reference }] of references.entries()) {
+    try {
+      const parsed = parseReference(verifiers.get(verifier)!.reference, reference);
+      if (!parsed.success) return { index, reason: parsed.reason };
+    } catch (error) {
+      return { index, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+  return null;
 }
 
 /** Nothing is an instance of it: asking V8 for its instances collects all garbage first, so that only what is held is counted. */

@@ -8,12 +8,23 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
-import { type Holdings, type PoolMessage, type VerifierCall, type VerifierDescription, WorkerMessage } from "./protocol.ts";
+import {
+  type Holdings,
+  type PoolMessage,
+  type RefusedReference,
+  type VerifierCall,
+  type VerifierDescription,
+  type VerifierReference,
+  WorkerMessage,
+} from "./protocol.ts";
 
 /** Importing an author's file may take a while, but not forever. */
 const startLimitMs = 30_000;
+/** For a batch of references: schemas are quick, an author's own may not be. */
+const referencesLimitMs = 30_000;
 /** A verifier that listens to its signal has this long to give its process back; then it is killed. */
 const graceMs = 100;
 /** Garbage-collected memory, and everything that a process allocates: V8 alone claims about half of the second. */
@@ -40,10 +51,10 @@ export class WorkerProcess implements AsyncDisposable {
   #tail = "";
   #numCalls = 0;
 
-  constructor(files: readonly string[]) {
+  constructor(files: readonly string[], containment: Containment) {
     this.#child = spawnWorker();
     this.#watch();
-    this.ready = this.#load(files);
+    this.ready = this.#load(files, containment);
     this.ready.catch(() => {}); // whoever awaits it is told; nobody has to
   }
 
@@ -86,6 +97,17 @@ export class WorkerProcess implements AsyncDisposable {
     throw new VerifierError(`verifier "${file}": the worker did not tell its cases: ${howItEnded(received, startLimitMs)}`);
   }
 
+  /** The first of `references` that its verifier does not take; a VerifierError where that cannot be told. */
+  async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
+    await this.ready;
+    const received = await this.#ask({ kind: "parse references", references }, referencesLimitMs);
+    if (received.kind === "message" && received.message.kind === "references") return received.message.refused ?? undefined;
+    this.kill("killed because it did not parse references");
+    const how = howItEnded(received, referencesLimitMs);
+    const names = [...new Set(references.map(({ verifier }) => `"${verifier}"`))].join(", ");
+    throw new VerifierError(`verifiers ${names}: parsing the references of ${references.length} tasks must come to an end: ${how}`);
+  }
+
   /** What the process holds between two calls; undefined where it does not say. */
   async holdings(): Promise<Holdings | undefined> {
     const received = await this.#ask({ kind: "tell holdings" }, startLimitMs);
@@ -108,8 +130,8 @@ export class WorkerProcess implements AsyncDisposable {
     await this.#ended.promise;
   }
 
-  async #load(files: readonly string[]): Promise<readonly VerifierDescription[]> {
-    const received = await this.#ask({ kind: "load", files }, startLimitMs);
+  async #load(files: readonly string[], containment: Containment): Promise<readonly VerifierDescription[]> {
+    const received = await this.#ask({ kind: "load", files, containment }, startLimitMs);
     if (received.kind === "message" && received.message.kind === "ready") return received.message.verifiers;
     this.kill("killed before it was ready");
     if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);

@@ -33,7 +33,7 @@ const tables = `
     run_id TEXT NOT NULL REFERENCES runs(id),
     stage TEXT NOT NULL,           -- sft, rl
     step INTEGER NOT NULL,         -- from 0 within the stage
-    superseded INTEGER NOT NULL DEFAULT 0,  -- 1: the run went back and took this step again
+    superseded INTEGER NOT NULL DEFAULT 0,  -- 0: part of the run; 1: taken back, or tried again since; 2: did not come to its end
     previous_hash TEXT NOT NULL,
     hash TEXT NOT NULL,
     digests TEXT NOT NULL,         -- JSON: what the hash was made of

@@ -53,7 +53,12 @@ export interface StoredRollout {
   readonly reward: number | undefined;
   /** Undefined: not learned from. */
   readonly advantage: number | undefined;
+  /** By verifier id, of verdicts that are older than the step; the others are of the step's versions. */
+  readonly verifierVersions?: Readonly<Record<string, number>>;
 }
+
+/** A step that did not come to its end. */
+export type NewAttempt = Pick<NewStep, "stage" | "step" | "previousHash" | "rollouts" | "verifierVersions">;
 
 /** A step to record, with everything that happened in it. */
 export interface NewStep extends Omit<StepRow, "finishedMs"> {
@@ -205,10 +210,16 @@ export function runFromRow(row: Row): RunRow {
     state: row["state"] as RunState,
     recipe: JSON.parse(row["recipe"] as string) as RunRow["recipe"],
     recipeFile: row["recipe_file"] as string,
-    fingerprint: JSON.parse(row["fingerprint"] as string) as Fingerprint,
+    fingerprint: fingerprintFromJson(row["fingerprint"] as string),
     startHash: row["start_hash"] as string,
     ...(run === null ? {} : { parent: { run: run as string, stage: stage as string, step: step as number } }),
   };
+}
+
+/** Records of version 0.1 have one digest of all files. */
+function fingerprintFromJson(text: string): Fingerprint {
+  const { inputs, ...rest } = JSON.parse(text) as Omit<Fingerprint, "inputs"> & { inputs: string | Fingerprint["inputs"] };
+  return { ...rest, inputs: typeof inputs === "string" ? { "all files together": inputs } : inputs };
 }
 
 export function stepFromRow(row: Row): StepRow {

@@ -18,6 +18,7 @@ import {
   eventFromRow,
   type FoundRollout,
   metricsJson,
+  type NewAttempt,
   type NewEvaluation,
   type NewStep,
   optionalNumber,
@@ -112,18 +113,15 @@ export class RunStore implements Disposable {
   recordStep(runId: string, step: NewStep): void {
     const now = this.#clock.nowMs();
     this.#write(() => {
-      const { lastInsertRowid } = this.#database
-        .prepare(
-          "INSERT INTO steps (run_id, stage, step, previous_hash, hash, digests, metrics, finished_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .run(
-          ...[runId, step.stage, step.step, step.previousHash, step.hash],
-          ...[JSON.stringify(step.digests), metricsJson(step.metrics), now],
-        );
-      this.#insertGroups({ step: lastInsertRowid }, { rollouts: step.rollouts, versions: step.verifierVersions });
+      this.#insertStep(runId, step, 0);
       for (const detail of step.notes) this.#insertEvent(runId, { stage: step.stage, step: step.step, kind: "note", detail });
       this.#database.prepare("UPDATE runs SET updated_ms = ? WHERE id = ?").run(now, runId);
     });
+  }
+
+  /** Keeps what is there of a step that did not come to its end. It is read until the step is tried again, and has no hash. */
+  recordAttempt(runId: string, attempt: NewAttempt): void {
+    this.#write(() => this.#insertStep(runId, { ...attempt, hash: "", digests: {}, metrics: {}, notes: [] }, 2));
   }
 
   /** Takes back the steps from `nextStep` on: they stay stored as what happened, but are no part of the run any more. */
@@ -164,6 +162,10 @@ export class RunStore implements Disposable {
     return this.#database.prepare("SELECT * FROM runs ORDER BY created_ms DESC, id DESC").all().map(runFromRow);
   }
 
+  has(id: string): boolean {
+    return this.#database.prepare("SELECT 1 FROM runs WHERE id = ?").get(id) !== undefined;
+  }
+
   run(id: string): RunRow {
     const row = this.#database.prepare("SELECT * FROM runs WHERE id = ?").get(id);
     if (row === undefined) throw this.#unknownRun(id);
@@ -201,14 +203,14 @@ export class RunStore implements Disposable {
     return this.#database.prepare("SELECT * FROM evaluations WHERE run_id = ? ORDER BY rowid").all(runId).map(evaluationFromRow);
   }
 
-  /** In the order they were recorded: by step, group and member. Steps that were taken back are left out. */
+  /** In the order they were recorded: by step, group and member. Steps that were taken back are left out; one that did not come to its end is not. */
   rollouts(runId: string, filter: RolloutFilter = {}): FoundRollout[] {
     const [select, place] = filter.set === undefined ? [selectPractised, "steps"] : [selectMeasured, "evaluations"];
     const conditions: readonly (readonly [string, string | number | undefined])[] = [
       ["evaluations.name = ?", filter.set],
       [`${place}.stage = ?`, filter.stage],
       [`${place}.step = ?`, filter.step],
-      ["steps.superseded = ?", filter.set === undefined ? 0 : undefined],
+      ["steps.superseded <> ?", filter.set === undefined ? 1 : undefined],
       ["groups.family = ?", filter.family],
       ["rollouts.reward >= ?", filter.minReward],
       ["rollouts.reward <= ?", filter.maxReward],
@@ -238,12 +240,25 @@ export class RunStore implements Disposable {
       .map(({ verifier }) => verifier as string);
   }
 
-  /** The rollouts of every attempt at a step, those taken back included, oldest first. */
-  attempts(runId: string, { stage, step }: { stage: string; step: number }): FoundRollout[] {
+  /** The rollouts of every attempt at a step, oldest first; those that are part of the run come last. */
+  attempts(runId: string, { stage, step }: { stage: string; step: number }): (FoundRollout & { readonly isPartOfRun: boolean })[] {
     const rows = this.#database
-      .prepare(`${selectPractised} AND steps.stage = ? AND steps.step = ? ORDER BY rollouts.id`)
+      .prepare(`${selectPractised} AND steps.stage = ? AND steps.step = ? ORDER BY steps.superseded = 0, rollouts.id`)
       .all(runId, stage, step);
-    return rows.map((row) => this.#foundRollout(row));
+    return rows.map((row) => ({ ...this.#foundRollout(row), isPartOfRun: row["superseded"] === 0 }));
+  }
+
+  #insertStep(runId: string, step: NewStep, superseded: 0 | 2): void {
+    const columns = "run_id, stage, step, superseded, previous_hash, hash, digests, metrics, finished_ms";
+    const retire = "UPDATE steps SET superseded = 1 WHERE run_id = ? AND stage = ? AND step = ? AND superseded = 2";
+    this.#database.prepare(retire).run(runId, step.stage, step.step);
+    const { lastInsertRowid } = this.#database
+      .prepare(`INSERT INTO steps (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+      .run(
+        ...[runId, step.stage, step.step, superseded, step.previousHash, step.hash],
+        ...[JSON.stringify(step.digests), metricsJson(step.metrics), this.#clock.nowMs()],
+      );
+    this.#insertGroups({ step: lastInsertRowid }, { rollouts: step.rollouts, versions: step.verifierVersions });
   }
 
   #supersede(runId: string, { stage, step }: { stage: string; step: number }): void {
@@ -277,10 +292,10 @@ export class RunStore implements Disposable {
   ): void {
     const insert = this.#database.prepare(insertRollout);
     const insertVerdict = this.#database.prepare("INSERT INTO verdicts (rollout, verifier, version, verdict) VALUES (?, ?, ?, ?)");
-    for (const { rollout, verdicts, reward, advantage } of members) {
+    for (const { rollout, verdicts, reward, advantage, verifierVersions } of members) {
       const id = insert.run(group, ...rolloutValues(rollout), reward ?? null, advantage ?? null).lastInsertRowid;
       for (const [verifier, verdict] of Object.entries(verdicts)) {
-        insertVerdict.run(id, verifier, versions[verifier]!, JSON.stringify(verdict));
+        insertVerdict.run(id, verifier, verifierVersions?.[verifier] ?? versions[verifier]!, JSON.stringify(verdict));
       }
     }
   }
@@ -320,7 +335,8 @@ const practised = `FROM rollouts JOIN groups ON rollouts.group_id = groups.id JO
   WHERE steps.run_id = ?`;
 
 const selectPractised = `
-  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step ${practised}`;
+  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step, steps.superseded
+  ${practised}`;
 
 const selectScored = `
   SELECT rollouts.id, rollouts.rollout_id, rollouts.thinking_text, rollouts.answer_text, rollouts.reward, groups.task, steps.stage, steps.step

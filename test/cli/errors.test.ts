@@ -20,6 +20,8 @@ function changed(from: string, to: string): string {
   return "changed.ts";
 }
 
+const sum = { family: "own", messages: [{ role: "user", content: "three plus five?" }], verifier: "numeric" };
+
 async function refuses(args: readonly string[], expected: RegExp): Promise<void> {
   const { code, stderr, stdout } = await whetstone(folder, ...args);
   assert.match(stderr, expected);
@@ -99,6 +101,18 @@ describe("a recipe that is wrong", () => {
     writeFileSync(join(folder, "tasks.jsonl"), '{"question": "1+1", "answer": "2"}\n{"question": \n');
     const source = 'training: { kind: "file" as const, path: "tasks.jsonl", columns: { verifier: "numeric" } }';
     return refuses(["train", changed("training: sums", source)], /tasks\.jsonl:2: /);
+  });
+
+  test("a reference that its verifier does not take, by file and task, in training and in evaluation", async () => {
+    const rows = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => ({ id: `sum-${n}`, ...sum, reference: n === 7 ? { answr: "8" } : { answer: "8" } }));
+    writeFileSync(join(folder, "typo.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const said =
+      /^typo\.jsonl: the reference of task "sum-7" must be one that its verifier "numeric" takes, got \{"answr":"8"\} \(.*\); correct the row$/m;
+    for (const side of ["training", "evaluation"]) {
+      const source = `${side}: { kind: "file" as const, path: "typo.jsonl" }`;
+      await refuses(["train", changed(`${side}: sums`, source)], said);
+      await refuses(["train", changed(`${side}: sums`, source), "--dry-run"], said);
+    }
   });
 
   test("a task file that cannot fill a batch", () => {

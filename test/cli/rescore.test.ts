@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
+import { rngFor } from "../../src/base/rng.ts";
 import type { Verdict } from "../../src/data/verdict.ts";
 import { asJson } from "../../src/runs/openRun.ts";
 import { RunStore } from "../../src/runs/store.ts";
@@ -136,6 +137,19 @@ describe("whetstone rescore", () => {
     assert.deepEqual([code, verifiers[0].differ, verifiers[0].unscorableNow, rewards.differ], [1, 1, 1, 1]);
     assert.equal(changed[0].now.failure, "crash");
     assert.equal(changed[0].rewardNow, undefined);
+  });
+
+  test("gives a verifier that draws the random streams it had then", async () => {
+    const file = join(folder, "own.ts");
+    writeFileSync(file, readFileSync(file, "utf8").replace("({ answer }: { answer: string })", "({ answer }: any, { rng }: any)"));
+    writeFileSync(file, readFileSync(file, "utf8").replace("answer === '42' ? 1 : 0", "rng.uniform()"));
+    const { changed } = JSON.parse((await rescore("--json", "--all")).stdout);
+    // Seed of the recipe, verifier, task and rollout, as scoreRollout names them in training.
+    const drawn = [0, 1, 2].map((index) => rngFor(0, "own", sampleTask().id, `0.0.${index}`).uniform());
+    assert.deepEqual(
+      changed.map(({ now }: { now: { score: number } }) => now.score),
+      drawn,
+    );
   });
 
   test("says in one message which verifier files are gone, and finds them where they were moved to", async () => {

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { after, describe, type TestContext, test } from "node:test";
 
 import { childProcesses } from "../support/processes.ts";
 import { bin, type Finished, finish, whetstone, workFolder } from "./whetstone.ts";
@@ -21,8 +21,11 @@ function write(name: string, text: string): string {
   return name;
 }
 
-function startScore(...args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [bin, "score", ...args], { cwd: folder, stdio: ["pipe", "pipe", "pipe"] });
+/** Ends with its test, also when it does not end by itself. */
+function startScore(t: TestContext, ...args: readonly string[]): ChildProcess {
+  const child = spawn(process.execPath, [bin, "score", ...args], { cwd: folder, stdio: ["pipe", "pipe", "pipe"] });
+  t.after(() => child.kill("SIGKILL"));
+  return child;
 }
 
 async function score(input: string, ...args: readonly string[]): Promise<Finished> {
@@ -70,8 +73,8 @@ describe("whetstone score", () => {
     }
   });
 
-  test("writes a verdict before the next row has come, from standard input", { timeout: 60_000 }, async () => {
-    const child = startScore("--verifier", "numeric", "--input", "-", "--json");
+  test("writes a verdict before the next row has come, from standard input", { timeout: 110_000 }, async (t) => {
+    const child = startScore(t, "--verifier", "numeric", "--input", "-", "--json");
     const done = finish(child);
     for (const answer of ["42", "41"]) {
       child.stdin!.write(jsonLines([{ answer, reference }]));
@@ -84,8 +87,8 @@ describe("whetstone score", () => {
     assert.match(stderr, /^standard input:3: a line must be one JSON value/m);
   });
 
-  test("ends at Ctrl-C while it waits for input, with what it has", { timeout: 60_000 }, async () => {
-    const child = startScore("--verifier", "numeric", "--input", "-", "--json");
+  test("ends at Ctrl-C while it waits for input, with what it has", { timeout: 110_000 }, async (t) => {
+    const child = startScore(t, "--verifier", "numeric", "--input", "-", "--json");
     const done = finish(child);
     child.stdin!.write(jsonLines([{ answer: "42", reference }]));
     await once(child.stdout!, "data");
@@ -97,8 +100,9 @@ describe("whetstone score", () => {
     assert.deepEqual(childProcesses(child.pid), []);
   });
 
-  test("ends quietly when its reader has seen enough", { timeout: 60_000 }, async () => {
+  test("ends quietly when its reader has seen enough", { timeout: 110_000 }, async (t) => {
     const child = startScore(
+      t,
       "--verifier",
       "numeric",
       "--input",

@@ -66,7 +66,7 @@ async function refuses(args: readonly string[], expected: RegExp): Promise<void>
 }
 
 describe("whetstone verifier new", () => {
-  test("writes a pair that passes as it is, with the command and with node --test, from any folder", { timeout: 60_000 }, async () => {
+  test("writes a pair that passes as it is, with the command and with node --test, from any folder", { timeout: 110_000 }, async () => {
     const made = await run("verifier", "new", "first-word", "--folder", "mine");
     assert.equal(made.code, 0, made.stderr);
     const tested = await run("verifier", "test", "mine/first-word.ts");
@@ -84,7 +84,7 @@ describe("whetstone verifier new", () => {
     }
   });
 
-  test("writes a test that fails when a law is broken", { timeout: 60_000 }, async () => {
+  test("writes a test that fails when a law is broken", { timeout: 110_000 }, async () => {
     await run("verifier", "new", "generous");
     const file = join(folder, "generous.ts");
     writeFileSync(file, readFileSync(file, "utf8").replace("plain(answer) === plain(reference.answer)", "true"));
@@ -105,7 +105,7 @@ describe("whetstone verifier new", () => {
 });
 
 describe("whetstone verifier test", () => {
-  test("tells a person which law is broken, by which answer, and what was expected", { timeout: 60_000 }, async () => {
+  test("tells a person which law is broken, by which answer, and what was expected", { timeout: 110_000 }, async () => {
     author("blank.ts", { body: 'return scored(right || answer === "" ? 1 : 0);' });
     const { code, stdout } = await run("verifier", "test", "blank.ts");
     assert.equal(code, 1);
@@ -123,19 +123,19 @@ describe("whetstone verifier test", () => {
     ["wordy", "answer.length > 100_000", answerLaws.noise],
   ];
   for (const [name, condition, law] of payers) {
-    test(`finds a verifier that pays for what it should not: ${name}`, { timeout: 60_000 }, async () => {
+    test(`finds a verifier that pays for what it should not: ${name}`, { timeout: 110_000 }, async () => {
       const found = await broken(author(`${name}.ts`, { body: `return scored(right || ${condition} ? 1 : 0);` }));
       assert.deepEqual([...found.keys()], [law]);
     });
   }
 
-  test("knows 1 as an answer where it is right", { timeout: 60_000 }, async () => {
+  test("knows 1 as an answer where it is right", { timeout: 110_000 }, async () => {
     const cases = '[{ reference: { answer: "1" }, accepted: ["1", "it is 1"], rejected: ["2"] }]';
     const body = 'return scored(answer.trim().split(" ").at(-1) === reference.answer ? 1 : 0);';
     assert.deepEqual([...(await broken(author("last-word.ts", { body, cases }))).keys()], []);
   });
 
-  test("finds what says another thing when asked again, or after other answers", { timeout: 60_000 }, async () => {
+  test("finds what says another thing when asked again, or after other answers", { timeout: 110_000 }, async () => {
     const counting = await broken(
       author("counting.ts", { head: "let calls = 0;", body: "return scored(right ? 1 : 0, 'call ' + calls++);" }),
     );
@@ -148,7 +148,7 @@ describe("whetstone verifier test", () => {
     assert.ok(born.has("says the same in any order and at any concurrency"));
   });
 
-  test("reports a verifier that hangs, and asks it no more than it must", { timeout: 60_000 }, async () => {
+  test("reports a verifier that hangs, and asks it no more than it must", { timeout: 110_000 }, async () => {
     const found = await broken(
       author("hanging.ts", { body: 'if (answer.startsWith("[")) for (;;); return scored(right ? 1 : 0);' }),
       "--deadline-ms",
@@ -160,7 +160,7 @@ describe("whetstone verifier test", () => {
     assert.equal(always.get("answers within its deadline")!.breaches.length, 3);
   });
 
-  test("reports a verifier that crashes or throws", { timeout: 60_000 }, async () => {
+  test("reports a verifier that crashes or throws", { timeout: 110_000 }, async () => {
     const law = "says something about every answer, with a finite score in 0..1";
     const crashing = await broken(author("crashing.ts", { body: 'if (answer === "NaN") process.exit(7); return scored(right ? 1 : 0);' }));
     assert.match(reasonsOf(crashing.get(law)), /the worker ended while checking: exit code 7/);
@@ -172,7 +172,7 @@ describe("whetstone verifier test", () => {
     assert.match(reasonsOf(high.get(law)), /score must be at most 1, got 2|the verifier returned no verdict: score/);
   });
 
-  test("reports a verifier that leaves memory, timers or processes behind", { timeout: 60_000 }, async () => {
+  test("reports a verifier that leaves memory, timers or processes behind", { timeout: 110_000 }, async () => {
     const law = "leaves nothing behind";
     const leaks: readonly (readonly [string, { head?: string; body: string }, RegExp])[] = [
       [
@@ -201,7 +201,7 @@ describe("whetstone verifier test", () => {
     }
   });
 
-  test("tries broken references: the author's, and those that nobody meant", { timeout: 60_000 }, async () => {
+  test("tries broken references: the author's, and those that nobody meant", { timeout: 110_000 }, async () => {
     const cases = '[{ reference: { answer: "5" }, accepted: ["5"], rejected: ["6"] }, { broken: { answer: "about five" } }]';
     const found = await broken(author("trusting.ts", { body: "return scored(right ? 1 : 0);", cases }));
     assert.deepEqual([...found.keys()], [answerLaws.reference]);
@@ -215,7 +215,7 @@ export default { id: "careless", version: 1, checks: "correctness", reference: {
     assert.ok(breaches.some(({ got }) => /Cannot read properties of null/.test(got.reason ?? "")));
   });
 
-  test("takes partial scores, thinking and exported cases, and lets form be paid for anything", { timeout: 60_000 }, async () => {
+  test("takes partial scores, thinking and exported cases, and lets form be paid for anything", { timeout: 110_000 }, async () => {
     const file = write(
       "share.ts",
       `export const cases = [{
@@ -234,7 +234,7 @@ export const share = { id: "share", version: 2, checks: "form", reference: { par
     assert.deepEqual([...(await broken(wrong)).keys()], ["gives partial answers their score"]);
   });
 
-  test("refuses a file that cannot be used", { timeout: 60_000 }, async () => {
+  test("refuses a file that cannot be used", { timeout: 110_000 }, async () => {
     mkdirSync(join(folder, "folder"), { recursive: true });
     const body = "return scored(right ? 1 : 0);";
     const refused: readonly (readonly [string, RegExp])[] = [
@@ -260,7 +260,7 @@ export const share = { id: "share", version: 2, checks: "form", reference: { par
     await Promise.all(refused.map(([file, expected]) => refuses(["test", file], expected)));
   });
 
-  test("stops at Ctrl-C", { timeout: 60_000 }, async () => {
+  test("stops at Ctrl-C", { timeout: 110_000 }, async () => {
     const child = start(folder, [
       "verifier",
       "test",
@@ -282,7 +282,7 @@ describe("whetstone verifier audit", () => {
   ];
   const input = () => write("answers.jsonl", rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 
-  test("shows where two verifiers differ, also when both have the same id", { timeout: 60_000 }, async () => {
+  test("shows where two verifiers differ, also when both have the same id", { timeout: 110_000 }, async () => {
     author("strict.ts", { body: "return scored(right ? 1 : 0);" });
     mkdirSync(join(folder, "next"), { recursive: true });
     const next = readFileSync(join(folder, "strict.ts"), "utf8").replace("answer.trim()", "answer.trim().toLowerCase()");
@@ -298,7 +298,7 @@ describe("whetstone verifier audit", () => {
     assert.deepEqual([table.right.right, table.wrong.right, table.wrong.wrong, table.unscorable.unscorable], [1, 1, 1, 1]);
   });
 
-  test("counts apart where only one can tell", { timeout: 60_000 }, async () => {
+  test("counts apart where only one can tell", { timeout: 110_000 }, async () => {
     const found = JSON.parse((await run("verifier", "audit", "exact", "numeric", "--input", input(), "--json")).stdout);
     // numeric cannot read "yes" as a reference; neither can read 5
     assert.deepEqual([found.table.right.unscorable, found.table.wrong.unscorable, found.table.unscorable.unscorable], [1, 2, 1]);
@@ -306,7 +306,7 @@ describe("whetstone verifier audit", () => {
     assert.deepEqual(Object.keys(found.differing[0]), ["place", "id", "answer", "a", "b"]);
   });
 
-  test("refuses what it cannot read", { timeout: 60_000 }, async () => {
+  test("refuses what it cannot read", { timeout: 110_000 }, async () => {
     await refuses(["audit", "exact", "exct", "--input", input()], /^verifier "exct": not in the table; did you mean "exact"/);
     await refuses(["audit", "exact", "numeric", "--input", "no.jsonl"], /^no\.jsonl: no such file/);
     await refuses(["audit", "exact", "numeric", "--input", write("bad.jsonl", "{}\n")], /^bad\.jsonl:1: the row must have either/);

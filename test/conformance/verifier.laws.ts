@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 
+import { openSandbox, type Sandbox } from "../../sandbox/client.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Json } from "../../src/base/json.ts";
 import { parseCases, type VerifierCase } from "../../src/rewards/cases.ts";
@@ -30,7 +31,7 @@ export async function lawResults(
     id: verifier.id,
     checks: verifier.checks,
     cases: parseCases([...cases.cases, ...cases.badReferences.map((broken) => ({ broken }))], verifier.id),
-    ask: (call) => checkAnswer(verifier, { call, deadlineMs, clock: systemClock }),
+    ask: (call) => checkAnswer(verifier, { call, deadlineMs, clock: systemClock, sandbox }),
   });
   return new Map(results.map((result) => [result.law, result]));
 }
@@ -63,8 +64,16 @@ export async function leavesTask(verifier: Verifier, cases: VerifierCases): Prom
       const said = typeof each === "string" ? { answer: each, thinking: "" } : each;
       const call = callOf({ task: "?", reference, ...said }, verifier.id);
       const asked = structuredClone(call.task);
-      await checkAnswer(verifier, { call, deadlineMs: usualDeadlineMs, clock: systemClock });
+      await checkAnswer(verifier, { call, deadlineMs: usualDeadlineMs, clock: systemClock, sandbox });
       assert.deepEqual(call.task, asked);
     }
   }
+}
+
+let opened: Promise<Sandbox> | undefined;
+
+/** One for all laws; closed with the process. */
+function sandbox(): Promise<Sandbox> {
+  opened ??= openSandbox();
+  return opened;
 }

@@ -64,6 +64,39 @@ const cases: Readonly<Record<string, VerifierCases>> = {
     ],
     badReferences: [{ answer: "" }, { answer: " \n" }, { answer: 5 }, {}, null, [], "False"],
   },
+  "code-tests": {
+    cases: [
+      {
+        reference: { language: "python", tests: { kind: "asserts", code: ["assert add(1, 2) == 3", "assert add('a', 'b') == 'ab'"] } },
+        accepted: ["def add(a, b): return a + b", "Sure:\n```python\ndef add(a, b):\n    return b.__radd__(a) if False else a + b\n```"],
+        rejected: ["def add(a, b): return 3", "import sys; sys.exit(0)", "```python\nprint('ok')\n```"],
+      },
+      {
+        reference: {
+          language: "javascript",
+          entryPoint: "f",
+          tests: { kind: "function", calls: [{ args: [[3, 1, 2]], expected: [1, 2, 3] }] },
+        },
+        accepted: ["const f = (x) => [...x].sort();"],
+        rejected: ["const f = (x) => x;", "process.exit(0)"],
+      },
+      {
+        reference: { language: "typescript", tests: { kind: "stdio", cases: [{ stdin: "2\n", stdout: "4\n" }] } },
+        accepted: ['const n: number = Number(require("node:fs").readFileSync(0, "utf8")); console.log(n * n);'],
+        rejected: ["console.log(5);"],
+      },
+    ],
+    badReferences: [
+      { language: "perl", tests: { kind: "asserts", code: "assert f(1) == 1" } },
+      { language: "python", tests: [] },
+      { language: "python", tests: { kind: "stdio", cases: [] } },
+      { language: "python", tests: { kind: "function", calls: [{ args: [], expected: 1 }] } },
+      { language: "python", tests: { kind: "asserts", code: "assert f(1" } },
+      { language: "python", tests: { kind: "asserts", code: "f(1)" } },
+      { tests: { kind: "asserts", code: "assert f(1) == 1" } },
+      null,
+    ],
+  },
   countdown: {
     cases: [
       {
@@ -363,6 +396,101 @@ const cases: Readonly<Record<string, VerifierCases>> = {
     ],
     badReferences: [{ n: 0 }, { maxShare: 2 }, { maxRun: 0 }, { score: "half" }, null, []],
   },
+  math: {
+    cases: [
+      {
+        reference: { answer: "\\frac{3}{4}" },
+        accepted: ["0.75", "\\boxed{\\dfrac34}", "The answer is $\\frac{6}{8}$.", "75%", "#### 3/4", "no \\boxed{1}, \\boxed{3/4}"],
+        rejected: ["0.7500001", "3", "4/3", "-3/4", "3/4 or 4/3", "\\boxed{1} 3/4", "\\boxed{3/4", "75"],
+      },
+      {
+        reference: { answer: "[0,1) \\cup (2,\\infty)" },
+        accepted: ["0 \\le x < 1 \\text{ or } x > 2", "\\boxed{(2,\\infty) \\cup [0,1)}"],
+        rejected: ["[0,1] \\cup (2,\\infty)", "[0,1)", "x > 2"],
+      },
+      { reference: { answer: "1,-2" }, accepted: ["-2, 1", "x = 1 or x = -2"], rejected: ["1", "1, 2", "-2, 1, 3"] },
+      { reference: { answer: "1,-2", listOrder: "given" }, accepted: ["1, -2"], rejected: ["-2, 1"] },
+      { reference: { answer: "x^2-1" }, accepted: ["(x-1)(x+1)"], rejected: ["x^2+1", "(x-1)^2"] },
+      { reference: { answer: "\\text{even}" }, accepted: ["even", "The answer is even."], rejected: ["odd", "even or odd"] },
+      { reference: { answer: "3.14", tolerance: 0.01 }, accepted: ["\\pi", "3.15"], rejected: ["3.2", "3"] },
+    ],
+    badReferences: [
+      { answer: "" },
+      { answer: " \n" },
+      { answer: "9^9^9^9" },
+      { answer: "$$" },
+      { answer: 5 },
+      { answer: "5", tolerance: -1 },
+      { answer: "5", order: "any" },
+      "5",
+      null,
+    ],
+  },
+  sql: {
+    cases: [
+      {
+        reference: {
+          schema: "CREATE TABLE pets(name TEXT, kind TEXT, weight REAL); CREATE TABLE kinds(kind TEXT, legs INTEGER);",
+          rows: {
+            pets: [["Rex", "dog", 12.5], ["Tom", "cat", 4], { name: "Ivy", kind: "cat" }],
+            kinds: [
+              ["dog", 4],
+              ["cat", 4],
+            ],
+          },
+          query: "SELECT kind, count(*) FROM pets GROUP BY kind",
+        },
+        accepted: [
+          "SELECT kind, count(*) FROM pets GROUP BY kind;",
+          "Count them:\n```sql\nSELECT p.kind AS k, sum(1) AS n FROM pets p JOIN kinds USING (kind) GROUP BY 1 ORDER BY 2\n```\nDone.",
+          "```\nSELECT 1\n```\n```sql\nWITH c AS (SELECT * FROM pets) SELECT kind, count(*) FROM c GROUP BY kind\n```\n```text\ndog 1\n```",
+          "VALUES ('cat', 2), ('dog', 1.0)",
+        ],
+        rejected: [
+          "SELECT kind FROM pets GROUP BY kind",
+          "SELECT count(*), kind FROM pets GROUP BY kind",
+          "SELECT kind, 1 FROM pets GROUP BY kind",
+          "SELECT kind, count(weight) FROM pets GROUP BY kind",
+          "SELECT kind, count(*) FROM pets GROUP BY kind LIMIT 1",
+          "SELECT kind, count(*) FROM pets GROUP BY name",
+          "SELECT kind, CAST(count(*) AS TEXT) FROM pets GROUP BY kind",
+          "SELECT kind, count(*) FROM pets GROUP BY kind; DROP TABLE pets",
+          "DELETE FROM pets",
+          "I would count the pets by kind.",
+          "```sql\nSELECT kind, count(*) FROM pets GROUP BY kind",
+          "SELEC kind, count(*) FROM pets GROUP BY kind",
+        ],
+      },
+      {
+        reference: {
+          schema: "CREATE TABLE t(a, b)",
+          rows: {
+            t: [
+              [1, "x"],
+              [3, "y"],
+              [2, null],
+            ],
+          },
+          query: "SELECT b FROM t ORDER BY a DESC",
+        },
+        accepted: ["SELECT b FROM t ORDER BY a DESC", "SELECT b FROM t ORDER BY -a"],
+        rejected: ["SELECT b FROM t", "SELECT b FROM t ORDER BY a", "SELECT coalesce(b, '') FROM t ORDER BY a DESC"],
+      },
+    ],
+    badReferences: [
+      { schema: "CREATE TABLE t(a", query: "SELECT 1" },
+      { schema: "CREATE TABLE t(a)", rows: { u: [[1]] }, query: "SELECT a FROM t" },
+      { schema: "CREATE TABLE t(a)", rows: { t: [[1, 2]] }, query: "SELECT a FROM t" },
+      { schema: "CREATE TABLE t(a)", query: "SELECT b FROM t" },
+      { schema: "CREATE TABLE t(a)", query: "DELETE FROM t" },
+      { schema: "CREATE TABLE t(a)", query: "" },
+      { schema: "CREATE TABLE t(a)", query: "SELECT random()" },
+      { schema: "CREATE TABLE t(a)", query: "SELECT a FROM t", order: true },
+      { schema: "CREATE TABLE t(a)" },
+      {},
+      null,
+    ],
+  },
   "thinking-format": {
     cases: [
       {
@@ -486,6 +614,46 @@ describe("each law", () => {
       says(answer.trim().split(/\s+/).at(-1) === (reference as { answer: string }).answer ? 1 : 0),
     );
     for (const [law, { breaches }] of await lawResults(lastWord, { cases, badReferences: [] })) assert.deepEqual(breaches, [], law);
+  });
+
+  test("refuses a reference of another kind, though the verifier would merely find the answer wrong", async () => {
+    const lax = {
+      ...honest,
+      reference: z.unknown(),
+      verify: ({ reference, answer }: { reference: unknown; answer: string }) =>
+        says(answer === (reference as { answer?: string } | null)?.answer ? 1 : 0),
+    };
+    const { breaches } = (await lawResults(lax, { ...own, badReferences: [] })).get(
+      "cannot score against a reference that it cannot read",
+    )!;
+    assert.deepEqual(
+      breaches.map(({ question }) => question.reference),
+      [null, 7, "text", ["text"]],
+    );
+  });
+
+  test("is broken by what depends on the order, and by what depends on who else is asked at the same time", async () => {
+    const law = "says the same in any order and at any concurrency";
+    let last = 0;
+    const remembering = cheat(({ answer }) => {
+      const verdict = says(0, `after ${last}`);
+      last = answer.length;
+      return verdict;
+    });
+    const ordered = await lawResults(remembering, own);
+    // Asked again in the same order, only the first follows another one than before; backwards, nearly all do.
+    assert.ok(ordered.get("says the same when asked again")!.breaches.length <= 1);
+    assert.ok(ordered.get(law)!.breaches.length > 10);
+
+    let busy = 0;
+    const crowded = cheat(async () => {
+      busy++;
+      await new Promise((resolve) => setImmediate(resolve));
+      return says(0, busy-- > 1 ? "in company" : "alone");
+    });
+    const together = await lawResults(crowded, own);
+    assert.deepEqual(together.get("says the same when asked again")!.breaches, []);
+    assert.ok(together.get(law)!.breaches.length > 10);
   });
 
   test("leaves the task as it was", async () => {

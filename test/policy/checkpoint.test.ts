@@ -96,7 +96,7 @@ describe("saveCheckpoint and loadCheckpoint", () => {
       const folder = newFolder();
       const parameters = initialParameters(model, [1]);
       const bits = new Uint32Array(parameters.buffer);
-      for (const { offset } of parameterLayout(model).entries) bits.set([0x7fa00001, 0x80000000], offset); // a signalling NaN, -0
+      for (const { offset } of parameterLayout(model).entries) bits.set([0x80000000, 0x00000001, 0x807fffff], offset); // -0, subnormals
       const tokenizerConfig = { chat_template: "{{ messages }}", model_max_length: 9 };
       saveCheckpoint(folder, { ...content(1, model), parameters, generationConfig: { temperature: 0.7, top_k: 20 }, tokenizerConfig });
       const loaded = loadCheckpoint(folder);
@@ -174,6 +174,17 @@ describe("loadCheckpoint names what is wrong:", () => {
       refusal(withTensors((tensors) => [...tensors, bias])),
       /tensor "model.layers.0.self_attn.q_proj.bias" has no place in the model/,
     );
+  });
+
+  test("a tensor with a number that is none, by its name", () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const values = () => new Float32Array(40).fill(bad, 7, 8);
+      const damaged = withTensors((tensors) => tensors.map((tensor) => (tensor.name === victim ? { ...tensor, values } : tensor)));
+      assert.match(
+        refusal(damaged),
+        new RegExp(`tensor "${victim}" must hold finite numbers, got ${bad} at element 7; .* earlier checkpoint$`),
+      );
+    }
   });
 
   test("a truncated file", () => {

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 
 import { VerifierError } from "../../src/base/errors.ts";
 import type { Verdict } from "../../src/data/verdict.ts";
-import { checkTerms, composeReward, type RewardTerm, verifiersOf } from "../../src/rewards/compose.ts";
+import { checkTerms, composeReward, type RewardTerm, verifiersOf, watchingOwn } from "../../src/rewards/compose.ts";
 
 const scored = (score: number): Verdict => ({ kind: "scored", score, evidence: "because" });
 const timeout: Verdict = { kind: "unscorable", failure: "timeout", reason: "2000 ms are over" };
@@ -125,6 +125,20 @@ describe("verifiersOf", () => {
   test("names the task's own verifier and those of the terms, each once", () => {
     assert.deepEqual(verifiersOf(terms, "numeric"), ["numeric", "form", "audit"]);
     assert.deepEqual(verifiersOf(terms, "form"), ["form", "audit"]);
+  });
+});
+
+describe("watchingOwn", () => {
+  test("adds the task's own verifier where no term names it, and changes no reward", () => {
+    const alone: RewardTerm[] = [{ verifier: "pal", weight: 1 }];
+    const watched = watchingOwn(alone);
+    assert.deepEqual(verifiersOf(watched, "numeric"), ["pal", "numeric"]);
+    const verdicts = { pal: scored(0.5), numeric: timeout };
+    const reward = composeReward(verdicts, { terms: watched, taskVerifier: "numeric" });
+    assert.deepEqual(reward, composeReward(verdicts, { terms: alone, taskVerifier: "numeric" }));
+    assert.equal(watchingOwn(terms), terms);
+    const either: RewardTerm[] = [{ verifier: { first: ["pal", "task"] }, weight: 1 }];
+    assert.equal(watchingOwn(either), either);
   });
 });
 

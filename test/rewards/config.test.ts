@@ -19,6 +19,7 @@ describe("RewardConfig", () => {
       verifiers: [{ use: "numeric", deadlineMs: 2000 }],
       terms: [{ verifier: "task", weight: 1 }],
       numWorkers: 2,
+      sandbox: "jail",
     });
   });
 

@@ -335,3 +335,28 @@ setTimeout(() => console.log("spinning"), 100);
     assert.deepEqual(workers.filter(isAlive), []);
   });
 });
+
+describe("refusedReference", () => {
+  const picky = authorFile(
+    "picky.ts",
+    `import { defineVerifier } from "whetstone";
+import { z } from "zod";
+export default defineVerifier({
+  id: "picky",
+  version: 1,
+  checks: "correctness",
+  reference: z.number().refine((value) => { if (value === 13) throw new Error("unlucky"); return true; }),
+  verify: () => ({ kind: "scored", score: 1, evidence: "" }),
+});
+`,
+  );
+  const asked = (values: readonly unknown[]) => values.map((value) => ({ verifier: "picky", reference: value as number }));
+
+  test("is the first that its verifier does not take, whatever keeps it from that", async () => {
+    await using pool = await startVerifierPool({ verifiers: [{ file: picky, deadlineMs: 1000 }], numWorkers: 1 });
+    const many = Array.from({ length: 2500 }, (_, i) => i + 100);
+    assert.equal(await pool.refusedReference(asked(many)), undefined);
+    assert.equal((await pool.refusedReference(asked([...many, "x", "y"])))?.index, 2500);
+    assert.deepEqual(await pool.refusedReference(asked([1, 13])), { index: 1, reason: "unlucky" });
+  });
+});

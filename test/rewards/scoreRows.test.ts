@@ -55,6 +55,7 @@ describe("scoreRows", () => {
       { id: "closed", response: "<think>1+2 is 4</think>3<|im_end|>4", reference },
       { id: 7, response: "<think>it is 3", reference },
       { response: "3", reference, prompt: [{ role: "user", content: "1+2=?" }] },
+      { response: "3", reference, task: "1+2=?" },
     ];
     const scored = await score(pool, values);
     assert.deepEqual(
@@ -62,6 +63,7 @@ describe("scoreRows", () => {
       [
         ["closed", 1],
         [7, 0],
+        [undefined, 1],
         [undefined, 1],
       ],
     );
@@ -96,6 +98,8 @@ describe("scoreRows", () => {
     await refused({ ...good, response: "3" }, /^a\.jsonl:2: the row must have either a response or an answer/);
     await refused({ reference: 3, response: "3", thinking: "" }, /^a\.jsonl:2: the row must not have thinking beside a response/);
     await refused({ task: {}, answer: "3", prompt: "?" }, /^a\.jsonl:2: the row must not have a prompt beside a task/);
+    await refused({ answer: "3", task: "1+2=?" }, /^a\.jsonl:2: the row must have either a task or a reference/);
+    await refused({ ...good, task: "1+2=?", prompt: "1+2=?" }, /^a\.jsonl:2: the row must not have a prompt beside a task/);
     await refused({ ...good, prompt: [] }, /^a\.jsonl:2: prompt /);
     await refused({ ...good, anwser: 1 }, /^a\.jsonl:2: .*anwser/);
     await refused({ task: { family: "f" }, answer: "3" }, /^a\.jsonl:2: /);

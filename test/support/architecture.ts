@@ -33,7 +33,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   policy: ["base", "graph", "runtime", "data"],
   train: ["base", "graph", "runtime", "optim", "data", "policy"],
   rewards: ["base", "data", "sandbox/client"],
-  "rewards/verifiable": ["rewards", "base", "data"],
+  "rewards/verifiable": ["rewards", "base", "data", "sandbox/client"],
   "rewards/generative": ["rewards", "base", "data"],
   sft: foundation,
   rl: reinforcement,

@@ -14,10 +14,11 @@ import type { VerifierDescription } from "../protocol.ts";
 import { builtInVerifiers } from "./table.ts";
 
 /** The pool that a run's rewards need. Files are relative to `folder`. Everything a user can get wrong is told before it resolves. */
-export async function openVerifierPool({ verifiers, terms, numWorkers }: RewardConfig, folder: string): Promise<VerifierPool> {
+export async function openVerifierPool({ verifiers, terms, numWorkers, sandbox }: RewardConfig, folder: string): Promise<VerifierPool> {
   const pool = await startVerifierPool({
-    verifiers: verifiers.map(({ use, deadlineMs }) => ({ file: locateVerifier(use, folder), deadlineMs })),
+    verifiers: verifiers.map(({ use, ...settings }) => ({ file: locateVerifier(use, folder), ...settings })),
     numWorkers,
+    containment: sandbox,
   });
   try {
     checkTerms(terms, pool.verifiers);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { rngFor } from "../../../src/base/rng.ts";
 import { thinkingFormat } from "../../../src/rewards/verifiable/thinkingFormat.ts";
 import { aTask } from "../../support/rollouts.ts";
+import { verifierContext } from "../../support/verifierContext.ts";
 
 interface Response {
   readonly thinking: string;
@@ -13,8 +13,7 @@ interface Response {
 
 async function verdictOn({ thinking, answer, budget }: Response) {
   const task = aTask(budget === undefined ? {} : { thinkingBudget: budget });
-  const context = { signal: new AbortController().signal, rng: rngFor("test") };
-  const verdict = await thinkingFormat.verify({ task, reference: null, answer, thinking }, context);
+  const verdict = await thinkingFormat.verify({ task, reference: null, answer, thinking }, verifierContext());
   assert.ok(verdict.kind === "scored");
   return verdict;
 }

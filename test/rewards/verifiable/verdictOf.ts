@@ -7,6 +7,7 @@ import type { Verdict } from "../../../src/data/verdict.ts";
 import { checkAnswer } from "../../../src/rewards/check.ts";
 import type { Verifier } from "../../../src/rewards/verifier.ts";
 import { aTask } from "../../support/rollouts.ts";
+import { verifierContext } from "../../support/verifierContext.ts";
 
 export interface Asked {
   readonly reference: Json;
@@ -17,7 +18,7 @@ export interface Asked {
 export function verdictOf(verifier: Verifier, { reference, answer, thinking = "" }: Asked): Promise<Verdict> {
   const task = aTask({ verifier: verifier.id, reference });
   const call = { verifier: verifier.id, task, answer, thinking, seed: rngFor("verdictOf").seed };
-  return checkAnswer(verifier, { call, deadlineMs: 10_000, clock: systemClock });
+  return checkAnswer(verifier, { call, deadlineMs: 10_000, clock: systemClock, sandbox: verifierContext().sandbox });
 }
 
 /** The score, or the failure of an unscorable verdict. */

@@ -1,0 +1,38 @@
+// The thread that strips types: gets files, answers files. Erasable types first, since that keeps every line and column; enums and
+// namespaces, which Node itself would refuse, are rewritten.
+
+import { stripTypeScriptTypes } from "node:module";
+import { parentPort } from "node:worker_threads";
+
+import type { StripReply } from "./typeScript.ts";
+
+parentPort!.on("message", (files: Readonly<Record<string, string>>) => parentPort!.postMessage(stripAll(files)));
+
+function stripAll(files: Readonly<Record<string, string>>): StripReply {
+  const stripped: [string, string][] = [];
+  for (const [path, text] of Object.entries(files)) {
+    if (!/\.[cm]?ts$/.test(path)) {
+      stripped.push([path, text]);
+      continue;
+    }
+    try {
+      stripped.push([path, strip(text)]);
+    } catch (error) {
+      const { code, message } = error as Error & { code?: string };
+      if (code === "ERR_INVALID_TYPESCRIPT_SYNTAX" || code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
+        return { kind: "refused", why: `${path}\n${message}\n` };
+      }
+      return { kind: "broken", why: message.split("\n")[0]! };
+    }
+  }
+  return { kind: "stripped", files: Object.fromEntries(stripped) };
+}
+
+function strip(text: string): string {
+  try {
+    return stripTypeScriptTypes(text);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") throw error;
+    return stripTypeScriptTypes(text, { mode: "transform" });
+  }
+}

@@ -1,0 +1,63 @@
+// `whetstone sandbox run` as a user runs it.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+
+import { bin, type Finished, finish, workFolder } from "./whetstone.ts";
+
+const folder = workFolder();
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(program: string, args: readonly string[]): Promise<Finished> {
+  const child = spawn(process.execPath, [bin, "sandbox", "run", ...args], { cwd: folder, stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.end(program);
+  return finish(child);
+}
+
+describe("whetstone sandbox run", () => {
+  test("prints what came of a program as JSON", async () => {
+    const { code, stdout, stderr } = await run("print(input(), open('data.txt').read()); exit(3)", [
+      ...["--language", "python", "--file", written("data.txt", "beside"), "--stdin", written("in.txt", "in\n")],
+    ]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    const result = JSON.parse(stdout);
+    assert.deepEqual(Object.keys(result), ["end", "limitsMet", "stdout", "stderr", "cpuMs", "wallMs", "peakMemoryMiB", "containment"]);
+    assert.deepEqual(result.end, { kind: "exit", code: 3 });
+    assert.deepEqual(result.stdout, { text: "in beside\n", bytes: 10, truncated: false });
+    assert.equal(result.containment, "jail");
+  });
+  test("runs JavaScript and TypeScript with arguments", async () => {
+    for (const [language, program] of [
+      ["javascript", "console.log(process.argv.slice(2).join())"],
+      ["typescript", "const x: string[] = process.argv.slice(2); console.log(x.join())"],
+    ] as const) {
+      const { stdout } = await run(program, ["--language", language, "a", "b"]);
+      assert.equal(JSON.parse(stdout).stdout.text, "a,b\n");
+    }
+  });
+  test("says which limit was hit", async () => {
+    const { code, stdout } = await run("while True: pass", ["--language", "python", "--timeout-ms", "300"]);
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout).end, { kind: "limit", limit: "wall" });
+  });
+  test("warns in weak containment and says so in the result", async () => {
+    const { stdout, stderr } = await run("print(1)", ["--language", "python", "--sandbox", "weak"]);
+    assert.match(stderr, /^sandbox: weak containment/);
+    assert.equal(JSON.parse(stdout).containment, "weak");
+  });
+  test("refuses what it cannot do with exit code 2", async () => {
+    assert.equal((await run("", ["--language", "perl"])).code, 2);
+    assert.equal((await run("", [])).code, 2);
+    const missing = await run("", ["--language", "python", "--file", "nowhere.txt"]);
+    assert.deepEqual([missing.code, missing.stdout], [2, ""]);
+    assert.match(missing.stderr, /^nowhere\.txt: no such file/);
+  });
+});
+
+function written(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return name;
+}
