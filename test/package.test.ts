@@ -45,15 +45,17 @@ describe("package.json", () => {
   }
 });
 
-test("its declarations are whole for an author whose target is es2024 and who has no types of Node", (t) => {
+test("its declarations bring what they need of a newer library than an author's target", (t) => {
   const folder = tempFolder(t);
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  const tsc = (...args: readonly string[]) => {
-    const { status, stdout } = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...args], { encoding: "utf8" });
-    assert.equal(status, 0, stdout);
-  };
-  tsc("--project", join(root, "tsconfig.build.json"), "--emitDeclarationOnly", "--outDir", folder);
+  const tsc = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...args], { encoding: "utf8" });
+  const built = tsc("--project", join(root, "tsconfig.build.json"), "--emitDeclarationOnly", "--outDir", folder);
+  assert.equal(built.status, 0, built.stdout);
   const uses = Object.values(exports).map(({ types }, i) => `export type * as e${i} from "./${types.replace("./dist/", "")}";`);
-  writeFileSync(join(folder, "author.mts"), uses.join("\n").replaceAll(".d.ts", ".js"));
-  tsc("--ignoreConfig", "--target", "es2024", "--module", "nodenext", "--strict", "--noEmit", "--types", "", join(folder, "author.mts"));
+  const author = join(folder, "author.mts");
+  writeFileSync(author, uses.join("\n").replaceAll(".d.ts", ".js"));
+  // Without the types of Node, which would bring it too and which the package expects where files and processes are named.
+  const { stdout } = tsc("--ignoreConfig", "--target", "es2024", "--module", "nodenext", "--strict", "--noEmit", "--types", "", author);
+  assert.doesNotMatch(stdout, /error TS(?!2591: Cannot find name 'node:|2591: Cannot find name 'Buffer')/);
 });

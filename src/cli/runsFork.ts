@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { RunError } from "../base/errors.ts";
 import { type Checkpoint, checkpointName, listCheckpoints } from "../runs/checkpoints.ts";
+import { withRuns } from "../runs/commandText.ts";
 import { fingerprintHere } from "../runs/fingerprint.ts";
 import { checkFork } from "../runs/fork.ts";
 import { asJson, forkRun } from "../runs/openRun.ts";
@@ -16,7 +17,7 @@ import { withoutDerived } from "../runs/recipe.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
 import { stages } from "../runs/run.ts";
 import { openStore } from "../runs/store.ts";
-import { collect, runsFolder, stepReference, withRuns } from "./options.ts";
+import { collect, runsFolder, stepReference } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { superviseRun } from "./superviseRun.ts";
 

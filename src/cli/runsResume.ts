@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import type { Command } from "commander";
 
 import { systemClock } from "../base/clock.ts";
+import { withRuns } from "../runs/commandText.ts";
 import { fingerprintHere } from "../runs/fingerprint.ts";
 import { asJson, resumeRun } from "../runs/openRun.ts";
 import { openRewards, prepare } from "../runs/prepare.ts";
@@ -13,7 +14,7 @@ import { parseRecipe } from "../runs/recipeFile.ts";
 import { readReport } from "../runs/report.ts";
 import { openStore } from "../runs/store.ts";
 import { summariseRun } from "../runs/summary.ts";
-import { runsFolder, withRuns } from "./options.ts";
+import { runsFolder } from "./options.ts";
 import { printError } from "./output.ts";
 import { printResult, superviseRun } from "./superviseRun.ts";
 

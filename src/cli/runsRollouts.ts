@@ -4,9 +4,10 @@
 import type { Command } from "commander";
 
 import { systemClock } from "../base/clock.ts";
+import { withRuns } from "../runs/commandText.ts";
 import type { FoundRollout, RolloutFilter } from "../runs/rows.ts";
 import { openStore } from "../runs/store.ts";
-import { decimal, runsFolder, stepReference, wholeNumber, withRuns } from "./options.ts";
+import { decimal, runsFolder, stepReference, wholeNumber } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 

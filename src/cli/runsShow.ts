@@ -4,11 +4,12 @@
 import type { Command } from "commander";
 
 import { systemClock } from "../base/clock.ts";
+import { withRuns } from "../runs/commandText.ts";
 import type { EventRow } from "../runs/rows.ts";
 import { openStore } from "../runs/store.ts";
 import { type RunSummary, type StageSummary, summariseRun } from "../runs/summary.ts";
 import { accuracyText } from "./accuracyText.ts";
-import { runsFolder, withRuns } from "./options.ts";
+import { runsFolder } from "./options.ts";
 import { print, printJson, shortNumber, table, timestamp } from "./output.ts";
 
 export function addShow(runs: Command): void {

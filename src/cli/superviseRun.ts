@@ -4,12 +4,12 @@
 import { systemClock } from "../base/clock.ts";
 import { CheckpointError } from "../base/errors.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
+import { withRuns } from "../runs/commandText.ts";
 import { executeRun } from "../runs/execute.ts";
 import type { Preparation } from "../runs/prepare.ts";
 import type { RunReport } from "../runs/report.ts";
 import type { Run } from "../runs/run.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { withRuns } from "./options.ts";
 import { print, printError, printJson } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 

@@ -10,6 +10,7 @@ import { writeFileAtomic } from "../base/files.ts";
 import type { Json } from "../base/json.ts";
 import { type Fingerprint, fingerprintDifferences, startHash } from "./chain.ts";
 import { type Checkpoint, copyCheckpoint, listCheckpoints, sweepCheckpoints, writeTrainer } from "./checkpoints.ts";
+import { withRuns } from "./commandText.ts";
 import { lockRun, type RunLock } from "./lock.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RunRow } from "./rows.ts";
@@ -43,7 +44,7 @@ export function resumeRun(
   const differences = fingerprintDifferences(row.fingerprint, fingerprint);
   if (differences.length > 0 && !allowNewChain) {
     throw new RunError(
-      `run ${id}: must go on where its bits repeat, got a difference in\n${differences.map((line) => `  ${line}`).join("\n")}\nTo go on with what is here, such as a repaired verifier: whetstone runs resume ${id} --new-chain. The steps after the last checkpoint are taken again, scores that were given in them are kept and the others asked for again; the hash chain starts anew there, and the record says why`,
+      `run ${id}: must go on where its bits repeat, got a difference in\n${differences.map((line) => `  ${line}`).join("\n")}\nTo go on with what is here, such as a repaired verifier: ${withRuns(`whetstone runs resume ${id} --new-chain`, store.folder)}. The steps after the last checkpoint are taken again, scores that were given in them are kept and the others asked for again; the hash chain starts anew there, and the record says why`,
     );
   }
   const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });

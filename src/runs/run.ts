@@ -11,6 +11,7 @@ import type { RolloutReward } from "../rl/rollout.ts";
 import type { StagePoint, StepRecord } from "../train/stage.ts";
 import { digestDifferences, type Fingerprint, nextHash } from "./chain.ts";
 import { type Checkpoint, listCheckpoints, pruneCheckpoints, type TrainerState, writeCheckpoint, writeTrainer } from "./checkpoints.ts";
+import { withRuns } from "./commandText.ts";
 import type { RunLock } from "./lock.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RunState, StoredRollout } from "./rows.ts";
@@ -133,7 +134,7 @@ export class Run implements Disposable {
     } else if (recorded.hash !== hash) {
       const differing = digestDifferences(recorded.digests, digests).join(", ") || "hash of the step before";
       throw new TrainingError(
-        `run ${this.id}: step ${step} of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: whetstone runs resume ${this.id} --new-chain`,
+        `run ${this.id}: step ${step} of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: ${withRuns(`whetstone runs resume ${this.id} --new-chain`, this.store.folder)}`,
       );
     }
     this.#hash = hash;

@@ -10,6 +10,7 @@ import { RunError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import type { Verdict } from "../data/verdict.ts";
 import type { Fingerprint } from "./chain.ts";
+import { withRuns } from "./commandText.ts";
 import { inTransaction, openDatabase, openDatabaseToRead } from "./database.ts";
 import {
   type EvaluationRow,
@@ -319,7 +320,7 @@ export class RunStore implements Disposable {
   #unknownRun(id: string): RunError {
     const known = this.runs().map((run) => run.id);
     const meant = nearest(id, known);
-    const cure = meant === undefined ? "whetstone runs ls lists them" : `did you mean "${meant}"`;
+    const cure = meant === undefined ? `${withRuns("whetstone runs ls", this.folder)} lists them` : `did you mean "${meant}"`;
     return new RunError(`run "${id}": not in "${this.folder}", got ${known.length} other runs; ${cure}`);
   }
 

@@ -131,7 +131,7 @@ describe("RunStore", () => {
     );
     assert.throws(
       () => store.run("zzzzzz"),
-      (error) => error instanceof RunError && error.message.endsWith("whetstone runs ls lists them"),
+      (error) => error instanceof RunError && /; whetstone runs ls --runs \S+ lists them$/.test(error.message),
     );
   });
 
