@@ -117,7 +117,7 @@ describe("startVerifierPool", () => {
           return true;
         },
       );
-    await refused([puppet, throws], /^verifier ".*throws\.js": could not be imported: at import$/);
+    await refused([puppet, throws], /^verifier ".*throws\.js": could not be imported: at import at .*throws\.js:1:7$/);
     await refused([exits], /^verifiers ".*exits\.js": the worker that loads them ended: exit code 4; it last said: last words$/);
     assert.deepEqual(childProcesses(), []);
   });
