@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 
 import { WhetstoneError } from "../base/errors.ts";
+import { asStorageError } from "../runs/database.ts";
 import { whetstoneVersion } from "../runs/fingerprint.ts";
 import { memoryText } from "../train/engineClient.ts";
 import { addEval } from "./eval.ts";
@@ -47,6 +48,9 @@ function report(error: unknown): number {
     printError(error.message);
     return error.exitCode;
   }
+  // A damaged store shows itself wherever its pages are read.
+  const storage = asStorageError(error, "whetstone.sqlite");
+  if (storage !== error) return report(storage);
   const wantsMemory = error instanceof RangeError ? memoryText(error.message) : undefined;
   if (wantsMemory !== undefined) {
     printError(wantsMemory);

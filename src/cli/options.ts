@@ -9,6 +9,12 @@ import { ConfigError } from "../base/errors.ts";
 /** The option that all commands with runs have. */
 export const runsFolder = ["--runs <folder>", "folder that holds the runs and their database", "runs"] as const;
 
+/** A command as the user may type it here: with `--runs` where the folder is another one than usual, in quotes where a shell needs them. */
+export function withRuns(command: string, runs: string): string {
+  if (runs === runsFolder[2]) return command;
+  return `${command} --runs ${/^[\w./~-]+$/.test(runs) ? runs : `'${runs.replaceAll("'", "'\\''")}'`}`;
+}
+
 /** For options that may be given several times. */
 export function collect(text: string, before: readonly string[]): readonly string[] {
   return [...before, text];

@@ -16,7 +16,7 @@ import { withoutDerived } from "../runs/recipe.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
 import { stages } from "../runs/run.ts";
 import { openStore } from "../runs/store.ts";
-import { collect, runsFolder, stepReference } from "./options.ts";
+import { collect, runsFolder, stepReference, withRuns } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { superviseRun } from "./superviseRun.ts";
 
@@ -56,7 +56,10 @@ async function fork(id: string, { runs, from, set, start, json }: Options): Prom
   using run = await forkRun({ parent: id, checkpoint, recipe, recipeFile: row.recipeFile }, place);
   if (start) return await superviseRun(run, { prepared, pool, json: json === true });
   if (json) printJson({ run: run.id, folder: run.folder, hash: run.hash });
-  else print(`run ${run.id} forked from ${checkpointName(checkpoint.trainer)} of ${id}; start it with: whetstone runs resume ${run.id}`);
+  else {
+    const goOn = withRuns(`whetstone runs resume ${run.id}`, runs);
+    print(`run ${run.id} forked from ${checkpointName(checkpoint.trainer)} of ${id}; start it with: ${goOn}`);
+  }
 }
 
 function findCheckpoint(id: string, { folder, from }: { folder: string; from: Options["from"] }): Checkpoint {

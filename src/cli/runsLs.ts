@@ -1,9 +1,12 @@
 // `whetstone runs ls`: every run, newest first. Reads the store, touches nothing.
 // A run that was killed shows as interrupted.
 
+import { statSync } from "node:fs";
+
 import type { Command } from "commander";
 
 import { systemClock } from "../base/clock.ts";
+import { RunError } from "../base/errors.ts";
 import { RunStore, storeExists } from "../runs/store.ts";
 import { type RunSummary, summariseRun } from "../runs/summary.ts";
 import { runsFolder } from "./options.ts";
@@ -25,6 +28,8 @@ export function addLs(runs: Command): void {
 }
 
 function summariesIn(folder: string): RunSummary[] {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false)
+    throw new RunError(`run store "${folder}": must be a folder, got a file; give the folder that holds the runs with --runs`);
   if (!storeExists(folder)) return [];
   using store = new RunStore(folder, systemClock);
   return store.runs().map((run) => summariseRun(store, run.id));

@@ -13,7 +13,7 @@ import { parseRecipe } from "../runs/recipeFile.ts";
 import { readReport } from "../runs/report.ts";
 import { openStore } from "../runs/store.ts";
 import { summariseRun } from "../runs/summary.ts";
-import { runsFolder } from "./options.ts";
+import { runsFolder, withRuns } from "./options.ts";
 import { printError } from "./output.ts";
 import { printResult, superviseRun } from "./superviseRun.ts";
 
@@ -45,7 +45,7 @@ async function resume(id: string, { runs, newChain, allowDifferentMachine, json 
   const row = store.run(id);
   const report = row.state === "finished" ? readReport(join(runs, id)) : undefined;
   if (report !== undefined) {
-    printError(`run ${id} has nothing left to do; whetstone runs fork ${id} goes on from it`);
+    printError(`run ${id} has nothing left to do; ${withRuns(`whetstone runs fork ${id}`, runs)} goes on from it`);
     return printResult({ run: id, folder: join(runs, id), hash: summariseRun(store, id).hash, report }, { json: json === true });
   }
   const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}` });

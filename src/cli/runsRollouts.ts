@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import type { FoundRollout, RolloutFilter } from "../runs/rows.ts";
 import { openStore } from "../runs/store.ts";
-import { decimal, runsFolder, stepReference, wholeNumber } from "./options.ts";
+import { decimal, runsFolder, stepReference, wholeNumber, withRuns } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
@@ -48,7 +48,7 @@ function printRollouts(id: string, { runs, step, json, ...filter }: Options): vo
     if (json) printJsonLine(rollout);
     else print(transcript(rollout));
   }
-  if (found.length === 0) printError(`run ${id}: no rollout fits; whetstone runs show ${id} tells what was recorded`);
+  if (found.length === 0) printError(`run ${id}: no rollout fits; ${withRuns(`whetstone runs show ${id}`, runs)} tells what was recorded`);
   else if (!json && found.length === filter.limit) printError(`the first ${filter.limit}; --limit shows more`);
 }
 

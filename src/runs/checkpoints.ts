@@ -97,7 +97,7 @@ export async function writeCheckpoint(runFolder: string, trainer: TrainerState, 
     rmSync(writing, { recursive: true, force: true });
     if (cause instanceof WhetstoneError) throw cause;
     throw new StorageError(
-      `checkpoint ${name}: could not be written: ${(cause as Error).message}; earlier checkpoints are untouched. Free some space, then go on with: whetstone runs resume ${trainer.run}`,
+      `checkpoint ${name}: could not be written: ${(cause as Error).message}; earlier checkpoints are untouched. Free some space and go on`,
       cause,
     );
   }

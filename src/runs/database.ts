@@ -171,19 +171,19 @@ export function asStorageError(cause: unknown, path: string): unknown {
   switch (code) {
     case sqlite.full:
       return new StorageError(
-        `run store "${path}": the disk is full; nothing of this step was kept, all earlier steps are. Free some space, then go on with: whetstone runs resume RUN`,
+        `run store "${path}": the disk is full; all that was recorded before is kept, nothing was added. Free some space and try again`,
         cause,
       );
     case sqlite.ioError:
     case sqlite.readOnly:
     case sqlite.cannotOpen:
       return new StorageError(
-        `run store "${path}": cannot be written: ${said}; check the folder's permissions and free space, then go on with: whetstone runs resume RUN`,
+        `run store "${path}": cannot be written: ${said}; check the folder's permissions and free space, and try again`,
         cause,
       );
     case sqlite.busy:
       return new StorageError(
-        `run store "${path}": another process has kept it locked for ${busyTimeoutMs} ms; find out which, then go on with: whetstone runs resume RUN`,
+        `run store "${path}": another process has kept it locked for ${busyTimeoutMs} ms; find out which, and try again`,
         cause,
       );
     case sqlite.corrupt:

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -35,8 +35,13 @@ describe("whetstone train", () => {
     assert.ok(!trained.stderr.includes("\u001b"));
   });
 
-  test("says nothing of a missing package.json beside the recipe", () => {
-    assert.doesNotMatch(trained.stderr, /MODULE_TYPELESS_PACKAGE_JSON|Warning/);
+  test("says nothing of a package.json beside the recipe that names no type of modules", async () => {
+    const [named, own] = [join(folder, "named"), join(folder, "named/package.json")];
+    mkdirSync(named);
+    writeFileSync(own, '{ "name": "mine" }');
+    writeTinyRecipe(named);
+    const { code, stderr } = await run("train", "named/tiny.ts", "--dry-run");
+    assert.deepEqual([code, stderr], [0, ""]);
   });
 
   test("--dry-run says what would happen and starts nothing", async () => {
@@ -246,5 +251,50 @@ describe("whetstone score", () => {
       .map((line) => JSON.parse(line).verdict.score);
     assert.deepEqual(verdicts, [1, 0]);
     assert.match(scored.stderr, /2 rows: 2 scored, 0 unscorable, mean score 0\.5/);
+  });
+});
+
+describe("another folder of runs", () => {
+  const here = ["--runs", "kept runs"];
+
+  test("stands in every hint on how to go on", async () => {
+    cpSync(join(folder, "runs"), join(folder, "kept runs"), { recursive: true });
+    const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--no-start", ...here);
+    const id = /start it with: whetstone runs resume (\S+) --runs 'kept runs'\n$/.exec(forked.stdout)?.[1];
+    assert.ok(id !== undefined, forked.stdout + forked.stderr);
+    assert.match(
+      (await run("runs", "resume", "tiny-1", ...here)).stderr,
+      /; whetstone runs fork tiny-1 --runs 'kept runs' goes on from it/,
+    );
+    const none = await run("runs", "rollouts", "tiny-1", "--family", "none", ...here);
+    assert.match(none.stderr, /; whetstone runs show tiny-1 --runs 'kept runs' tells/);
+  });
+
+  test("a damaged checkpoint can be left for the one before it, which is said", async () => {
+    const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--no-start", "--json", ...here);
+    const { run: id } = json(forked);
+    const checkpoint = join("kept runs", id, "checkpoints/rl-000004");
+    truncateSync(join(folder, checkpoint, "model.safetensors"), 4000);
+    const { code, stderr } = await run("runs", "resume", id, ...here);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /model\.safetensors": truncated: .*; or delete the folder "kept runs\/.*\/rl-000004" to go on from the checkpoint before it\n$/,
+    );
+    const shown = await run("runs", "show", id, ...here);
+    assert.match(shown.stdout, new RegExp(`go on with: whetstone runs resume ${id} --runs 'kept runs'$`, "m"));
+  });
+
+  test("whose database has overwritten pages is refused without a stack", async () => {
+    cpSync(join(folder, "runs"), join(folder, "damaged"), { recursive: true });
+    const path = join(folder, "damaged/whetstone.sqlite");
+    const bytes = readFileSync(path);
+    for (let at = 2 * 4096; at < bytes.length; at += 7) bytes[at] = 0x41;
+    writeFileSync(path, bytes);
+    for (const args of [["ls"], ["show", "tiny-1"], ["rollouts", "tiny-1"]]) {
+      const { code, stderr } = await run("runs", ...args, "--runs", "damaged");
+      assert.match(stderr, /^run store ".*whetstone\.sqlite": must be a SQLite database, got a damaged or foreign file \(.*\); .*\n$/);
+      assert.equal(code, 2);
+    }
   });
 });

@@ -168,6 +168,8 @@ describe("a command that is wrong", () => {
         new RegExp(`^eval: --input and ${option} must not`),
       ));
   test("no store", () => refuses(["runs", "show", "x"], /run store "runs": must hold whetstone\.sqlite/));
+  test("a file in place of the folder of runs", () =>
+    refuses(["runs", "ls", "--runs", recipe], /^run store "tiny\.ts": must be a folder, got a file; /));
   test("a score file that is not there", () =>
     refuses(["score", "--verifier", "numeric", "--input", "no.jsonl"], /^no\.jsonl: no such file/));
 
