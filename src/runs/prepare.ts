@@ -103,7 +103,10 @@ async function checkReferences({ data, rl }: Recipe, { pool, prepared }: RewardP
     [data.evaluationBeyond, prepared.heldOutBeyond],
     [rl === undefined ? undefined : data.training, prepared.tasks?.all ?? []],
   ];
-  const written = sources.flatMap(([source, tasks]) => (source?.kind === "file" ? tasks.map((task) => ({ file: source.path, task })) : []));
+  const own = ({ verifier }: Task): boolean => pool.verifiers.get(verifier)?.reference === undefined; // else the recipe's, which takes its place
+  const written = sources.flatMap(([source, tasks]) =>
+    source?.kind === "file" ? tasks.filter(own).map((task) => ({ file: source.path, task })) : [],
+  );
   if (written.length === 0) return;
   const refused = await pool.refusedReference(written.map(({ task: { verifier, reference } }) => ({ verifier, reference })));
   if (refused === undefined) return;
