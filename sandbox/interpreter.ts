@@ -54,6 +54,8 @@ export class Interpreter {
   readonly ready: Promise<void>;
   /** Resolves when nothing of it is left. Never rejects. */
   readonly ended: Promise<void>;
+  /** From its end on: resolves when its control group is gone as well. */
+  gone: Promise<void> = Promise.resolve();
   readonly #settings: InterpreterSettings;
   readonly #child: ChildProcess;
   readonly #cgroup: Cgroup | undefined;
@@ -162,7 +164,7 @@ export class Interpreter {
     timer.unref();
     try {
       if (child.pid === undefined) await once(child, "spawn"); // rejects with why it could not be started
-      this.#cgroup?.add(child.pid!);
+      await this.#cgroup?.add(child.pid!);
       const channel = this.#channel;
       channel.on("error", () => {});
       channel.write("go\n");
@@ -204,7 +206,7 @@ export class Interpreter {
     if (this.#conversing) await this.#untilHeard();
     this.#channel?.destroy();
     this.#usage = this.#cgroup?.usage();
-    this.#cgroup?.remove();
+    this.gone = this.#cgroup?.remove() ?? Promise.resolve();
   }
 
   /** Where bubblewrap itself was killed, the jail may be dying still. */

@@ -21,7 +21,6 @@ import {
 const longFiles: Readonly<Record<string, LongFile>> = {
   "test/conformance/verifier.test.ts": { reason: "the cases of each built-in verifier, which are independent", table: true },
   "test/sandbox/hostilePrograms.ts": { reason: "hostile programs, one entry each", table: true },
-  "test/rewards/verifiable/codeTests.test.ts": { reason: "mostly a table of cheating programs, one line each" },
 };
 
 const root = join(import.meta.dirname, "..");
