@@ -1,4 +1,4 @@
-// npm run bench -- NAME [--json] [--key=value ...]: runs bench/NAME.ts and, with --json, prints its numbers as one JSON object on the last line.
+// npm run bench -- NAME [--json] [--key=value | --key value ...]: runs bench/NAME.ts and, with --json, prints its numbers as one JSON object on the last line.
 // Each bench exports `run(options)`; what a person reads while it works goes to stderr.
 
 import { globSync } from "node:fs";
@@ -20,10 +20,21 @@ if (name === undefined || !names.includes(name)) {
   console.error(`bench: NAME must be one of ${names.join(", ")}, got ${name ?? "none"}; npm run bench -- NAME --json`);
   process.exit(2);
 }
-const options = Object.fromEntries(args.map(parseOption));
+const options = Object.fromEntries(joinValues(args).map(parseOption));
 const { run } = (await import(`./${name}.ts`)) as Bench;
 const numbers = await run(options);
 console.log("json" in options ? JSON.stringify(numbers) : numbers);
+
+/** `--key value` as `--key=value`. */
+function joinValues(words: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const word of words) {
+    const key = joined.at(-1);
+    if (key !== undefined && !key.includes("=") && !word.startsWith("-")) joined[joined.length - 1] = `${key}=${word}`;
+    else joined.push(word);
+  }
+  return joined;
+}
 
 function parseOption(argument: string): [key: string, value: string] {
   const [, key, value = ""] = /^--([\w-]+)(?:=(.*))?$/.exec(argument) ?? [];

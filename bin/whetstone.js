@@ -17,6 +17,12 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
   process.exit(2);
 }
 
+// A recipe may lie in a folder without package.json. The workers that load verifiers are told the same on their command line.
+const { emitWarning } = process;
+process.emitWarning = (warning, ...rest) => {
+  if (rest[0]?.code !== "MODULE_TYPELESS_PACKAGE_JSON") emitWarning.call(process, warning, ...rest);
+};
+
 // Halves the time to start.
 nodeModule.enableCompileCache();
 

@@ -12,7 +12,7 @@ const { evaluation, demonstrations } = quickstart.data;
 
 export default defineRecipe({
   name: "quickstart-control",
-  model: { kind: "checkpoint", path: "../runs/quickstart-1/checkpoints/sft-002000" },
+  model: { kind: "checkpoint", path: "../runs/quickstart-1/checkpoints/sft-002000", optimizer: "checkpoint" },
   data: { ...quickstart.data, evaluation, ...(demonstrations === undefined ? {} : { demonstrations }) },
   rewards: quickstart.rewards,
   sft: { steps: 1200, batch: 32, learningRate: 2e-4, decay: { kind: "constant" } },

@@ -9,7 +9,7 @@ import { SandboxUnavailable } from "./errors.ts";
 const places = ["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"];
 
 /** Where a program runs, and the only place it can write beside /dev/shm. */
-export const jailedWorkFolder = "/tmp/work";
+const jailedWorkFolder = "/tmp/work";
 /** Where the runtime's driver lies. */
 export const jailedDriver = "/run/driver";
 /** The user and group a program believes to be. */

@@ -13,15 +13,12 @@ export type { Conversation } from "./conversation.ts";
 export { SandboxFailure, SandboxUnavailable } from "./errors.ts";
 export type { Evaluation, EvaluationResult } from "./isolates.ts";
 export {
-  type Captured,
   type Containment,
   defaultLimits,
   type Language,
-  type LimitName,
   type Limits,
   languages,
   type Program,
-  type RunEnd,
   type RunResult,
 } from "./program.ts";
 

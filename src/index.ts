@@ -2,6 +2,9 @@
 // one's own, as in `examples/grpo-in-one-file.ts`. Everything here is meant to stay; whatever else is needed is added by name.
 // Verifier workers may load this file, so that it loads no engine: that happens when a policy is made, in a thread of its own.
 
+// What is disposed of needs a newer library than an author's "target" may bring.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 export type { Json } from "./base/json.ts";
 export { type Rng, rngFor } from "./base/rng.ts";
 export type { Rollout } from "./data/rollout.ts";
@@ -42,6 +45,7 @@ export type {
 } from "./policy/backend.ts";
 export { encodePrompt } from "./policy/chat.ts";
 export { loadTokenizer, type Tokenizer } from "./policy/tokenizer.ts";
+export { first, gated, weighted } from "./rewards/terms.ts";
 export { defineVerifier, type Verifier, type VerifierContext, type VerifierInput } from "./rewards/verifier.ts";
 export { defineRecipe, type RecipeInput } from "./runs/recipe.ts";
 export { EmbeddedBackend } from "./train/backend.ts";

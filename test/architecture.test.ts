@@ -20,6 +20,7 @@ import {
 /** Files that explain themselves past 400 lines. */
 const longFiles: Readonly<Record<string, LongFile>> = {
   "test/conformance/verifier.test.ts": { reason: "the cases of each built-in verifier, which are independent", table: true },
+  "test/rewards/verifiable/mathTables.ts": { reason: "pairs of answers, one row for each reference", table: true },
   "test/sandbox/hostilePrograms.ts": { reason: "hostile programs, one entry each", table: true },
 };
 

@@ -1,9 +1,12 @@
 // What package.json promises to whoever installs the package: everything it publishes or points to can be made from the sources.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+
+import { tempFolder } from "./support/tempFolder.ts";
 
 interface Package {
   readonly bin: Readonly<Record<string, string>>;
@@ -40,4 +43,17 @@ describe("package.json", () => {
       assert.equal(types, code.replace(/\.js$/, ".d.ts"));
     });
   }
+});
+
+test("its declarations are whole for an author whose target is es2024 and who has no types of Node", (t) => {
+  const folder = tempFolder(t);
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const tsc = (...args: readonly string[]) => {
+    const { status, stdout } = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...args], { encoding: "utf8" });
+    assert.equal(status, 0, stdout);
+  };
+  tsc("--project", join(root, "tsconfig.build.json"), "--emitDeclarationOnly", "--outDir", folder);
+  const uses = Object.values(exports).map(({ types }, i) => `export type * as e${i} from "./${types.replace("./dist/", "")}";`);
+  writeFileSync(join(folder, "author.mts"), uses.join("\n").replaceAll(".d.ts", ".js"));
+  tsc("--ignoreConfig", "--target", "es2024", "--module", "nodenext", "--strict", "--noEmit", "--types", "", join(folder, "author.mts"));
 });

@@ -18,8 +18,8 @@ import {
 import { loadRecipe } from "../runs/recipeFile.ts";
 import { accuracyText } from "./accuracyText.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { atLeastOne, collect, notNegative } from "./options.ts";
-import { print, printJson, shortNumber, table } from "./output.ts";
+import { atLeastOne, collect, notNegative, refuseTogether, refuseWithout } from "./options.ts";
+import { print, printError, printJson, shortNumber, table } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 
 interface Options {
@@ -63,6 +63,10 @@ async function evaluate(checkpoint: string, options: Options): Promise<void> {
     progress.done();
     if (json) printJson(results);
     else print(Object.entries(results).map(resultText).join("\n"));
+    if (Object.values(results).every(({ accuracy }) => accuracy === undefined)) {
+      printError("eval: nothing could be scored, so that there is no accuracy; whetstone score tries the verifier on one answer");
+      process.exitCode = 1;
+    }
   } catch (error) {
     progress.done();
     if (!interrupts.stop.aborted) throw error;
@@ -70,7 +74,12 @@ async function evaluate(checkpoint: string, options: Options): Promise<void> {
   }
 }
 
-async function findExamination(checkpoint: string, { recipe, set, input, verifier, column }: Options): Promise<Examination> {
+async function findExamination(checkpoint: string, options: Options): Promise<Examination> {
+  const { recipe, set, input, verifier, column } = options;
+  const named = { "--recipe": recipe, "--set": set, "--input": input, "--verifier": verifier, "--column": column };
+  const given = { command: "eval", options: named };
+  refuseTogether(given, ["--input", "--recipe", "--set"]);
+  refuseWithout(given, ["--input", "--verifier", "--column"]);
   if (!existsSync(checkpoint))
     throw new CheckpointError(`checkpoint "${checkpoint}": no such folder; give the folder that holds config.json`);
   if (input !== undefined) {
@@ -95,5 +104,5 @@ function pairs(columns: readonly string[]): Record<string, string> {
 
 function resultText([name, measured]: [string, Accuracy]): string {
   const rows = Object.entries(measured.byFamily).map(([family, share]) => [`  ${family}`, shortNumber(share)]);
-  return `${name}: ${accuracyText(measured)}\n${table(rows)}`;
+  return [`${name}: ${accuracyText(measured)}`, ...(rows.length === 0 ? [] : [table(rows)])].join("\n");
 }

@@ -4,8 +4,16 @@
 
 import { InvalidArgumentError } from "commander";
 
+import { ConfigError } from "../base/errors.ts";
+
 /** The option that all commands with runs have. */
 export const runsFolder = ["--runs <folder>", "folder that holds the runs and their database", "runs"] as const;
+
+/** A command as the user may type it here: with `--runs` where the folder is another one than usual, in quotes where a shell needs them. */
+export function withRuns(command: string, runs: string): string {
+  if (runs === runsFolder[2]) return command;
+  return `${command} --runs ${/^[\w./~-]+$/.test(runs) ? runs : `'${runs.replaceAll("'", "'\\''")}'`}`;
+}
 
 /** For options that may be given several times. */
 export function collect(text: string, before: readonly string[]): readonly string[] {
@@ -45,8 +53,14 @@ export function share(text: string): number {
 /** "1,2,3" */
 export function tokenList(text: string): Int32Array {
   if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError(`It must be token ids with commas between them, got "${text}".`);
-  return Int32Array.from(text.split(","), Number);
+  const ids = text.split(",").map(Number);
+  const tooLarge = ids.find((id) => id > maxTokenId);
+  if (tooLarge !== undefined) throw new InvalidArgumentError(`It must be token ids of at most ${maxTokenId}, got "${tooLarge}".`);
+  return Int32Array.from(ids);
 }
+
+/** Token ids are 32-bit integers; a larger one would become another token. */
+const maxTokenId = 2 ** 31 - 1;
 
 /** "rl", "12", "rl:12" or "sft:0" */
 export function stepReference(text: string): { stage?: string; step?: number } {
@@ -55,4 +69,28 @@ export function stepReference(text: string): { stage?: string; step?: number } {
   const [, stage, ofStage, alone] = found;
   const step = ofStage ?? alone;
   return { ...(stage === undefined ? {} : { stage }), ...(step === undefined ? {} : { step: Number(step) }) };
+}
+
+/** Options of one command by name, as the user gave them; an empty list was not given. */
+export interface GivenOptions {
+  readonly command: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Refuses the first of `names` beside any of the others, since one of them would be ignored. */
+export function refuseTogether(given: GivenOptions, [name, ...others]: readonly [string, ...string[]]): void {
+  const other = others.find((each) => isGiven(given.options[each]));
+  if (!isGiven(given.options[name]) || other === undefined) return;
+  throw new ConfigError(`${given.command}: ${name} and ${other} must not be given together, got both; leave one of them out`);
+}
+
+/** Refuses any of the others without the first of `names`, since it would be ignored. */
+export function refuseWithout(given: GivenOptions, [name, ...others]: readonly [string, ...string[]]): void {
+  const other = others.find((each) => isGiven(given.options[each]));
+  if (isGiven(given.options[name]) || other === undefined) return;
+  throw new ConfigError(`${given.command}: ${other} needs ${name}, got none; give ${name} too, or leave ${other} out`);
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && !(Array.isArray(value) && value.length === 0);
 }

@@ -4,7 +4,42 @@
 import type { Json } from "../base/json.ts";
 
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  write(`${text}\n`);
+}
+
+/** As it is, without an end of line. Throws `OutputLost` once standard output takes nothing any more, which ends the command. */
+export function write(text: string): void {
+  if (lost !== undefined) throw lost;
+  process.stdout.write(text);
+}
+
+/** What ends a command whose standard output is gone; the user knows already. */
+export class OutputLost extends Error {
+  readonly exitCode: 0 | 1;
+
+  constructor(cause: NodeJS.ErrnoException) {
+    super(`standard output: must take what is printed, got ${cause.message}; free some space, or write it elsewhere`, { cause });
+    // A reader that has seen enough, such as head, is no failure.
+    this.exitCode = cause.code === "EPIPE" ? 0 : 1;
+  }
+}
+
+/** Of this process, as standard output is. */
+let lost: OutputLost | undefined;
+
+/**
+ * What happens when standard output or standard error take nothing any more. Never the end of the process: an engine may be inside a
+ * graph. Progress and errors that nobody reads are no reason to stop working; results are, when the next one is printed.
+ */
+export function watchOutput(): void {
+  process.stderr.on("error", () => {});
+  process.stdout.on("error", (cause) => {
+    if (lost !== undefined) return;
+    lost = new OutputLost(cause);
+    if (lost.exitCode === 0) return;
+    printError(lost.message);
+    process.exitCode = lost.exitCode;
+  });
 }
 
 /** Indented for a whole answer. */
@@ -53,10 +88,13 @@ export function timestamp(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 }
 
-/** Typed arrays as lists; numbers that JSON lacks as their names, which `null` would hide. */
+/**
+ * Typed arrays as lists, in which a number that is none is null: the log-probability of a token that was forced. Elsewhere, numbers that
+ * JSON lacks are their names, which `null` would hide.
+ */
 function writable(_key: string, value: unknown): unknown {
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   return ArrayBuffer.isView(value) && !(value instanceof DataView)
-    ? Array.from(value as unknown as ArrayLike<number>, (item) => writable("", item) as Json)
+    ? Array.from(value as unknown as ArrayLike<number>, (item) => (Number.isNaN(item) ? null : (writable("", item) as Json)))
     : value;
 }

@@ -9,13 +9,14 @@ import { systemClock } from "../base/clock.ts";
 import { RunError } from "../base/errors.ts";
 import { type Checkpoint, checkpointName, listCheckpoints } from "../runs/checkpoints.ts";
 import { fingerprintHere } from "../runs/fingerprint.ts";
+import { checkFork } from "../runs/fork.ts";
 import { asJson, forkRun } from "../runs/openRun.ts";
 import { openRewards, prepare } from "../runs/prepare.ts";
 import { withoutDerived } from "../runs/recipe.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
 import { stages } from "../runs/run.ts";
 import { openStore } from "../runs/store.ts";
-import { collect, runsFolder, stepReference } from "./options.ts";
+import { collect, runsFolder, stepReference, withRuns } from "./options.ts";
 import { print, printJson } from "./output.ts";
 import { superviseRun } from "./superviseRun.ts";
 
@@ -45,17 +46,20 @@ async function fork(id: string, { runs, from, set, start, json }: Options): Prom
   const row = store.run(id);
   const checkpoint = findCheckpoint(id, { folder: join(runs, id), from });
   const file = `recipe of run ${id}`;
-  const recipe = parseRecipe(withoutDerived(parseRecipe(row.recipe, { file })), { file, overrides: set });
+  const parentRecipe = parseRecipe(row.recipe, { file });
+  const recipe = parseRecipe(withoutDerived(parentRecipe), { file, overrides: set });
+  checkFork({ parent: id, parentRecipe, checkpoint, recipe });
   const folder = dirname(row.recipeFile);
   const prepared = await prepare(recipe, folder);
+  await using pool = await openRewards(recipe, { folder, prepared });
   const place = { store, clock: systemClock, fingerprint: fingerprintHere(asJson(recipe), prepared.inputs) };
   using run = await forkRun({ parent: id, checkpoint, recipe, recipeFile: row.recipeFile }, place);
-  if (start) {
-    await using pool = await openRewards(recipe, { folder, prepared });
-    return await superviseRun(run, { prepared, pool, json: json === true });
-  }
+  if (start) return await superviseRun(run, { prepared, pool, json: json === true });
   if (json) printJson({ run: run.id, folder: run.folder, hash: run.hash });
-  else print(`run ${run.id} forked from ${checkpointName(checkpoint.trainer)} of ${id}; start it with: whetstone runs resume ${run.id}`);
+  else {
+    const goOn = withRuns(`whetstone runs resume ${run.id}`, runs);
+    print(`run ${run.id} forked from ${checkpointName(checkpoint.trainer)} of ${id}; start it with: ${goOn}`);
+  }
 }
 
 function findCheckpoint(id: string, { folder, from }: { folder: string; from: Options["from"] }): Checkpoint {

@@ -13,12 +13,14 @@ import { parseRecipe } from "../runs/recipeFile.ts";
 import { readReport } from "../runs/report.ts";
 import { openStore } from "../runs/store.ts";
 import { summariseRun } from "../runs/summary.ts";
-import { runsFolder } from "./options.ts";
+import { runsFolder, withRuns } from "./options.ts";
 import { printError } from "./output.ts";
 import { printResult, superviseRun } from "./superviseRun.ts";
 
 interface Options {
   readonly runs: string;
+  readonly newChain?: true;
+  /** The older name of the same. */
   readonly allowDifferentMachine?: true;
   readonly json?: true;
 }
@@ -29,17 +31,21 @@ export function addResume(runs: Command): void {
     .description("go on with a run that was stopped or killed")
     .argument("<run>", "id of the run")
     .option(...runsFolder)
-    .option("--allow-different-machine", "go on where code, Node, ONNX Runtime or CPU differ: a new hash chain from the last checkpoint")
+    .option(
+      "--new-chain",
+      "go on where code, Node, ONNX Runtime, CPU or a file differ, such as a repaired verifier: a new hash chain from the last checkpoint",
+    )
+    .option("--allow-different-machine", "the same as --new-chain")
     .option("--json", "print the result as JSON")
     .action(resume);
 }
 
-async function resume(id: string, { runs, allowDifferentMachine, json }: Options): Promise<void> {
+async function resume(id: string, { runs, newChain, allowDifferentMachine, json }: Options): Promise<void> {
   using store = openStore(runs, systemClock);
   const row = store.run(id);
   const report = row.state === "finished" ? readReport(join(runs, id)) : undefined;
   if (report !== undefined) {
-    printError(`run ${id} has nothing left to do; whetstone runs fork ${id} goes on from it`);
+    printError(`run ${id} has nothing left to do; ${withRuns(`whetstone runs fork ${id}`, runs)} goes on from it`);
     return printResult({ run: id, folder: join(runs, id), hash: summariseRun(store, id).hash, report }, { json: json === true });
   }
   const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}` });
@@ -47,7 +53,7 @@ async function resume(id: string, { runs, allowDifferentMachine, json }: Options
   const prepared = await prepare(recipe, folder);
   await using pool = await openRewards(recipe, { folder, prepared });
   const fingerprint = fingerprintHere(asJson(recipe), prepared.inputs);
-  const asked = { id, recipe, allowDifferentMachine: allowDifferentMachine === true };
+  const asked = { id, recipe, allowNewChain: newChain === true || allowDifferentMachine === true };
   using run = resumeRun(asked, { store, clock: systemClock, fingerprint });
   await superviseRun(run, { prepared, pool, json: json === true });
 }

@@ -4,11 +4,11 @@
 import type { Command } from "commander";
 
 import { systemClock } from "../base/clock.ts";
-import type { Verdict } from "../data/verdict.ts";
 import type { FoundRollout, RolloutFilter } from "../runs/rows.ts";
 import { openStore } from "../runs/store.ts";
-import { decimal, runsFolder, stepReference, wholeNumber } from "./options.ts";
+import { decimal, runsFolder, stepReference, wholeNumber, withRuns } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber } from "./output.ts";
+import { verdictText } from "./verdictText.ts";
 
 interface Options {
   readonly runs: string;
@@ -35,7 +35,7 @@ export function addRollouts(runs: Command): void {
     .option("--max-reward <reward>", "only with at most this reward", decimal)
     .option("--unscorable", "only those that could not be scored")
     .option("--limit <count>", "at most so many", wholeNumber, 20)
-    .option("--json", "print one JSON object a line, with tokens and log-probabilities")
+    .option("--json", "print one JSON object a line, with tokens and log-probabilities; null for a token that was forced")
     .action(printRollouts);
 }
 
@@ -48,7 +48,7 @@ function printRollouts(id: string, { runs, step, json, ...filter }: Options): vo
     if (json) printJsonLine(rollout);
     else print(transcript(rollout));
   }
-  if (found.length === 0) printError(`run ${id}: no rollout fits; whetstone runs show ${id} tells what was recorded`);
+  if (found.length === 0) printError(`run ${id}: no rollout fits; ${withRuns(`whetstone runs show ${id}`, runs)} tells what was recorded`);
   else if (!json && found.length === filter.limit) printError(`the first ${filter.limit}; --limit shows more`);
 }
 
@@ -76,12 +76,6 @@ function thinkingPart({ rollout: { thinking, thinkingText } }: FoundRollout): st
   if (thinkingText === "" && thinking.closedBy === "none") return [];
   const closed = { policy: "", budget: ` [closed by the budget of ${thinking.budget}]`, none: " [never closed]" }[thinking.closedBy];
   return [labelled("thinking", `${thinkingText}${closed}`)];
-}
-
-function verdictText(verdict: Verdict): string {
-  if (verdict.kind === "unscorable") return `could not tell: ${verdict.failure}, ${verdict.reason}`;
-  const components = Object.entries(verdict.components ?? {}).map(([name, value]) => `${name} ${shortNumber(value)}`);
-  return [`${shortNumber(verdict.score)}, ${verdict.evidence}`, ...components].join("; ");
 }
 
 /** Further lines of a text are indented, so that labels stand out. */

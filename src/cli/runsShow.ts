@@ -8,7 +8,7 @@ import type { EventRow } from "../runs/rows.ts";
 import { openStore } from "../runs/store.ts";
 import { type RunSummary, type StageSummary, summariseRun } from "../runs/summary.ts";
 import { accuracyText } from "./accuracyText.ts";
-import { runsFolder } from "./options.ts";
+import { runsFolder, withRuns } from "./options.ts";
 import { print, printJson, shortNumber, table, timestamp } from "./output.ts";
 
 export function addShow(runs: Command): void {
@@ -22,12 +22,12 @@ export function addShow(runs: Command): void {
       using store = openStore(folder, systemClock);
       const summary = summariseRun(store, id);
       if (json) printJson({ ...summary, steps: store.steps(id) });
-      else print(description(summary));
+      else print(description(summary, folder));
     });
 }
 
-function description(run: RunSummary): string {
-  const { id, state, createdMs, recipeFile, parent, hash, fingerprint, stages, checkpoints, evaluations, events } = run;
+function description(run: RunSummary, runs: string): string {
+  const { id, state, createdMs, recipeFile, parent, hash, fingerprint, stages, checkpoints, damaged, evaluations, events } = run;
   const sections = [
     `${id}: ${state}, started ${timestamp(createdMs)} UTC from ${recipeFile}`,
     ...(parent === undefined ? [] : [`forked from ${parent.run} after ${parent.step} steps of ${parent.stage}`]),
@@ -42,10 +42,14 @@ function description(run: RunSummary): string {
       "checkpoints",
       checkpoints.map(({ name, accuracy, folder }) => [name, accuracy === undefined ? "" : `accuracy ${shortNumber(accuracy)}`, folder]),
     ),
+    ...section(
+      "damaged checkpoints",
+      damaged.map((message) => [message]),
+    ),
     ...section("events", events.map(eventLine)),
   ];
   const resumable = state === "interrupted" || state === "stopped" || state === "failed";
-  return [...sections, ...(resumable ? ["", `go on with: whetstone runs resume ${id}`] : [])].join("\n");
+  return [...sections, ...(resumable ? ["", `go on with: ${withRuns(`whetstone runs resume ${id}`, runs)}`] : [])].join("\n");
 }
 
 function section(title: string, rows: readonly (readonly string[])[]): string[] {

@@ -10,10 +10,10 @@ import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { SampleRequest } from "../policy/backend.ts";
 import { encodePrompt } from "../policy/chat.ts";
-import { type EmbeddedBackend, samplerFromCheckpoint } from "../train/backend.ts";
+import { type EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
 import { EngineConfig } from "../train/config.ts";
-import { atLeastOne, notNegative, share, tokenList, wholeNumber } from "./options.ts";
-import { print, printError, printJsonLine } from "./output.ts";
+import { atLeastOne, notNegative, refuseTogether, share, tokenList, wholeNumber } from "./options.ts";
+import { print, printError, printJsonLine, write } from "./output.ts";
 
 interface Options {
   readonly prompt?: string;
@@ -40,13 +40,15 @@ export function addSample(whetstone: Command): void {
     .option("--max-tokens <count>", "longest response", atLeastOne, 256)
     .option("--thinking-budget <tokens>", "close the thinking after so many tokens; 0: do not think", wholeNumber)
     .option("--seed <number>", "names the random stream", wholeNumber, 0)
-    .option("--json", "print {tokens, logProbs} and the texts as one line of JSON for each prompt")
+    .option("--json", "print {tokens, logProbs} and the texts as one line of JSON for each prompt; null for a token that was forced")
     .action(sample);
 }
 
 async function sample(checkpoint: string, options: Options): Promise<void> {
-  await using policy = samplerFromCheckpoint(checkpoint, EngineConfig.parse({}));
   const { prompt, promptTokens } = options;
+  const given = { command: "sample", options: { "--prompt": prompt, "--prompt-tokens": promptTokens } };
+  refuseTogether(given, ["--prompt", "--prompt-tokens"]);
+  await using policy = policyFromCheckpoint(checkpoint, EngineConfig.parse({}));
   if (promptTokens !== undefined) return await respond(policy, { promptTokens, options, number: 0 });
   if (prompt !== undefined) return await respond(policy, { promptTokens: promptOf(prompt, { policy, options }), options, number: 0 });
   await converse(policy, options);
@@ -96,11 +98,11 @@ async function watch(policy: EmbeddedBackend, asked: Asked): Promise<void> {
   for (let length = Math.min(8, maxTokens); ; length = Math.min(2 * length, maxTokens)) {
     const response = await rollout(policy, requestFor(asked, length));
     const text = textOf(response, policy);
-    process.stdout.write(text.slice(shown.length));
+    write(text.slice(shown.length));
     shown = text;
     if (response.finish === "stop" || length === maxTokens) break;
   }
-  process.stdout.write("\n");
+  write("\n");
 }
 
 /** What was said, the end of the turn left out and an unfinished character too. */

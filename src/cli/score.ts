@@ -1,19 +1,18 @@
 // `whetstone score --verifier ID_OR_FILE --input FILE.jsonl`: what a verifier says about answers in a file, without a policy.
-// What a reward author tries a verifier with, and what other trainers may call.
-
-import { existsSync } from "node:fs";
+// What a reward author tries a verifier with, and what other trainers may call: one verdict a line, in order, as it is given.
 
 import { type Command, Option } from "commander";
 
 import type { Containment } from "../../sandbox/client.ts";
-import { DataError } from "../base/errors.ts";
-import { jsonlRows } from "../data/jsonl.ts";
+import { splitResponseText } from "../policy/chat.ts";
 import { startVerifierPool } from "../rewards/pool.ts";
 import { type ScoredRow, scoreRows } from "../rewards/scoreRows.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
+import { checkInput, inputOption, inputRows } from "./inputRows.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { atLeastOne } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber } from "./output.ts";
+import { verdictText } from "./verdictText.ts";
 
 interface Options {
   readonly verifier: string;
@@ -27,9 +26,9 @@ interface Options {
 export function addScore(whetstone: Command): void {
   whetstone
     .command("score")
-    .description('score answers from a file; a row is {"reference" or "task", "answer", "thinking"?}')
+    .description('score answers from a file; a row is {"response" or "answer", "reference" or "task"}')
     .requiredOption("--verifier <use>", "id of a built-in verifier, or the file that exports one")
-    .requiredOption("--input <file>", "JSON Lines file")
+    .requiredOption(...inputOption)
     .option("--deadline-ms <ms>", "longest time for one answer", atLeastOne, 2000)
     .option("--workers <count>", "verifier processes", atLeastOne, 2)
     .addOption(
@@ -42,32 +41,40 @@ export function addScore(whetstone: Command): void {
 }
 
 async function score({ verifier: use, input, deadlineMs, workers, sandbox, json }: Options): Promise<void> {
-  if (!existsSync(input)) throw new DataError(`${input}: no such file; --input must be a JSON Lines file`);
+  checkInput(input);
   using interrupts = catchInterrupts(() => printError("stopping"));
   const file = locateVerifier(use, process.cwd());
   await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers: workers, containment: sandbox });
   const [verifier] = pool.verifiers.keys();
-  const scored: ScoredRow[] = [];
+  const totals = { rows: 0, scored: 0, sum: 0 };
   try {
-    for await (const row of scoreRows(jsonlRows(input), { pool, verifier: verifier! }, interrupts.stop)) {
-      scored.push(row);
+    const rows = inputRows(input, interrupts.stop);
+    for await (const row of scoreRows(rows, { pool, verifier: verifier!, split: splitResponseText }, interrupts.stop)) {
+      count(totals, row);
       if (json) printJsonLine(row);
-      else print(line(row));
+      else print(`${row.place}: ${verdictText(row.verdict)}`);
     }
   } catch (error) {
     if (!interrupts.stop.aborted) throw error;
     process.exitCode = interruptedExitCode;
   }
-  printError(totals(scored));
+  printError(totalsText(totals));
 }
 
-function line({ place, verdict }: ScoredRow): string {
-  if (verdict.kind === "unscorable") return `${place}: could not tell: ${verdict.failure}, ${verdict.reason}`;
-  return `${place}: ${shortNumber(verdict.score)}, ${verdict.evidence}`;
+interface Totals {
+  rows: number;
+  scored: number;
+  sum: number;
 }
 
-function totals(rows: readonly ScoredRow[]): string {
-  const scores = rows.flatMap(({ verdict }) => (verdict.kind === "scored" ? [verdict.score] : []));
-  const mean = scores.length === 0 ? "" : `, mean score ${shortNumber(scores.reduce((sum, value) => sum + value, 0) / scores.length)}`;
-  return `${rows.length} rows: ${scores.length} scored, ${rows.length - scores.length} unscorable${mean}`;
+function count(totals: Totals, { verdict }: ScoredRow): void {
+  totals.rows++;
+  if (verdict.kind === "unscorable") return;
+  totals.scored++;
+  totals.sum += verdict.score;
+}
+
+function totalsText({ rows, scored, sum }: Totals): string {
+  const mean = scored === 0 ? "" : `, mean score ${shortNumber(sum / scored)}`;
+  return `${rows} rows: ${scored} scored, ${rows - scored} unscorable${mean}`;
 }

@@ -2,12 +2,14 @@
 // Its result goes to standard output, all else to standard error.
 
 import { systemClock } from "../base/clock.ts";
+import { CheckpointError } from "../base/errors.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { executeRun } from "../runs/execute.ts";
 import type { Preparation } from "../runs/prepare.ts";
 import type { RunReport } from "../runs/report.ts";
 import type { Run } from "../runs/run.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
+import { withRuns } from "./options.ts";
 import { print, printError, printJson } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 
@@ -16,7 +18,7 @@ export async function superviseRun(
   run: Run,
   { prepared, pool, json }: { prepared: Preparation; pool: VerifierPool; json: boolean },
 ): Promise<void> {
-  const goOn = `whetstone runs resume ${run.id}${run.store.folder === "runs" ? "" : ` --runs ${run.store.folder}`}`;
+  const goOn = withRuns(`whetstone runs resume ${run.id}`, run.store.folder);
   const progress = progressObserver(process.stderr, systemClock);
   using interrupts = catchInterrupts(() => progress.note("finishing the step and saving; Ctrl-C again stops at once"));
   progress.note(`run ${run.id} in ${run.folder}`);
@@ -32,11 +34,17 @@ export async function superviseRun(
     progress.done();
     if (!interrupts.signal.aborted) {
       printError(`the run failed and is kept as it was recorded; once the cause is gone, go on with: ${goOn}`);
-      throw error;
+      throw withWayBack(error, run);
     }
     printError(`go on from the last checkpoint with: ${goOn}`);
     process.exitCode = interruptedExitCode;
   }
+}
+
+/** A damaged checkpoint that the run was to go on from can be left for the one before it. */
+function withWayBack(error: unknown, { latest }: Run): unknown {
+  if (!(error instanceof CheckpointError) || latest === undefined || !error.message.includes(latest.folder)) return error;
+  return new CheckpointError(`${error.message}; or delete the folder "${latest.folder}" to go on from the checkpoint before it`, error);
 }
 
 /** What a finished run has to say. */

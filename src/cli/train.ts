@@ -7,7 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { fingerprintHere } from "../runs/fingerprint.ts";
 import { asJson, createRun } from "../runs/openRun.ts";
 import { type Plan, planRun } from "../runs/plan.ts";
-import { openRewards, prepare } from "../runs/prepare.ts";
+import { checkStart, openRewards, prepare } from "../runs/prepare.ts";
 import { type LoadedRecipe, loadRecipe } from "../runs/recipeFile.ts";
 import { RunStore } from "../runs/store.ts";
 import { collect, runsFolder } from "./options.ts";
@@ -46,6 +46,7 @@ async function showPlan(loaded: LoadedRecipe, { json }: Options): Promise<void> 
 async function train(loaded: LoadedRecipe, { runs, json }: Options): Promise<void> {
   const { recipe, folder, file } = loaded;
   const prepared = await prepare(recipe, folder);
+  checkStart(recipe, prepared);
   await using pool = await openRewards(recipe, { folder, prepared });
   const fingerprint = fingerprintHere(asJson(recipe), prepared.inputs);
   using store = new RunStore(runs, systemClock);

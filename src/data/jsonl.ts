@@ -7,9 +7,14 @@ import { DataError } from "../base/errors.ts";
 import type { Row } from "./rows.ts";
 
 /** Reads as it goes, so that a file may be larger than memory. */
-export async function* jsonlRows(file: string): AsyncGenerator<Row> {
+export function jsonlRows(file: string): AsyncGenerator<Row> {
+  return rowsOfStream(createReadStream(file), file);
+}
+
+/** The rows of bytes from anywhere; `file` is what messages call their source. A row is given as soon as its line has ended. */
+export async function* rowsOfStream(chunks: AsyncIterable<Buffer>, file: string): AsyncGenerator<Row> {
   let line = 0;
-  for await (const bytes of lines(file)) {
+  for await (const bytes of lines(chunks)) {
     line++;
     const place = `${file}:${line}`;
     const text = decode(bytes, { place, first: line === 1 });
@@ -20,9 +25,9 @@ export async function* jsonlRows(file: string): AsyncGenerator<Row> {
 const newline = 0x0a;
 
 /** The bytes of each line; a line may span chunks, and a character may too, so text is decoded only when its line is whole. */
-async function* lines(file: string): AsyncGenerator<Buffer> {
+async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let started: Buffer[] = [];
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+  for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
       yield Buffer.concat([...started, chunk.subarray(from, end)]);

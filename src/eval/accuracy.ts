@@ -4,6 +4,7 @@
 import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
+import type { FailureKind, Verdict } from "../data/verdict.ts";
 import type { PolicyBackend, SampleRequest } from "../policy/backend.ts";
 import type { RolloutScore } from "../rewards/score.ts";
 
@@ -11,6 +12,7 @@ import type { RolloutScore } from "../rewards/score.ts";
 export interface Measuring {
   readonly policy: PolicyBackend;
   readonly promptTokens: (task: Task) => Int32Array;
+  /** The task's own verifier must be among those that it asks. */
   readonly score: (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutScore>;
   readonly seed: number;
   readonly temperature: number;
@@ -27,13 +29,24 @@ export interface ScoredAnswer extends RolloutScore {
 
 /** What was measured on one set of tasks. */
 export interface Accuracy {
-  /** Share of the scored answers that their task's own verifier gave the full score; NaN where none could be scored. */
-  readonly accuracy: number;
+  /** Share of the scored answers that their task's own verifier gave the full score; absent where none could be scored. */
+  readonly accuracy?: number;
+  /** Families without a scored answer are left out. */
   readonly byFamily: Readonly<Record<string, number>>;
   readonly tasks: number;
   /** Left out of every share. */
   readonly unscorable: number;
+  /** Why most of these could not be scored; absent where all could. */
+  readonly mostFailed?: MostFailed;
   readonly meanResponseTokens: number;
+}
+
+/** The most frequent failure among the answers that could not be scored. */
+export interface MostFailed {
+  readonly failure: FailureKind | "no verdict";
+  readonly count: number;
+  /** What the verifier said of the first of them. */
+  readonly example: string;
 }
 
 /** One answer for each task, scored as it arrives. */
@@ -47,19 +60,28 @@ export async function measureAccuracy(tasks: readonly Task[], measuring: Measuri
   signal.throwIfAborted(); // cancelled answers are no measurement
   const outcomes = await Promise.all(pending);
   const families = Map.groupBy(outcomes, ({ family }) => family);
+  const shares = [...families].toSorted().map(([family, members]) => [family, shareRight(members)] as const);
+  const failures = outcomes.flatMap(({ result }) => (typeof result === "boolean" ? [] : [result]));
+  const [accuracy, mostFailed] = [shareRight(outcomes), mostFrequent(failures)];
   return {
-    accuracy: shareRight(outcomes),
-    byFamily: Object.fromEntries([...families].toSorted().map(([family, members]) => [family, shareRight(members)])),
+    ...(accuracy === undefined ? {} : { accuracy }),
+    byFamily: Object.fromEntries(shares.flatMap(([family, share]) => (share === undefined ? [] : [[family, share]]))),
     tasks: tasks.length,
-    unscorable: outcomes.filter(({ right }) => right === undefined).length,
+    unscorable: failures.length,
+    ...(mostFailed === undefined ? {} : { mostFailed }),
     meanResponseTokens: outcomes.reduce((sum, { numTokens }) => sum + numTokens, 0) / outcomes.length,
   };
 }
 
+interface Failure {
+  readonly failure: MostFailed["failure"];
+  readonly reason: string;
+}
+
 interface Outcome {
   readonly family: string;
-  /** Undefined: could not be scored. */
-  readonly right: boolean | undefined;
+  /** Whether the answer is right, or why it could not be told. */
+  readonly result: boolean | Failure;
   readonly numTokens: number;
 }
 
@@ -83,12 +105,24 @@ async function judge(
 ): Promise<Outcome> {
   const score = await measuring.score(asked, signal);
   measuring.onAnswer?.({ ...asked, ...score });
-  const verdict = score.verdicts[asked.task.verifier];
-  const right = verdict?.kind === "scored" ? verdict.score === 1 : undefined;
-  return { family: asked.task.family, right, numTokens: asked.rollout.tokens.length };
+  const result = resultOf(score.verdicts[asked.task.verifier]);
+  return { family: asked.task.family, result, numTokens: asked.rollout.tokens.length };
 }
 
-function shareRight(outcomes: readonly Outcome[]): number {
-  const scored = outcomes.filter(({ right }) => right !== undefined);
-  return scored.filter(({ right }) => right).length / scored.length;
+function resultOf(verdict: Verdict | undefined): boolean | Failure {
+  if (verdict === undefined) return { failure: "no verdict", reason: "no term of the rewards names the task's own verifier" };
+  return verdict.kind === "scored" ? verdict.score === 1 : verdict;
+}
+
+function shareRight(outcomes: readonly Outcome[]): number | undefined {
+  const scored = outcomes.filter(({ result }) => typeof result === "boolean");
+  return scored.length === 0 ? undefined : scored.filter(({ result }) => result === true).length / scored.length;
+}
+
+/** Of equals, the one that was met first. */
+function mostFrequent(failures: readonly Failure[]): MostFailed | undefined {
+  const [most] = [...Map.groupBy(failures, ({ failure }) => failure).values()].toSorted((a, b) => b.length - a.length);
+  if (most === undefined) return undefined;
+  const { failure, reason } = most[0]!;
+  return { failure, count: most.length, example: reason };
 }

@@ -3,6 +3,9 @@
 
 import { z } from "zod";
 
+/** All are drawn before a run starts, and one more answer in a million tells nothing more of a policy. */
+const maxTasks = 100_000;
+
 /** The `eval` section of a recipe. */
 export const EvalConfig = z.strictObject({
   everySteps: z
@@ -10,8 +13,18 @@ export const EvalConfig = z.strictObject({
     .positive()
     .default(20)
     .meta({ description: "A measurement after every so many steps. The end of each stage is measured on finalTasks.", unit: "steps" }),
-  tasks: z.int().positive().default(128).meta({ description: "Held-out tasks in a measurement during the run.", unit: "tasks" }),
-  finalTasks: z.int().positive().default(512).meta({ description: "Held-out tasks in the measurements of the report.", unit: "tasks" }),
+  tasks: z
+    .int()
+    .positive()
+    .max(maxTasks)
+    .default(128)
+    .meta({ description: "Held-out tasks in a measurement during the run.", unit: "tasks" }),
+  finalTasks: z
+    .int()
+    .positive()
+    .max(maxTasks)
+    .default(512)
+    .meta({ description: "Held-out tasks in the measurements of the report.", unit: "tasks" }),
   temperature: z.number().nonnegative().max(10).default(1).describe("0 takes the most likely token."),
   maxNewTokens: z
     .int()

@@ -24,9 +24,14 @@ export interface GuardState {
 export const initialGuard: GuardState = { gradNorms: [], skippedInARow: 0, rollbacks: 0, learningRateScale: 1 };
 
 /** `reason` is what a person reads in the run's record. */
-export type GuardDecision =
-  | { readonly action: "apply"; readonly state: GuardState }
-  | { readonly action: "skip" | "rollback" | "abort"; readonly state: GuardState; readonly reason: string };
+export type GuardDecision = { readonly action: "apply"; readonly state: GuardState } | GuardRefusal;
+
+/** An update that is not applied, and what follows. */
+export interface GuardRefusal {
+  readonly action: "skip" | "rollback" | "abort";
+  readonly state: GuardState;
+  readonly reason: string;
+}
 
 /** What to do with an update, and the state that the next decision starts from. */
 export function guardUpdate(
@@ -38,6 +43,14 @@ export function guardUpdate(
     const gradNorms = [...state.gradNorms, gradNorm].slice(-settings.historySteps);
     return { action: "apply", state: { ...state, gradNorms, skippedInARow: 0 } };
   }
+  return refuseUpdate(state, { reason, settings });
+}
+
+/** What to do where an update cannot be trusted, whatever the reason. */
+export function refuseUpdate(
+  state: GuardState,
+  { reason, settings }: { readonly reason: string; readonly settings: StabilityConfig },
+): GuardRefusal {
   const skippedInARow = state.skippedInARow + 1;
   if (skippedInARow < settings.maxSkippedInARow) return { action: "skip", state: { ...state, skippedInARow }, reason };
   if (state.rollbacks === settings.maxRollbacks) return { action: "abort", state: { ...state, skippedInARow }, reason };

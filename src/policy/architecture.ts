@@ -83,8 +83,13 @@ export function parameterView(flat: Float32Array<ArrayBuffer>, entry: ParameterE
 
 /** Trainable numbers, padding excluded. */
 export function numParameters(config: PolicyConfig): number {
-  return parameterLayout(config).entries.reduce((sum, { shape }) => sum + numElements(shape), 0);
+  const { vocabSize: V, width: D, numLayers, tieEmbeddings } = config;
+  const ofLayer = layerEntries(config).reduce((sum, { shape }) => sum + numElements(shape), 0);
+  return V * D * (tieEmbeddings ? 1 : 2) + numLayers * ofLayer + D;
 }
+
+/** Of a new policy: training would hold at least five vectors of 8 GiB. */
+export const maxParameters = 2 ** 31;
 
 /**
  * Normal initialisation that keeps activations and gradients in scale with depth. Norm weights are 1.

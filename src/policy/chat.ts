@@ -82,6 +82,19 @@ export function splitResponse(tokens: ArrayLike<number>, tokenizer: Tokenizer): 
   };
 }
 
+/**
+ * As `splitResponse`, for a response that is kept as text: every control token that is spelled out counts as one. Text does not tell
+ * whether the policy wrote a control token or its characters; as tokens, the characters would stay text.
+ */
+export function splitResponseText(response: string): Pick<ResponseParts, "thinkingText" | "answerText"> {
+  const [turn] = response.split(controlTokens.endOfTurn, 1);
+  if (!turn!.startsWith(controlTokens.thinkOpen)) return { thinkingText: "", answerText: turn! };
+  const block = turn!.slice(controlTokens.thinkOpen.length);
+  const close = block.indexOf(controlTokens.thinkClose);
+  if (close === -1) return { thinkingText: block, answerText: "" };
+  return { thinkingText: block.slice(0, close), answerText: block.slice(close + controlTokens.thinkClose.length) };
+}
+
 /** A turn between its control tokens. The content follows the header in one piece, as it does in the text that the template gives. */
 function encodeTurn({ role, content }: Message, tokenizer: Tokenizer): number[] {
   const roleId = tokenizer.addedTokenId(role);

@@ -186,12 +186,32 @@ function previousOf(target: string): string {
   return `${target}.previous`;
 }
 
+/** What all files say of their tensors is checked before memory is taken for them: config.json may claim any size. */
 function readParameters(folder: string, config: PolicyConfig): Float32Array<ArrayBuffer> {
   const places = tensorPlaces(config);
+  const paths = weightFiles(folder);
+  checkTensors(paths, { folder, places, config });
   const parameters = new Float32Array(parameterLayout(config).total);
+  for (const path of paths) {
+    using file = openSafetensors(path);
+    for (const place of places) {
+      if (!file.tensors.has(place.name)) continue;
+      const values = file.read(place.name);
+      checkFinite(values, { name: place.name, path });
+      placeView(parameters, place).set(values);
+    }
+  }
+  return parameters;
+}
+
+/** Every tensor is there once, has its shape, and no other is. */
+function checkTensors(
+  paths: readonly string[],
+  { folder, places, config }: { readonly folder: string; readonly places: readonly TensorPlace[]; readonly config: PolicyConfig },
+): void {
   const expected = new Set(places.map(({ name }) => name));
   const missing = new Set(expected);
-  for (const path of weightFiles(folder)) {
+  for (const path of paths) {
     using file = openSafetensors(path);
     for (const name of file.tensors.keys()) checkExpected({ name, path, expected, config });
     for (const place of places) {
@@ -199,11 +219,10 @@ function readParameters(folder: string, config: PolicyConfig): Float32Array<Arra
       checkShape(file, place);
       if (!missing.delete(place.name))
         throw new CheckpointError(`"${path}": tensor "${place.name}" also stands in another shard; remove one`);
-      placeView(parameters, place).set(file.read(place.name));
     }
   }
   const [first] = missing;
-  if (first === undefined) return parameters;
+  if (first === undefined) return;
   const { shape } = places.find(({ name }) => name === first)!;
   throw new CheckpointError(
     `checkpoint "${folder}": ${missing.size} of ${expected.size} tensors are missing, the first is "${first}" of shape [${shape}]; was config.json changed, or a shard left out?`,
@@ -238,6 +257,15 @@ function checkShape(file: SafetensorsFile, { name, shape }: TensorPlace): void {
   if (`${actual}` === `${shape}`) return;
   throw new CheckpointError(
     `"${file.path}": tensor "${name}" must have the shape that config.json gives, expected [${shape}], got [${actual}]`,
+  );
+}
+
+/** A policy with one such number answers nothing but noise. */
+function checkFinite(values: Float32Array, { name, path }: { name: string; path: string }): void {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at === -1) return;
+  throw new CheckpointError(
+    `"${path}": tensor "${name}" must hold finite numbers, got ${values[at]} at element ${at}; the file is damaged, or training went wrong before it was written: use an earlier checkpoint`,
   );
 }
 

@@ -11,24 +11,26 @@ import type { Json } from "../base/json.ts";
 import { parseJsonWith } from "../base/parse.ts";
 import { numElements } from "../graph/shape.ts";
 import { type PolicyConfig, parameterLayout } from "./architecture.ts";
-import { brokenRules } from "./config.ts";
+import { brokenRules, architectureCaps as caps } from "./config.ts";
 
 const count = z.int().positive();
 const absent = z.null().optional();
+/** Ten times the largest in use; token ids are 32-bit integers. */
+const maxVocabulary = 4_000_000;
 
 /** Keys that are read, and keys that must have the one value this policy computes. Others say nothing about the architecture. */
 const ModelJson = z.object({
   model_type: z.enum(["qwen3_moe", "qwen3"]),
-  vocab_size: count,
-  hidden_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  num_key_value_heads: count,
-  head_dim: count.nullish(),
-  intermediate_size: count.optional(),
-  moe_intermediate_size: count.optional(),
-  num_experts: count.optional(),
-  num_local_experts: count.optional(),
+  vocab_size: count.max(maxVocabulary),
+  hidden_size: count.max(caps.width),
+  num_hidden_layers: count.max(caps.layers),
+  num_attention_heads: count.max(caps.heads),
+  num_key_value_heads: count.max(caps.heads),
+  head_dim: count.max(caps.headWidth).nullish(),
+  intermediate_size: count.max(caps.width).optional(),
+  moe_intermediate_size: count.max(caps.width).optional(),
+  num_experts: count.max(caps.experts).optional(),
+  num_local_experts: count.max(caps.experts).optional(),
   num_experts_per_tok: count.optional(),
   norm_topk_prob: z.boolean().default(false),
   rope_theta: z.number().min(1).optional(),

@@ -95,7 +95,10 @@ function openFile(path: string): number {
   try {
     return openSync(path, "r");
   } catch (cause) {
-    throw new CheckpointError(`reading "${path}" failed: ${(cause as Error).message}`, cause);
+    throw new CheckpointError(
+      `reading "${path}" failed: ${(cause as Error).message}; copy the file here, beside the others of its folder`,
+      cause,
+    );
   }
 }
 

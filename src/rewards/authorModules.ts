@@ -1,11 +1,18 @@
-// What an author's verifier or recipe can import wherever it lies: "whetstone" is this very copy of the project, so that a file runs
-// on the code of its run, and "zod" is found here when the file has none of its own.
+// What an author's verifier or recipe can import wherever it lies: "whetstone" and what it exports are this very copy of the project,
+// so that a file runs on the code of its run, and "zod" is found here when the file has none of its own.
 
 import { registerHooks } from "node:module";
 import { extname } from "node:path";
 
 const here = import.meta.url;
-const publicSurface = new URL(`../index${extname(here)}`, here).href;
+const source = (path: string): string => new URL(`../${path}${extname(here)}`, here).href;
+
+/** As the exports of package.json have them. */
+const ownModules: ReadonlyMap<string, string> = new Map([
+  ["whetstone", source("index")],
+  ["whetstone/verifier", source("rewards/verifier")],
+  ["whetstone/testing", source("rewards/testing")],
+]);
 
 let provided = false;
 
@@ -15,7 +22,8 @@ export function provideAuthorModules(): void {
   provided = true;
   registerHooks({
     resolve(specifier, context, next) {
-      if (specifier === "whetstone") return next(publicSurface, context);
+      const own = ownModules.get(specifier);
+      if (own !== undefined) return next(own, context);
       if (specifier !== "zod") return next(specifier, context);
       try {
         return next(specifier, context);

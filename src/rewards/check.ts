@@ -58,7 +58,20 @@ function toVerdict(returned: unknown): Verdict {
   }
   const verdict = parsed.data;
   if (verdict.kind === "unscorable") return unscorable(verdict.failure, verdict.reason);
-  return { ...verdict, evidence: storable(verdict.evidence) };
+  return withFewComponents({ ...verdict, evidence: storable(verdict.evidence) });
+}
+
+/** More say nothing to a person, and would fill the store; the first ones stay, and the evidence says so. */
+const maxComponents = 64;
+const maxNameChars = 100;
+
+function withFewComponents(verdict: Extract<Verdict, { kind: "scored" }>): Verdict {
+  const all = Object.entries(verdict.components ?? {});
+  const kept = all.filter(([name]) => name.length <= maxNameChars).slice(0, maxComponents);
+  if (kept.length === all.length) return verdict;
+  const caps = `at most ${maxComponents}, with names of at most ${maxNameChars} characters`;
+  const evidence = `${verdict.evidence} (${kept.length} of ${all.length} components kept: ${caps})`;
+  return { ...verdict, evidence, components: Object.fromEntries(kept) };
 }
 
 function unscorable(failure: FailureKind, reason: string): Verdict {

@@ -4,7 +4,8 @@
 //     reward = sum over terms of weight * score  otherwise
 //
 // A closed gate decides alone, whatever else could not be told. Otherwise a term that weighs or gates and could not be told makes the
-// reward unscorable, never 0. A term with weight 0 and no gate is only watched: recorded, and of no consequence.
+// reward unscorable, never 0. A term with weight 0 and no gate is only watched: recorded, and of no consequence. The score of a term
+// with several verifiers is that of the first which gives one; what the others said is recorded beside it.
 
 import { VerifierError } from "../base/errors.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
@@ -12,10 +13,12 @@ import type { FailureKind, Verdict } from "../data/verdict.ts";
 /** The word for the task's own verifier, `Task.verifier`, which differs from task to task. */
 export const ownVerifier = "task";
 
-/** One verifier's part in the reward. */
+/** Who gives a term its score: an id, "task" for the task's own verifier, or several in order, of which the first that can tell decides. */
+export type TermVerifier = string | { readonly first: readonly string[] };
+
+/** One part of the reward. */
 export interface RewardTerm {
-  /** An id, or "task" for the task's own verifier. */
-  readonly verifier: string;
+  readonly verifier: TermVerifier;
   readonly weight: number;
   /** A score below it makes the whole reward 0. */
   readonly gate?: { readonly atLeast: number };
@@ -39,7 +42,7 @@ export type Verdicts = Readonly<Record<string, Verdict>>;
 
 /** Ids of the verifiers whose verdicts the reward of a task needs, each once. */
 export function verifiersOf(terms: readonly RewardTerm[], taskVerifier: string): string[] {
-  return [...new Set(terms.map((term) => idOf(term, taskVerifier)))];
+  return [...new Set(terms.flatMap((term) => idsOf(term, taskVerifier)))];
 }
 
 /** `verdicts` holds one for each of `verifiersOf(terms, taskVerifier)`. */
@@ -47,29 +50,53 @@ export function composeReward(
   verdicts: Verdicts,
   { terms, taskVerifier }: { readonly terms: readonly RewardTerm[]; readonly taskVerifier: string },
 ): Reward {
-  const judged = terms.map((term) => ({ ...term, verifier: idOf(term, taskVerifier), verdict: verdicts[idOf(term, taskVerifier)]! }));
-  const scores = judged.flatMap(({ verifier, verdict }) => (verdict.kind === "scored" ? [[verifier, verdict.score] as const] : []));
-  const components = Object.fromEntries(scores);
-  const isClosed = judged.some(({ gate, verdict }) => gate !== undefined && verdict.kind === "scored" && verdict.score < gate.atLeast);
-  if (isClosed) return { kind: "scored", reward: 0, components };
-  const failures = judged.flatMap(({ verifier, weight, gate, verdict }) => {
-    const counts = weight > 0 || gate !== undefined;
-    return counts && verdict.kind === "unscorable" ? [{ verifier, failure: verdict.failure, reason: verdict.reason }] : [];
+  const judged = terms.map((term) => ({ ...term, ...judgeTerm(idsOf(term, taskVerifier), verdicts) }));
+  const scores = verifiersOf(terms, taskVerifier).flatMap((id) => {
+    const verdict = verdicts[id]!;
+    return verdict.kind === "scored" ? [[id, verdict.score] as const] : [];
   });
+  const components = Object.fromEntries(scores);
+  const isClosed = judged.some(({ gate, score }) => gate !== undefined && score !== undefined && score < gate.atLeast);
+  if (isClosed) return { kind: "scored", reward: 0, components };
+  const needed = judged.filter(({ weight, gate }) => weight > 0 || gate !== undefined);
+  const failures = needed.flatMap((term) => term.failures);
   if (failures.length > 0) return { kind: "unscorable", failures };
-  const reward = judged.reduce((sum, { weight, verdict }) => (verdict.kind === "scored" ? sum + weight * verdict.score : sum), 0);
-  return { kind: "scored", reward, components };
+  return { kind: "scored", reward: judged.reduce((sum, { weight, score = 0 }) => sum + weight * score, 0), components };
+}
+
+/** The terms with the task's own verifier among them, watched where it neither weighs nor gates: what measures accuracy needs its verdict. */
+export function watchingOwn(terms: readonly RewardTerm[]): readonly RewardTerm[] {
+  return terms.some((term) => namesOf(term).includes(ownVerifier)) ? terms : [...terms, { verifier: ownVerifier, weight: 0 }];
 }
 
 /** Terms name only verifiers that run. The config cannot know this: a file's id is known once it is loaded. */
 export function checkTerms(terms: readonly RewardTerm[], verifiers: ReadonlyMap<string, unknown>): void {
-  for (const { verifier } of terms) {
-    if (verifier === ownVerifier || verifiers.has(verifier)) continue;
-    const known = [ownVerifier, ...verifiers.keys()].join(", ");
-    throw new VerifierError(`rewards.terms: a term must name one of the verifiers, got "${verifier}"; known: ${known}`);
+  const known = [ownVerifier, ...verifiers.keys()];
+  for (const name of terms.flatMap(namesOf)) {
+    if (known.includes(name)) continue;
+    throw new VerifierError(`rewards.terms: a term must name one of the verifiers, got "${name}"; known: ${known.join(", ")}`);
   }
 }
 
-function idOf({ verifier }: RewardTerm, taskVerifier: string): string {
-  return verifier === ownVerifier ? taskVerifier : verifier;
+/** The names in a term, as they are written. */
+export function namesOf({ verifier }: Pick<RewardTerm, "verifier">): readonly string[] {
+  return typeof verifier === "string" ? [verifier] : verifier.first;
+}
+
+function idsOf(term: RewardTerm, taskVerifier: string): string[] {
+  return [...new Set(namesOf(term).map((name) => (name === ownVerifier ? taskVerifier : name)))];
+}
+
+/** The score of the first that gives one; where none does, what kept each. */
+function judgeTerm(
+  ids: readonly string[],
+  verdicts: Verdicts,
+): { readonly score: number | undefined; readonly failures: readonly RewardFailure[] } {
+  const failures: RewardFailure[] = [];
+  for (const verifier of ids) {
+    const verdict = verdicts[verifier]!;
+    if (verdict.kind === "scored") return { score: verdict.score, failures: [] };
+    failures.push({ verifier, failure: verdict.failure, reason: verdict.reason });
+  }
+  return { score: undefined, failures };
 }

@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 
-import { ownVerifier } from "./compose.ts";
+import { namesOf, ownVerifier } from "./compose.ts";
 
 const VerifierUse = z.strictObject({
   use: z.string().min(1).describe("Id of a built-in verifier, or the file that exports one, relative to the recipe."),
@@ -13,14 +13,30 @@ const VerifierUse = z.strictObject({
     .max(600_000)
     .default(2000)
     .meta({ description: "Longest time for one answer; beyond it the worker is killed and the answer is unscorable.", unit: "ms" }),
+  reference: z
+    .json()
+    .exactOptional()
+    .describe(
+      'What it checks every answer against, in place of each task\'s own reference: the options of a verifier of form, such as {unit: "words", max: 50} of length.',
+    ),
 });
 
 const Gate = z.strictObject({
   atLeast: z.number().positive().max(1).describe("A score below it makes the whole reward 0."),
 });
 
+const First = z.strictObject({
+  first: z
+    .array(z.string().min(1))
+    .min(2)
+    .readonly()
+    .describe("Ids in order: the score of the first that gives one decides, what it could not tell falls through to the next."),
+});
+
 const Term = z.strictObject({
-  verifier: z.string().min(1).describe(`Id of one of the verifiers, or "${ownVerifier}" for the one that each task names.`),
+  verifier: z
+    .union([z.string().min(1), First])
+    .describe(`Id of one of the verifiers, "${ownVerifier}" for the one that each task names, or {first: [...]} for several in order.`),
   weight: z
     .number()
     .nonnegative()
@@ -57,8 +73,12 @@ export const RewardConfig = z
     const repeated = (names: readonly string[]) => names.findIndex((name, i) => names.indexOf(name) < i);
     const verifier = repeated(verifiers.map(({ use }) => use));
     if (verifier !== -1) fail(["verifiers", verifier, "use"], `must not be listed twice, got "${verifiers[verifier]!.use}"`);
-    const term = repeated(terms.map((each) => each.verifier));
-    if (term !== -1) fail(["terms", term, "verifier"], `must not have two terms, got "${terms[term]!.verifier}"; add up their weights`);
+    const term = repeated(terms.map((each) => namesOf(each).join(", ")));
+    if (term !== -1)
+      fail(["terms", term, "verifier"], `must not have two terms, got "${namesOf(terms[term]!).join(", ")}"; add up their weights`);
+    const twice = terms.findIndex((each) => repeated(namesOf(each)) !== -1);
+    if (twice !== -1)
+      fail(["terms", twice, "verifier", "first"], `must name each verifier once, got "${namesOf(terms[twice]!).join(", ")}"`);
     if (terms.every(({ weight }) => weight === 0)) fail(["terms"], "must hold a weight above 0, or every reward is 0");
   });
 

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 
+import { errorPlace } from "../base/errorPlace.ts";
 import { VerifierError } from "../base/errors.ts";
 import { ownVerifier } from "./compose.ts";
 import type { Verifier } from "./verifier.ts";
@@ -28,11 +29,25 @@ export async function loadVerifier(file: string): Promise<Verifier> {
   return first;
 }
 
+/** The cases beside the verifier of `file`: the verifier's own, or those that the file exports. Undefined where there are none. */
+export async function loadCases(file: string): Promise<unknown> {
+  const verifier = await loadVerifier(file);
+  const { cases } = await importModule(file);
+  if (verifier.cases !== undefined && cases !== undefined && cases !== verifier.cases) {
+    throw new VerifierError(
+      `verifier "${file}": cases must stand in one place, got some in the verifier and some exported; keep one of them`,
+    );
+  }
+  return verifier.cases ?? cases;
+}
+
 async function importModule(file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (cause) {
-    throw new VerifierError(`verifier "${file}": could not be imported: ${cause instanceof Error ? cause.message : inspect(cause)}`, cause);
+    const said = cause instanceof Error ? cause.message : inspect(cause);
+    const place = errorPlace(cause, file);
+    throw new VerifierError(`verifier "${file}": could not be imported: ${said}${place === undefined ? "" : ` at ${place}`}`, cause);
   }
 }
 

@@ -3,16 +3,29 @@
 
 import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
 import type { Verdict } from "../data/verdict.ts";
-import type { VerifierCall, VerifierDescription } from "./protocol.ts";
+import type { RefusedReference, VerifierCall, VerifierDescription, VerifierReference } from "./protocol.ts";
 import { WorkerProcess } from "./workerProcess.ts";
 
+/** In one message to a worker, to be parsed within its time. */
+const referencesAtATime = 1000;
+
 export interface PoolSettings {
-  /** The file that exports each verifier, and how long one call of it may take. */
-  readonly verifiers: readonly { readonly file: string; readonly deadlineMs: number }[];
+  readonly verifiers: readonly VerifierSettings[];
   readonly numWorkers: number;
   /** What holds the programs that verifiers run. Default "jail". */
   readonly containment?: Containment;
+}
+
+/** How one verifier is called. */
+export interface VerifierSettings {
+  /** The file that exports it. */
+  readonly file: string;
+  /** How long one call may take. */
+  readonly deadlineMs: number;
+  /** Takes the place of each task's own; absent: the task's. */
+  readonly reference?: Json;
 }
 
 /** A call that has no verdict yet. */
@@ -39,12 +52,10 @@ export async function startVerifierPool(settings: PoolSettings): Promise<Verifie
 }
 
 /** A verifier as the pool knows it. */
-export interface PooledVerifier extends VerifierDescription {
-  readonly deadlineMs: number;
-}
+export interface PooledVerifier extends VerifierDescription, Omit<VerifierSettings, "file"> {}
 
 function describe(descriptions: readonly VerifierDescription[], { verifiers }: PoolSettings): ReadonlyMap<string, PooledVerifier> {
-  return new Map(descriptions.map((description, i) => [description.id, { ...description, deadlineMs: verifiers[i]!.deadlineMs }]));
+  return new Map(descriptions.map((description, i) => [description.id, { ...verifiers[i]!, ...description }]));
 }
 
 /** Verifiers that can be called; ends its workers when it is disposed of. */
@@ -82,7 +93,7 @@ export class VerifierPool implements AsyncDisposable {
     signal.throwIfAborted();
     if (this.#closed) throw closedError();
     const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
-    const job: Job = { call, deadlineMs: verifier.deadlineMs, resolve, reject, state: { kind: "waiting" } };
+    const job: Job = { call: withReference(call, verifier), deadlineMs: verifier.deadlineMs, resolve, reject, state: { kind: "waiting" } };
     const abandon = () => abandonJob(job, signal.reason);
     signal.addEventListener("abort", abandon, { once: true });
     this.#open.add(job);
@@ -94,6 +105,16 @@ export class VerifierPool implements AsyncDisposable {
       this.#open.delete(job);
       signal.removeEventListener("abort", abandon);
     }
+  }
+
+  /** The first of `references` that its verifier does not take. They are parsed in a process of their own, which ends with the call. */
+  async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
+    await using worker = new WorkerProcess(this.#files, this.#containment);
+    for (let from = 0; from < references.length; from += referencesAtATime) {
+      const refused = await worker.refusedReference(references.slice(from, from + referencesAtATime));
+      if (refused !== undefined) return { ...refused, index: from + refused.index };
+    }
+    return undefined;
   }
 
   /** Ends all workers, with what they are doing. Calls that have no verdict yet are rejected. */
@@ -131,6 +152,10 @@ export class VerifierPool implements AsyncDisposable {
     }
     return undefined;
   }
+}
+
+function withReference(call: VerifierCall, { reference }: Pick<VerifierSettings, "reference">): VerifierCall {
+  return reference === undefined ? call : { ...call, task: { ...call.task, reference } };
 }
 
 function abandonJob(job: Job, reason: unknown): void {

@@ -1,5 +1,5 @@
 // The contract between the trainer and anything that can check an answer. A verifier runs in a worker process of the pool and
-// is known there by the file that exports it; test/conformance/verifier.laws.ts holds the laws it must obey.
+// is known there by the file that exports it; laws.ts holds the laws it must obey.
 
 import type { z } from "zod";
 
@@ -7,6 +7,7 @@ import type { Sandbox } from "../../sandbox/client.ts";
 import type { Rng } from "../base/rng.ts";
 import type { Task } from "../data/task.ts";
 import type { Verdict } from "../data/verdict.ts";
+import type { BrokenCase, VerifierCase } from "./cases.ts";
 
 /** What a verifier is given beside the answer. */
 export interface VerifierContext {
@@ -38,6 +39,8 @@ export interface Verifier<Reference = unknown> {
   /** Which laws it must obey: only "correctness" promises nothing for noise. */
   readonly checks: "correctness" | "form";
   readonly reference: z.ZodType<Reference>;
+  /** What it must say of some answers; `whetstone verifier test` tries them, and the laws on them. */
+  readonly cases?: readonly (VerifierCase | BrokenCase)[];
   verify(input: VerifierInput<Reference>, context: VerifierContext): Verdict | Promise<Verdict>;
 }
 

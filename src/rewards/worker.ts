@@ -2,13 +2,14 @@
 // It ends when its channel closes. A verifier's own output goes to stdout and stderr, which the pool reads; messages do not.
 
 import { flushCompileCache } from "node:module";
+import { queryObjects } from "node:v8";
 
 import { type Containment, openSandbox, type Sandbox } from "../../sandbox/client.ts";
 import { systemClock } from "../base/clock.ts";
 import { provideAuthorModules } from "./authorModules.ts";
 import { checkAnswer } from "./check.ts";
-import { loadVerifier } from "./load.ts";
-import type { PoolMessage, VerifierDescription, WorkerMessage } from "./protocol.ts";
+import { loadCases, loadVerifier, parseReference } from "./load.ts";
+import type { Holdings, PoolMessage, RefusedReference, VerifierDescription, VerifierReference, WorkerMessage } from "./protocol.ts";
 import type { Verifier } from "./verifier.ts";
 
 const verifiers = new Map<string, Verifier>();
@@ -39,6 +40,15 @@ process.on("message", async (message: PoolMessage) => {
       send({ kind: "verdict", number, verdict });
       break;
     }
+    case "tell cases":
+      send(await tellCases(message.file));
+      break;
+    case "parse references":
+      send({ kind: "references", refused: firstRefused(message.references) });
+      break;
+    case "tell holdings":
+      send({ kind: "holdings", holdings: holdings() });
+      break;
     default:
       message satisfies never;
   }
@@ -60,6 +70,36 @@ async function load(files: readonly string[]): Promise<WorkerMessage> {
     }
   }
   return { kind: "ready", verifiers: descriptions };
+}
+
+async function tellCases(file: string): Promise<WorkerMessage> {
+  try {
+    // As JSON, which is how a task's reference reaches a verifier too.
+    return { kind: "cases", cases: JSON.parse(JSON.stringify(await loadCases(file)) ?? "null") };
+  } catch (error) {
+    return refused(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function firstRefused(references: readonly VerifierReference[]): RefusedReference | null {
+  for (const [index, { verifier, reference }] of references.entries()) {
+    try {
+      const parsed = parseReference(verifiers.get(verifier)!.reference, reference);
+      if (!parsed.success) return { index, reason: parsed.reason };
+    } catch (error) {
+      return { index, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+  return null;
+}
+
+/** Nothing is an instance of it: asking V8 for its instances collects all garbage first, so that only what is held is counted. */
+class Nothing {}
+
+function holdings(): Holdings {
+  queryObjects(Nothing);
+  const { heapUsed, external } = process.memoryUsage();
+  return { resources: process.getActiveResourcesInfo().length, heldKiB: Math.ceil((heapUsed + external) / 1024) };
 }
 
 function refused(message: string): WorkerMessage {

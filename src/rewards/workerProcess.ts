@@ -3,7 +3,7 @@
 // verifier spins, and a process group of its own, which is killed whole. It is no jail: a verifier's author is trusted.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,10 +11,20 @@ import { fileURLToPath } from "node:url";
 import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
-import { type PoolMessage, type VerifierCall, type VerifierDescription, WorkerMessage } from "./protocol.ts";
+import {
+  type Holdings,
+  type PoolMessage,
+  type RefusedReference,
+  type VerifierCall,
+  type VerifierDescription,
+  type VerifierReference,
+  WorkerMessage,
+} from "./protocol.ts";
 
 /** Importing an author's file may take a while, but not forever. */
 const startLimitMs = 30_000;
+/** For a batch of references: schemas are quick, an author's own may not be. */
+const referencesLimitMs = 30_000;
 /** A verifier that listens to its signal has this long to give its process back; then it is killed. */
 const graceMs = 100;
 /** Garbage-collected memory, and everything that a process allocates: V8 alone claims about half of the second. */
@@ -77,6 +87,38 @@ export class WorkerProcess implements AsyncDisposable {
     }
   }
 
+  /** The cases in one of the worker's files, as they are written; a VerifierError where they cannot be told. */
+  async cases(file: string): Promise<unknown> {
+    await this.ready;
+    const received = await this.#ask({ kind: "tell cases", file }, startLimitMs);
+    if (received.kind === "message" && received.message.kind === "cases") return received.message.cases;
+    if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);
+    this.kill("killed because it did not tell its cases");
+    throw new VerifierError(`verifier "${file}": the worker did not tell its cases: ${howItEnded(received, startLimitMs)}`);
+  }
+
+  /** The first of `references` that its verifier does not take; a VerifierError where that cannot be told. */
+  async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
+    await this.ready;
+    const received = await this.#ask({ kind: "parse references", references }, referencesLimitMs);
+    if (received.kind === "message" && received.message.kind === "references") return received.message.refused ?? undefined;
+    this.kill("killed because it did not parse references");
+    const how = howItEnded(received, referencesLimitMs);
+    const names = [...new Set(references.map(({ verifier }) => `"${verifier}"`))].join(", ");
+    throw new VerifierError(`verifiers ${names}: parsing the references of ${references.length} tasks must come to an end: ${how}`);
+  }
+
+  /** What the process holds between two calls; undefined where it does not say. */
+  async holdings(): Promise<Holdings | undefined> {
+    const received = await this.#ask({ kind: "tell holdings" }, startLimitMs);
+    return received.kind === "message" && received.message.kind === "holdings" ? received.message.holdings : undefined;
+  }
+
+  /** Processes that it started and that are still there. Linux only; elsewhere none are seen. */
+  get numChildren(): number {
+    return childrenOf(this.#child.pid);
+  }
+
   /** Ends the process and what it started, at once. `how` is what a call in flight is told. */
   kill(how = "killed by the pool"): void {
     this.#how ??= how;
@@ -93,7 +135,7 @@ export class WorkerProcess implements AsyncDisposable {
     if (received.kind === "message" && received.message.kind === "ready") return received.message.verifiers;
     this.kill("killed before it was ready");
     if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);
-    const how = received.kind === "ended" ? received.how : `not ready within ${startLimitMs} ms`;
+    const how = howItEnded(received, startLimitMs);
     throw new VerifierError(`verifiers ${files.map((file) => `"${file}"`).join(", ")}: the worker that loads them ended: ${how}`);
   }
 
@@ -148,6 +190,19 @@ export class WorkerProcess implements AsyncDisposable {
     const said = this.#tail.trim().split("\n").slice(-maxTailLines).join("\n");
     this.#deliver?.({ kind: "ended", how: said === "" ? this.#how! : `${this.#how}; it last said: ${said}` });
     if (this.#exited) this.#ended.resolve();
+  }
+}
+
+function howItEnded(received: Received, limitMs: number): string {
+  return received.kind === "ended" ? received.how : `nothing that fits within ${limitMs} ms`;
+}
+
+function childrenOf(pid: number | undefined): number {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    return tasks.flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").match(/\d+/g) ?? []).length;
+  } catch {
+    return 0; // it has ended, or there is no /proc
   }
 }
 

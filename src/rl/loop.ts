@@ -48,12 +48,21 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   while (step < config.steps && !stop.aborted) {
     const tasks = deps.tasks(step, config.tasksPerStep);
     const sampled = await sampleStep(tasks, { config, deps, step }, signal);
-    assertScorable(sampled.groups.flat(), config.maxUnscorableShare);
     const credits = groupAdvantages(rewardsOf(sampled), config.algorithm.normaliseBy);
     const groups = creditGroups(sampled.groups, credits);
-    const learned = await learnFrom(groups, { policy, config, clock, step, guard });
+    const attempt = { step, rollouts: groups.flat() };
+    const tooMany = tooManyUnscorable(attempt, config.maxUnscorableShare);
+    if (tooMany !== undefined) {
+      await record.recordAttempt({ step, rollouts: sampled.groups.flat() });
+      throw tooMany;
+    }
+    const learned = await learnFrom(groups, { policy, config, clock, step, guard }).catch(async (error: unknown) => {
+      if (error instanceof TrainingError) await record.recordAttempt(attempt); // going back did not help: this step ends the run
+      throw error;
+    });
     guard = learned.guard;
     if (learned.kind === "untrusted") {
+      await record.recordAttempt(attempt);
       const checkpoint = await record.goBack({ step, reason: learned.reason, guard });
       await policy.load(checkpoint.folder);
       step = checkpoint.nextStep;
@@ -66,7 +75,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       digests: { ...rolloutDigests(sampled.groups.flat()), ...(await policy.digests()) },
       guard,
       notes: learned.notes,
-      rollouts: groups.flat(),
+      rollouts: attempt.rollouts,
     });
     step++;
     if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) await record.checkpoint({ nextStep: step, guard }, save);
@@ -103,13 +112,16 @@ function samplingSpeed({ groups, samplingMs, scoringMs }: SampledStep): StepMetr
 }
 
 /** A checker that fails often says something about the checker, not about the policy. */
-function assertScorable(scored: readonly RewardedRollout[], maxShare: number): void {
-  const unscorable = scored.filter(({ reward }) => reward === undefined);
-  if (unscorable.length <= maxShare * scored.length) return;
+function tooManyUnscorable(
+  { step, rollouts }: { step: number; rollouts: readonly RewardedRollout[] },
+  maxShare: number,
+): TrainingError | undefined {
+  const unscorable = rollouts.filter(({ reward }) => reward === undefined);
+  if (unscorable.length <= maxShare * rollouts.length) return undefined;
   const example = unscorable.flatMap(({ verdicts }) => Object.entries(verdicts)).find(([, verdict]) => verdict.kind === "unscorable");
   const why =
     example?.[1].kind === "unscorable" ? `, the first by verifier "${example[0]}": ${example[1].failure}, ${example[1].reason}` : "";
-  throw new TrainingError(
-    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${scored.length}${why}; repair the verifier and resume`,
+  return new TrainingError(
+    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them. Once the verifier is repaired, go on with: whetstone runs resume RUN --new-chain`,
   );
 }

@@ -13,6 +13,7 @@ export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], 
   return {
     ...scoreMetrics(all),
     ...Object.assign({}, ...[...families].map(([family, members]) => suffixed(scoreMetrics(members), family))),
+    ...verifierScores(all),
     unscorable: shareOf(all, ({ reward }) => reward === undefined),
     ...failureShares(all),
     responseTokens: mean(all.map(({ rollout }) => rollout.tokens.length)),
@@ -42,17 +43,30 @@ export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
   return Object.fromEntries(Object.entries(first.metrics).map(([name, value]) => [name, ofFirstUpdate.has(name) ? value : average(name)]));
 }
 
-/** Absent where nothing could be scored: there is no mean of nothing. */
+/** Absent where nothing could be scored: there is no mean of nothing. Accuracy is over those that the task's own verifier scored too. */
 function scoreMetrics(members: readonly RewardedRollout[]): StepMetrics {
   const scored = members.filter(({ reward }) => reward !== undefined);
   if (scored.length === 0) return {};
-  return { reward: mean(scored.map(({ reward }) => reward!)), accuracy: shareOf(scored, isCorrect) };
+  const ownScores = scored.flatMap(ownScore);
+  return {
+    reward: mean(scored.map(({ reward }) => reward!)),
+    ...(ownScores.length === 0 ? {} : { accuracy: shareOf(ownScores, (score) => score === 1) }),
+  };
 }
 
-/** Correct: the task's own verifier gave the full score. */
-function isCorrect({ task, verdicts }: RewardedRollout): boolean {
+/** What each verifier gave by itself, whatever the reward: `score/NAME`, over the rollouts that it could score. */
+function verifierScores(all: readonly RewardedRollout[]): StepMetrics {
+  const scores = all.flatMap(({ verdicts }) =>
+    Object.entries(verdicts).flatMap(([verifier, verdict]) => (verdict.kind === "scored" ? [{ verifier, score: verdict.score }] : [])),
+  );
+  const byVerifier = [...Map.groupBy(scores, ({ verifier }) => verifier)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(byVerifier.map(([verifier, given]) => [`score/${verifier}`, mean(given.map(({ score }) => score))]));
+}
+
+/** What the task's own verifier gave; empty where it could not tell, or was not asked since no term names it. */
+function ownScore({ task, verdicts }: RewardedRollout): number[] {
   const verdict = verdicts[task.verifier];
-  return verdict?.kind === "scored" && verdict.score === 1;
+  return verdict?.kind === "scored" ? [verdict.score] : [];
 }
 
 /** Share of rollouts by what kept them from being scored. */

@@ -19,7 +19,12 @@ export interface RlStepRecord extends StepRecord {
 
 /** The stage's record with its run. */
 export interface RlRecord extends StageRecord<RlStepRecord> {
-  /** The verdicts and the reward that an earlier attempt at this step recorded for a rollout of the same id and the same tokens, if there was one. */
+  /** Keeps what was sampled and said in a step that did not come to its end; it is no part of the hash chain. */
+  recordAttempt(attempt: { readonly step: number; readonly rollouts: readonly RecordedRollout[] }): Promise<void>;
+  /**
+   * The verdicts and the reward that an earlier attempt at this step recorded for a rollout of the same id and the same tokens. Undefined
+   * where there was none, and where it could not be scored in an attempt that is no part of the run: then it is asked for again.
+   */
   recordedReward(step: number, rollout: Rollout): RolloutReward | undefined;
 }
 

@@ -13,6 +13,8 @@ export interface RolloutReward {
   readonly verdicts: Verdicts;
   /** The number learned from; undefined where the verdicts do not allow one. */
   readonly reward: number | undefined;
+  /** Of the verifiers that gave the verdicts, where an earlier attempt at the step recorded them; absent: as they are now. */
+  readonly verifierVersions?: Readonly<Record<string, number>>;
 }
 
 /** A rollout, its task and what it earned. */

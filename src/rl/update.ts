@@ -3,7 +3,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
-import { type GuardState, guardedUpdate, optimSettings, phaseSpeed } from "../train/stage.ts";
+import { type GuardState, guardedUpdate, optimSettings, phaseSpeed, refusedUpdate } from "../train/stage.ts";
 import type { GroupCredit } from "./advantages.ts";
 import { type CreditedRollout, numTrainedTokens, policyBatch } from "./batch.ts";
 import type { RlConfig } from "./config.ts";
@@ -32,7 +32,10 @@ export function creditGroups(groups: readonly (readonly RewardedRollout[])[], cr
   });
 }
 
-/** One update for each minibatch that has anything to learn from. Stops early when the guard wants the run to go back. */
+/**
+ * One update for each minibatch that has anything to learn from. Stops early when the guard wants the run to go back. What was sampled
+ * with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted.
+ */
 export async function learnFrom(
   groups: CreditedGroups,
   {
@@ -49,7 +52,14 @@ export async function learnFrom(
   const skipped: string[] = [];
   let guard = before;
   let numTokens = 0;
-  for (const credited of minibatches(groups, config.minibatchTasks)) {
+  const broken = brokenSampling(groups);
+  if (broken !== undefined) {
+    const outcome = refusedUpdate({ reason: broken, guard, stability: config.stability });
+    if (outcome.kind === "untrusted") return outcome;
+    guard = outcome.guard;
+    skipped.push(outcome.reason);
+  }
+  for (const credited of broken === undefined ? minibatches(groups, config.minibatchTasks) : []) {
     const batch = policyBatch(credited);
     const optimizer = optimSettings(config, { step, guard });
     const outcome = await guardedUpdate(policy, { batch, loss, optimizer, guard, stability: config.stability });
@@ -70,6 +80,20 @@ export async function learnFrom(
   };
   const notes = [...skipped.map((reason) => `update skipped: ${reason}`), ...mismatchNotes(averaged)];
   return { kind: "learned", guard, metrics, notes };
+}
+
+/** Log-probabilities of chosen tokens that are not finite; undefined where all are. A forced token has none. */
+function brokenSampling(groups: CreditedGroups): string | undefined {
+  let numChosen = 0;
+  let numBroken = 0;
+  for (const { rollout } of groups.flat()) {
+    for (const [position, logProb] of rollout.logProbs.entries()) {
+      if (rollout.chosen[position] === 0) continue;
+      numChosen++;
+      if (!Number.isFinite(logProb)) numBroken++;
+    }
+  }
+  return numBroken === 0 ? undefined : `log-probabilities of ${numBroken} of ${numChosen} sampled tokens are not finite`;
 }
 
 /** Sampling and training must agree in every bit; where they do not, the engine is at fault and the gradient is off-policy. */

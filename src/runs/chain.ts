@@ -12,8 +12,8 @@ import type { Json } from "../base/json.ts";
 export interface Fingerprint {
   /** Digest of the recipe without what cannot alter a step. */
   readonly recipe: string;
-  /** Digest of the files that the recipe names. */
-  readonly inputs: string;
+  /** Digests of the files that the recipe names, each by its name there: a path relative to the recipe, or the id of a verifier. */
+  readonly inputs: Readonly<Record<string, string>>;
   /** Package version and digest of the sources. */
   readonly code: string;
   readonly node: string;
@@ -50,10 +50,22 @@ function without(section: Json | undefined, keys: readonly string[]): Json {
   return Object.fromEntries(Object.entries({ ...(section as { readonly [key: string]: Json }) }).filter(([key]) => !keys.includes(key)));
 }
 
-/** What differs between two fingerprints, one line each: `node: 24.21.0 recorded, 24.22.0 here`. */
+/** What differs between two fingerprints, one line each: `node: 24.21.0 recorded, 24.22.0 here`. Of a file, the start of its digest. */
 export function fingerprintDifferences(recorded: Fingerprint, here: Fingerprint): string[] {
-  const names = Object.keys(here) as (keyof Fingerprint)[];
-  return names.filter((name) => recorded[name] !== here[name]).map((name) => `${name}: ${recorded[name]} recorded, ${here[name]} here`);
+  const { inputs: recordedInputs, ...recordedRest } = recorded;
+  const { inputs, ...rest } = here;
+  const names = Object.keys(rest) as (keyof typeof rest)[];
+  const files = digestDifferences(recordedInputs, inputs);
+  return [
+    ...names
+      .filter((name) => recordedRest[name] !== rest[name])
+      .map((name) => `${name}: ${recordedRest[name]} recorded, ${rest[name]} here`),
+    ...files.map((name) => `"${name}": content ${shortDigest(recordedInputs[name])} recorded, ${shortDigest(inputs[name])} here`),
+  ];
+}
+
+function shortDigest(digest: string | undefined): string {
+  return digest?.slice(0, 12) ?? "none";
 }
 
 /** Names of the digests that two records of one step do not share. */

@@ -44,14 +44,34 @@ export interface KeepRules {
   readonly keepEverySteps?: number;
 }
 
-/** Complete checkpoints in the order of the run; `stages` is that order. */
+/** Complete checkpoints in the order of the run; `stages` is that order. A damaged one is an error that says what to do. */
 export function listCheckpoints(runFolder: string, stages: readonly string[]): Checkpoint[] {
+  const { checkpoints, damaged } = surveyCheckpoints(runFolder, stages);
+  if (damaged.length > 0) throw damaged[0]!;
+  return [...checkpoints];
+}
+
+/** What there is, for whoever only looks: the checkpoints that can be read, and what is wrong with each other. */
+export function surveyCheckpoints(
+  runFolder: string,
+  stages: readonly string[],
+): { readonly checkpoints: readonly Checkpoint[]; readonly damaged: readonly CheckpointError[] } {
   const folder = join(runFolder, "checkpoints");
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => complete.test(name))
-    .map((name) => ({ folder: join(folder, name), trainer: readTrainer(join(folder, name)) }))
-    .toSorted((a, b) => stages.indexOf(a.trainer.stage) - stages.indexOf(b.trainer.stage) || a.trainer.nextStep - b.trainer.nextStep);
+  if (!existsSync(folder)) return { checkpoints: [], damaged: [] };
+  const checkpoints: Checkpoint[] = [];
+  const damaged: CheckpointError[] = [];
+  for (const name of readdirSync(folder).filter((each) => complete.test(each))) {
+    try {
+      checkpoints.push({ folder: join(folder, name), trainer: readTrainer(join(folder, name)) });
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      damaged.push(error);
+    }
+  }
+  const inOrder = checkpoints.toSorted(
+    (a, b) => stages.indexOf(a.trainer.stage) - stages.indexOf(b.trainer.stage) || a.trainer.nextStep - b.trainer.nextStep,
+  );
+  return { checkpoints: inOrder, damaged };
 }
 
 /** Writes a checkpoint: `save` puts the policy into a folder that it makes, this adds the trainer's state. Resolves to its folder. */
@@ -77,7 +97,7 @@ export async function writeCheckpoint(runFolder: string, trainer: TrainerState, 
     rmSync(writing, { recursive: true, force: true });
     if (cause instanceof WhetstoneError) throw cause;
     throw new StorageError(
-      `checkpoint ${name}: could not be written: ${(cause as Error).message}; earlier checkpoints are untouched. Free some space, then go on with: whetstone runs resume ${trainer.run}`,
+      `checkpoint ${name}: could not be written: ${(cause as Error).message}; earlier checkpoints are untouched. Free some space and go on`,
       cause,
     );
   }

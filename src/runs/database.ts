@@ -1,9 +1,10 @@
 // The one SQLite database of a runs folder: opening it, its tables, transactions, and what its failures mean to a user.
 // WAL, so that a dashboard or `runs show` reads while a trainer writes.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 
 import { RunError, StorageError } from "../base/errors.ts";
 
@@ -32,7 +33,7 @@ const tables = `
     run_id TEXT NOT NULL REFERENCES runs(id),
     stage TEXT NOT NULL,           -- sft, rl
     step INTEGER NOT NULL,         -- from 0 within the stage
-    superseded INTEGER NOT NULL DEFAULT 0,  -- 1: the run went back and took this step again
+    superseded INTEGER NOT NULL DEFAULT 0,  -- 0: part of the run; 1: taken back, or tried again since; 2: did not come to its end
     previous_hash TEXT NOT NULL,
     hash TEXT NOT NULL,
     digests TEXT NOT NULL,         -- JSON: what the hash was made of
@@ -125,6 +126,29 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
+/**
+ * Opens the database at `path` to read only, and leaves its folder as it is. One that lies at rest, without a write-ahead log, is read as a
+ * file that does not change, since SQLite would make a log to read it; `unchanged` tells afterwards whether that was so.
+ */
+export function openDatabaseToRead(path: string): { readonly database: DatabaseSync; readonly unchanged: () => boolean } {
+  const isAtRest = () => !existsSync(`${path}-wal`);
+  const atRest = isAtRest();
+  const { mtimeMs } = statSync(path);
+  const url = pathToFileURL(path);
+  if (atRest) url.searchParams.set("immutable", "1");
+  try {
+    const database = new DatabaseSync(url, { readOnly: true, timeout: busyTimeoutMs });
+    const found = versionOf(database);
+    if (found !== schemaVersion) {
+      database.close();
+      throw wrongVersion(path, found);
+    }
+    return { database, unchanged: () => !atRest || (isAtRest() && statSync(path).mtimeMs === mtimeMs) };
+  } catch (cause) {
+    throw asStorageError(cause, path);
+  }
+}
+
 /** Runs `work` as a whole or not at all. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   try {
@@ -147,19 +171,19 @@ export function asStorageError(cause: unknown, path: string): unknown {
   switch (code) {
     case sqlite.full:
       return new StorageError(
-        `run store "${path}": the disk is full; nothing of this step was kept, all earlier steps are. Free some space, then go on with: whetstone runs resume RUN`,
+        `run store "${path}": the disk is full; all that was recorded before is kept, nothing was added. Free some space and try again`,
         cause,
       );
     case sqlite.ioError:
     case sqlite.readOnly:
     case sqlite.cannotOpen:
       return new StorageError(
-        `run store "${path}": cannot be written: ${said}; check the folder's permissions and free space, then go on with: whetstone runs resume RUN`,
+        `run store "${path}": cannot be written: ${said}; check the folder's permissions and free space, and try again`,
         cause,
       );
     case sqlite.busy:
       return new StorageError(
-        `run store "${path}": another process has kept it locked for ${busyTimeoutMs} ms; find out which, then go on with: whetstone runs resume RUN`,
+        `run store "${path}": another process has kept it locked for ${busyTimeoutMs} ms; find out which, and try again`,
         cause,
       );
     case sqlite.corrupt:

@@ -11,10 +11,11 @@ import { readTasks } from "../data/readers.ts";
 import type { Task } from "../data/task.ts";
 import { type Accuracy, measureAccuracy } from "../eval/accuracy.ts";
 import { encodePrompt } from "../policy/chat.ts";
+import { watchingOwn } from "../rewards/compose.ts";
 import { RewardConfig } from "../rewards/config.ts";
 import { scoreRollout } from "../rewards/score.ts";
 import { describeVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
-import { samplerFromCheckpoint } from "../train/backend.ts";
+import { policyFromCheckpoint } from "../train/backend.ts";
 import { EngineConfig } from "../train/config.ts";
 import type { RunObserver } from "./execute.ts";
 import { prepare } from "./prepare.ts";
@@ -39,9 +40,9 @@ export async function evaluateCheckpoint(
   { sets, rewards, folder, maxNewTokens, measuring: watch, ...settings }: Examination & Pick<RunObserver, "measuring">,
   signal: AbortSignal,
 ): Promise<Record<string, Accuracy>> {
-  await using policy = samplerFromCheckpoint(checkpoint, EngineConfig.parse({}));
+  await using policy = policyFromCheckpoint(checkpoint, EngineConfig.parse({}));
   await using pool = await openVerifierPool(rewards, folder);
-  const scoring = { pool, terms: rewards.terms, seedWords: [settings.seed] };
+  const scoring = { pool, terms: watchingOwn(rewards.terms), seedWords: [settings.seed] };
   const measuring = {
     ...settings,
     policy,

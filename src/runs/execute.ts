@@ -7,21 +7,22 @@ import type { Clock } from "../base/clock.ts";
 import { DataError, StorageError } from "../base/errors.ts";
 import { writeFileAtomic } from "../base/files.ts";
 import type { Demonstration, Task } from "../data/task.ts";
-import { type Accuracy, type Measuring, measureAccuracy, type ScoredAnswer } from "../eval/accuracy.ts";
+import { type Measuring, measureAccuracy, type ScoredAnswer } from "../eval/accuracy.ts";
 import { initialParameters } from "../policy/architecture.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
+import { type RewardTerm, watchingOwn } from "../rewards/compose.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { scoreRollout } from "../rewards/score.ts";
 import { trainPolicy } from "../rl/loop.ts";
 import type { RlRecord } from "../rl/record.ts";
 import { trainSupervised } from "../sft/loop.ts";
 import type { EncodedDemonstration } from "../sft/loss.ts";
-import { backendFromCheckpoint, EmbeddedBackend } from "../train/backend.ts";
+import { backendFromCheckpoint, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
-import type { Measurement, StoredRollout } from "./rows.ts";
+import type { StoredRollout } from "./rows.ts";
 import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
 /** Whoever watches; told about things that are already recorded. */
@@ -63,7 +64,9 @@ export async function executeRun(run: Run, deps: ExecuteDeps, signal: AbortSigna
     return outcome;
   } catch (error) {
     // A store that could not be written will not take this either; a run that is "running" without a process counts as interrupted.
-    if (!(error instanceof StorageError)) run.setState(signal.aborted ? "stopped" : "failed");
+    if (error instanceof StorageError) throw error;
+    if (!signal.aborted) run.store.addEvent(run.id, { kind: "failed", detail: error instanceof Error ? error.message : String(error) });
+    run.setState(signal.aborted ? "stopped" : "failed");
     throw error;
   }
 }
@@ -92,8 +95,11 @@ interface Workplace extends ExecuteDeps {
 
 /** The policy as the newest checkpoint has it; for a new run, as the recipe says. */
 function openPolicy({ recipe, latest }: Run, { architecture, tokenizer, checkpoint }: Preparation): EmbeddedBackend {
-  const folder = latest?.folder ?? checkpoint;
-  if (folder !== undefined) return backendFromCheckpoint(folder, recipe.engine);
+  const { model, engine } = recipe;
+  if (latest !== undefined) return backendFromCheckpoint(latest.folder, engine);
+  if (model.kind === "checkpoint") {
+    return model.optimizer === "checkpoint" ? backendFromCheckpoint(checkpoint!, engine) : policyFromCheckpoint(checkpoint!, engine);
+  }
   const parameters = initialParameters(architecture, [recipe.seed]);
   return new EmbeddedBackend({ config: architecture, parameters, tokenizerJson: tokenizer.json }, recipe.engine);
 }
@@ -111,8 +117,8 @@ async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Pro
     }
     case "rl": {
       const tasks = (step: number, count: number) => prepared.tasks!.batch(step, count);
-      const { score, promptTokens } = measuring(at);
-      await trainPolicy(run.recipe.rl!, { ...common, seed: run.recipe.seed, tasks, promptTokens, score }, signal);
+      const score = scoringBy(run.recipe.rewards.terms, at);
+      await trainPolicy(run.recipe.rl!, { ...common, seed: run.recipe.seed, tasks, promptTokens: promptTokens(prepared), score }, signal);
       return;
     }
     default:
@@ -153,14 +159,23 @@ function encoded(demonstration: Demonstration, { tokenizer, architecture }: Prep
   );
 }
 
-function measuring({ run, pool, policy, prepared }: Workplace): Measuring {
+function promptTokens({ tokenizer }: Preparation): (task: Task) => Int32Array {
+  return (task) => encodePrompt(task, tokenizer);
+}
+
+function scoringBy(terms: readonly RewardTerm[], { run, pool }: Workplace): Measuring["score"] {
+  const scoring = { pool, terms, seedWords: [run.recipe.seed] };
+  return (asked, signal) => scoreRollout(asked, scoring, signal);
+}
+
+function measuring(at: Workplace): Measuring {
+  const { run, policy, prepared } = at;
   const { seed, rewards, rl, eval: evaluation } = run.recipe;
-  const scoring = { pool, terms: rewards.terms, seedWords: [seed] };
   const { maxPositions } = prepared.architecture;
   return {
     policy,
-    promptTokens: (task: Task) => encodePrompt(task, prepared.tokenizer),
-    score: (asked, signal) => scoreRollout(asked, scoring, signal),
+    promptTokens: promptTokens(prepared),
+    score: scoringBy(watchingOwn(rewards.terms), at),
     seed,
     temperature: evaluation.temperature,
     maxNewTokens: evaluation.maxNewTokens ?? rl?.maxNewTokens ?? maxPositions,
@@ -173,7 +188,7 @@ async function measureStep(nextStep: number, at: Workplace, signal: AbortSignal)
   if (nextStep % everySteps !== 0) return {};
   const { accuracy, byFamily } = await measureAccuracy(at.prepared.heldOut.slice(0, tasks), measuring(at), signal);
   const families = Object.entries(byFamily).map(([family, share]) => [`${heldOutAccuracy}/${family}`, share]);
-  return { [heldOutAccuracy]: accuracy, ...Object.fromEntries(families) };
+  return { ...(accuracy === undefined ? {} : { [heldOutAccuracy]: accuracy }), ...Object.fromEntries(families) };
 }
 
 /** What a stage led to, on all held-out tasks; once, so that a resumed run does not measure it again. */
@@ -195,19 +210,14 @@ async function measureStage(name: Stage | "start", at: Workplace, signal: AbortS
       answers.push(answer);
       observer.measuring({ set, answers: answers.length, tasks: chosen.length });
     };
-    const accuracy = await measureAccuracy(chosen, { ...measuring(at), onAnswer }, signal);
+    const result = await measureAccuracy(chosen, { ...measuring(at), onAnswer }, signal);
     const rollouts = answers.toSorted((a, b) => a.rollout.group - b.rollout.group).map(storedAnswer);
-    const result = asMeasurement(accuracy);
     run.store.addEvaluation(run.id, { stage, step, name: set, result, rollouts, verifierVersions: versionsOf(at.pool) });
-    observer.note(`${set} accuracy after ${step} steps of ${stage}: ${accuracy.accuracy.toFixed(3)} (${accuracy.tasks} tasks)`);
+    const share = result.accuracy?.toFixed(3) ?? `none, no answer could be scored: ${result.mostFailed!.example}`;
+    observer.note(`${set} accuracy after ${step} steps of ${stage}: ${share} (${result.tasks} tasks)`);
   }
 }
 
 function storedAnswer({ task, rollout, verdicts, reward }: ScoredAnswer): StoredRollout {
   return { task, rollout, verdicts, reward: reward.kind === "scored" ? reward.reward : undefined, advantage: undefined };
-}
-
-function asMeasurement({ accuracy, byFamily, ...counts }: Accuracy): Measurement {
-  const finite = Object.fromEntries(Object.entries(byFamily).filter(([, share]) => Number.isFinite(share)));
-  return { ...counts, byFamily: finite, ...(Number.isFinite(accuracy) ? { accuracy } : {}) };
 }

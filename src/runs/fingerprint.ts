@@ -11,11 +11,18 @@ import { ConfigError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import { type Fingerprint, recipeDigest } from "./chain.ts";
 
-/** `inputs` are absolute paths of the files that the recipe names: tasks, tokenizers, verifiers. */
-export function fingerprintHere(recipe: { readonly [key: string]: Json }, inputs: readonly string[]): Fingerprint {
+/** A file that a recipe names: as it is written there, and where it lies. */
+export interface InputFile {
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** `inputs` are the files that the recipe names: tasks, tokenizers, verifiers. */
+export function fingerprintHere(recipe: { readonly [key: string]: Json }, inputs: readonly InputFile[]): Fingerprint {
   return {
     recipe: recipeDigest(recipe),
-    inputs: digestFiles(inputs.map((path) => ({ name: "", path }))),
+    inputs: Object.fromEntries(inputs.map(({ name, path }) => [name, digestFiles([{ name: "", path }])])),
     code: codeVersion(),
     node: process.versions.node,
     onnxRuntime: packageVersion(fileURLToPath(import.meta.resolve("onnxruntime-node/package.json"))),
@@ -63,7 +70,7 @@ function cpuName(): string {
   return [arch(), ...found.toSorted()].join(" ");
 }
 
-function digestFiles(files: readonly { readonly name: string; readonly path: string }[]): string {
+function digestFiles(files: readonly InputFile[]): string {
   const hash = createHash("sha256");
   for (const { name, path } of files) {
     const content = readInput(path);

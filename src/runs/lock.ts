@@ -33,7 +33,12 @@ export class RunLock implements Disposable {
 export function lockRun(folder: string, { runId, nowMs }: { runId: string; nowMs: number }): RunLock {
   const path = join(folder, "lock");
   const holderFile = join(folder, "holder.json");
-  const database = new DatabaseSync(path, { timeout: acquireTimeoutMs });
+  if (!existsSync(folder)) {
+    throw new RunError(
+      `run ${runId}: its folder must be there to work in, got no "${folder}"; put it back, or start another run with whetstone train (what was recorded of this one stays readable)`,
+    );
+  }
+  const database = openLock(path);
   try {
     database.exec("BEGIN EXCLUSIVE");
     writeFileSync(holderFile, `${JSON.stringify({ pid: process.pid, sinceMs: nowMs })}\n`);
@@ -45,6 +50,14 @@ export function lockRun(folder: string, { runId, nowMs }: { runId: string; nowMs
       `run ${runId}: only one process may work on a run, got a second one; ${holderText(holderFile)} has it. Wait for it or stop it`,
       cause,
     );
+  }
+}
+
+function openLock(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { timeout: acquireTimeoutMs });
+  } catch (cause) {
+    throw asStorageError(cause, path);
   }
 }
 

@@ -10,8 +10,9 @@ import { writeFileAtomic } from "../base/files.ts";
 import type { Json } from "../base/json.ts";
 import { type Fingerprint, fingerprintDifferences, startHash } from "./chain.ts";
 import { type Checkpoint, copyCheckpoint, listCheckpoints, sweepCheckpoints, writeTrainer } from "./checkpoints.ts";
-import { lockRun } from "./lock.ts";
+import { lockRun, type RunLock } from "./lock.ts";
 import type { Recipe } from "./recipe.ts";
+import type { RunRow } from "./rows.ts";
 import { Run, type Stage, stages } from "./run.ts";
 import type { RunStore } from "./store.ts";
 
@@ -24,7 +25,7 @@ export interface RunPlace {
 
 /** A new run, locked, named after its recipe and the first free number. */
 export function createRun({ recipe, recipeFile }: { recipe: Recipe; recipeFile: string }, { store, clock, fingerprint }: RunPlace): Run {
-  const id = makeRunFolder(store.folder, recipe.name);
+  const id = makeRunFolder(store, recipe.name);
   const lock = lockRun(join(store.folder, id), { runId: id, nowMs: clock.nowMs() });
   const hash = startHash(fingerprint);
   writeRecipe(join(store.folder, id), recipe);
@@ -32,29 +33,37 @@ export function createRun({ recipe, recipeFile }: { recipe: Recipe; recipeFile: 
   return new Run({ id, recipe, recipeFile, fingerprint, store, lock, hash });
 }
 
-/** An existing run, locked, at its newest checkpoint. On another machine its bits would differ, so that this must be asked for. */
+/** An existing run, locked, at its newest checkpoint. With other code, files or machine its bits would differ, so that this must be asked for. */
 export function resumeRun(
-  { id, recipe, allowDifferentMachine }: { id: string; recipe: Recipe; allowDifferentMachine: boolean },
+  { id, recipe, allowNewChain }: { id: string; recipe: Recipe; allowNewChain: boolean },
   { store, clock, fingerprint }: RunPlace,
 ): Run {
   const row = store.run(id);
   const folder = join(store.folder, id);
   const differences = fingerprintDifferences(row.fingerprint, fingerprint);
-  if (differences.length > 0 && !allowDifferentMachine) {
+  if (differences.length > 0 && !allowNewChain) {
     throw new RunError(
-      `run ${id}: must go on where its bits repeat, got a difference in\n${differences.map((line) => `  ${line}`).join("\n")}\nTo start a new chain from the last checkpoint: whetstone runs resume ${id} --allow-different-machine`,
+      `run ${id}: must go on where its bits repeat, got a difference in\n${differences.map((line) => `  ${line}`).join("\n")}\nTo go on with what is here, such as a repaired verifier: whetstone runs resume ${id} --new-chain. The steps after the last checkpoint are taken again, scores that were given in them are kept and the others asked for again; the hash chain starts anew there, and the record says why`,
     );
   }
   const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
-  sweepCheckpoints(folder);
-  const latest = listCheckpoints(folder, stages).at(-1);
-  if (latest === undefined && row.parent !== undefined) {
-    lock[Symbol.dispose]();
-    throw new RunError(`run ${id}: a fork goes on from a checkpoint, got none in "${folder}"; fork ${row.parent.run} again`);
-  }
+  const latest = newestCheckpoint(row, { folder, lock });
   const run = { id, recipe, recipeFile: row.recipeFile, fingerprint, store, lock };
-  if (!allowDifferentMachine) return new Run({ ...run, hash: latest?.trainer.hash ?? row.startHash });
+  if (!allowNewChain) return new Run({ ...run, hash: latest?.trainer.hash ?? row.startHash });
   return new Run({ ...run, hash: startNewChain({ id, store, fingerprint, latest, startHash: row.startHash, differences }) });
+}
+
+/** Where the run goes on; undefined: from its beginning. Gives the lock back where it cannot go on. */
+function newestCheckpoint({ id, parent }: RunRow, { folder, lock }: { folder: string; lock: RunLock }): Checkpoint | undefined {
+  try {
+    sweepCheckpoints(folder);
+    const latest = listCheckpoints(folder, stages).at(-1);
+    if (latest !== undefined || parent === undefined) return latest;
+    throw new RunError(`run ${id}: a fork goes on from a checkpoint, got none in "${folder}"; fork ${parent.run} again`);
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** A new run that starts from a checkpoint of another one, possibly with another recipe. */
@@ -63,7 +72,7 @@ export async function forkRun(
   { store, clock, fingerprint }: RunPlace,
 ): Promise<Run> {
   const { stage, nextStep, hash: parentHash } = checkpoint.trainer;
-  const id = makeRunFolder(store.folder, recipe.name);
+  const id = makeRunFolder(store, recipe.name);
   const folder = join(store.folder, id);
   const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
   const hash = startHash(fingerprint, parentHash);
@@ -100,12 +109,13 @@ function startNewChain(at: {
   return hash;
 }
 
-/** Makes `name-1`, or the first number after it that is free. */
-function makeRunFolder(runsFolder: string, name: string): string {
+/** Makes `name-1`, or the first number after it that is free: neither a folder nor a record has it, which may outlive its folder. */
+function makeRunFolder(store: RunStore, name: string): string {
   for (let number = 1; ; number++) {
     const id = `${name}-${number}`;
+    if (store.has(id)) continue;
     try {
-      mkdirSync(join(runsFolder, id));
+      mkdirSync(join(store.folder, id));
       return id;
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === "EEXIST") continue;

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 
 import { numParameters } from "../policy/architecture.ts";
 import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
-import { openRewards, type Preparation, prepare } from "./prepare.ts";
+import { checkStart, openRewards, type Preparation, prepare } from "./prepare.ts";
 import type { Recipe } from "./recipe.ts";
 import type { LoadedRecipe } from "./recipeFile.ts";
 
@@ -31,6 +31,7 @@ export interface Plan {
 export async function planRun({ recipe, file }: LoadedRecipe): Promise<Plan> {
   const folder = dirname(file);
   const prepared = await prepare(recipe, folder);
+  checkStart(recipe, prepared);
   await using pool = await openRewards(recipe, { folder, prepared });
   return {
     recipe,

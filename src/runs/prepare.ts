@@ -13,9 +13,12 @@ import { byteTokenizerJson, characterTokenizerJson } from "../policy/alphabets.t
 import type { PolicyConfig } from "../policy/architecture.ts";
 import { encodePrompt } from "../policy/chat.ts";
 import { loadCheckpoint } from "../policy/checkpoint.ts";
+import { sizeRule } from "../policy/config.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
-import { locateVerifier, openVerifierPool } from "../rewards/verifiable/open.ts";
+import { locateVerifiers, openVerifierPool } from "../rewards/verifiable/open.ts";
+import { checkOptimizer } from "../train/backend.ts";
+import type { InputFile } from "./fingerprint.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** A recipe made concrete. */
@@ -28,8 +31,8 @@ export interface Preparation {
   readonly tasks: TaskStream | undefined;
   readonly heldOut: readonly Task[];
   readonly heldOutBeyond: readonly Task[];
-  /** Files that the recipe names and that decide what is computed; absolute. */
-  readonly inputs: readonly string[];
+  /** Files that the recipe names and that decide what is computed. */
+  readonly inputs: readonly InputFile[];
 }
 
 /** `folder` is where the recipe's file lies. */
@@ -49,6 +52,11 @@ export async function prepare(recipe: Recipe, folder: string): Promise<Preparati
   return { ...model, demonstrations, tasks, heldOut, heldOutBeyond, inputs: inputFiles(recipe, folder) };
 }
 
+/** What a new run starts from beside the policy; one that goes on has its own. */
+export function checkStart({ model }: Recipe, { architecture, checkpoint }: Preparation): void {
+  if (model.kind === "checkpoint" && model.optimizer === "checkpoint") checkOptimizer(checkpoint!, architecture);
+}
+
 /** What can be known of the tasks that are practised: all of a file's, those of the first step where families make them. */
 function practised({ rl }: Recipe, tasks: TaskStream | undefined): readonly Task[] {
   if (rl === undefined) return [];
@@ -59,14 +67,52 @@ function practised({ rl }: Recipe, tasks: TaskStream | undefined): readonly Task
 /** The pool that scores for a run. Everything about verifiers that a user can get wrong is told before it resolves. */
 export async function openRewards(recipe: Recipe, { folder, prepared }: { folder: string; prepared: Preparation }): Promise<VerifierPool> {
   const pool = await openVerifierPool(recipe.rewards, folder);
+  try {
+    checkTaskVerifiers(recipe, { pool, prepared });
+    await checkReferences(recipe, { pool, prepared });
+    return pool;
+  } catch (error) {
+    await pool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+interface RewardParts {
+  readonly pool: VerifierPool;
+  readonly prepared: Preparation;
+}
+
+function checkTaskVerifiers(recipe: Recipe, { pool, prepared }: RewardParts): void {
   const { heldOut, heldOutBeyond } = prepared;
   const missing = [...heldOut, ...heldOutBeyond, ...practised(recipe, prepared.tasks)].find(
     ({ verifier }) => !pool.verifiers.has(verifier),
   );
-  if (missing === undefined) return pool;
-  await pool[Symbol.asyncDispose]();
+  if (missing === undefined) return;
   throw new VerifierError(
     `rewards.verifiers: must hold the verifier of every task, got none for "${missing.verifier}" of family "${missing.family}"; known: ${[...pool.verifiers.keys()].join(", ")}`,
+  );
+}
+
+/** Of a reference that is shown in a message. */
+const maxReferenceChars = 80;
+
+/** References of files, which people write; those of families fit their verifiers. Demonstrations are not checked by one. */
+async function checkReferences({ data, rl }: Recipe, { pool, prepared }: RewardParts): Promise<void> {
+  const sources: readonly (readonly [DataSource | undefined, readonly Task[]])[] = [
+    [data.evaluation, prepared.heldOut],
+    [data.evaluationBeyond, prepared.heldOutBeyond],
+    [rl === undefined ? undefined : data.training, prepared.tasks?.all ?? []],
+  ];
+  const own = ({ verifier }: Task): boolean => pool.verifiers.get(verifier)?.reference === undefined; // else the recipe's, which takes its place
+  const written = sources.flatMap(([source, tasks]) =>
+    source?.kind === "file" ? tasks.filter(own).map((task) => ({ file: source.path, task })) : [],
+  );
+  if (written.length === 0) return;
+  const refused = await pool.refusedReference(written.map(({ task: { verifier, reference } }) => ({ verifier, reference })));
+  if (refused === undefined) return;
+  const { file, task } = written[refused.index]!;
+  throw new DataError(
+    `${file}: the reference of task "${task.id}" must be one that its verifier "${task.verifier}" takes, got ${JSON.stringify(task.reference).slice(0, maxReferenceChars)} (${refused.reason}); correct the row`,
   );
 }
 
@@ -85,7 +131,10 @@ function prepareModel({ model }: Recipe, folder: string): ModelParts {
   switch (model.kind) {
     case "new": {
       const tokenizer = openTokenizer(model.tokenizer, folder);
-      return { architecture: { ...model.architecture, vocabSize: tokenizer.vocabSize }, tokenizer, checkpoint: undefined };
+      const architecture = { ...model.architecture, vocabSize: tokenizer.vocabSize };
+      const tooLarge = sizeRule(architecture); // the schema did not know the vocabulary
+      if (tooLarge !== undefined) throw new ConfigError(`model.architecture.width ${tooLarge}`);
+      return { architecture, tokenizer, checkpoint: undefined };
     }
     case "checkpoint": {
       const path = resolve(folder, model.path);
@@ -117,8 +166,11 @@ function openTokenizer(config: TokenizerConfig, folder: string): Tokenizer {
 }
 
 /** A checkpoint's parameters are not among them: their digest is in every step. */
-function inputFiles({ data, rewards, model }: Recipe, folder: string): string[] {
-  const sources = Object.values(data).flatMap((source) => (source.kind === "file" ? [resolve(folder, source.path)] : []));
-  const tokenizer = model.kind === "new" && model.tokenizer.kind === "file" ? [resolve(folder, model.tokenizer.path)] : [];
-  return [...sources, ...tokenizer, ...rewards.verifiers.map(({ use }) => locateVerifier(use, folder))];
+function inputFiles({ data, rewards, model }: Recipe, folder: string): InputFile[] {
+  const sources = Object.values(data).flatMap((source) => (source.kind === "file" ? [source.path] : []));
+  const tokenizer = model.kind === "new" && model.tokenizer.kind === "file" ? [model.tokenizer.path] : [];
+  return [
+    ...[...sources, ...tokenizer].map((name) => ({ name, path: resolve(folder, name) })),
+    ...locateVerifiers(rewards.verifiers, folder).map((path, i) => ({ name: rewards.verifiers[i]!.use, path })),
+  ];
 }

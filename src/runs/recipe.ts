@@ -33,6 +33,12 @@ const Model = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("checkpoint").describe("Start from a checkpoint, with its own architecture and tokenizer."),
     path: z.string().min(1).describe("A checkpoint folder in Hugging Face layout."),
+    optimizer: z
+      .enum(["fresh", "checkpoint"])
+      .default("fresh")
+      .describe(
+        "Where AdamW's moments come from: from zero, since they belong to what the checkpoint was trained on, or from the checkpoint's optimizer.safetensors, to train on as if nothing had happened. Runs that are resumed or forked always take the checkpoint's.",
+      ),
   }),
 ]);
 

@@ -5,9 +5,11 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { ConfigError } from "../base/errors.ts";
+import { errorPlace } from "../base/errorPlace.ts";
+import { ConfigError, VerifierError } from "../base/errors.ts";
 import { ruleText } from "../base/parse.ts";
 import { provideAuthorModules } from "../rewards/authorModules.ts";
+import { locateVerifiers } from "../rewards/verifiable/open.ts";
 import { Recipe } from "./recipe.ts";
 import { issueMessages, nodeAt, unknownKey } from "./recipeIssues.ts";
 import { hasKeys, type SchemaNode, schemaTree } from "./schemaKeys.ts";
@@ -24,7 +26,17 @@ export interface LoadedRecipe {
 export async function loadRecipe(file: string, overrides: readonly string[] = []): Promise<LoadedRecipe> {
   const path = resolve(file);
   const written = await importRecipe(path, file);
-  return { recipe: parseRecipe(written, { file: basename(file), overrides }), folder: dirname(path), file: path };
+  const recipe = parseRecipe(written, { file: basename(file), overrides });
+  checkVerifierFiles(recipe, path);
+  return { recipe, folder: dirname(path), file: path };
+}
+
+function checkVerifierFiles({ rewards }: Recipe, file: string): void {
+  try {
+    locateVerifiers(rewards.verifiers, dirname(file));
+  } catch (cause) {
+    throw new VerifierError(`${basename(file)}: ${(cause as Error).message}`, cause);
+  }
 }
 
 /** Validates what a recipe file exports, or what the store holds; `file` is what messages call it. */
@@ -100,7 +112,8 @@ async function loadModule(path: string, shown: string): Promise<Record<string, u
     return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   } catch (cause) {
     const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-    throw new ConfigError(`${shown}: could not be loaded: ${said}`, cause);
+    const place = errorPlace(cause, path);
+    throw new ConfigError(`${shown}: could not be loaded: ${said}${place === undefined ? "" : ` at ${place}`}`, cause);
   }
 }
 

@@ -3,8 +3,9 @@
 
 import type { z } from "zod";
 
+import { nearest } from "../base/nearest.ts";
 import { valueAt, withValue } from "../base/parse.ts";
-import { childNode, keyNames, listKeys, type SchemaNode } from "./schemaKeys.ts";
+import { childNode, discriminatorOf, keyNames, listKeys, membersFor, type SchemaNode, unionMembers } from "./schemaKeys.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -30,7 +31,7 @@ function messagesOf(issue: Issue, at: { file: string; tree: SchemaNode; input: u
   return [`${at.file}: ${path.length === 0 ? "the recipe" : path.join(".")} ${withValue(issue, valueAt(at.input, path))}`];
 }
 
-/** `unknown key "rl.stpes"; did you mean "rl.steps"`: a neighbour that is spelt alike, or the key of this name elsewhere. */
+/** `unknown key "rl.stpes"; did you mean "rl.steps"`: whose key it is, a neighbour that is spelt alike, or the key of this name elsewhere. */
 export function unknownKey({ path, tree, input }: { path: readonly string[]; tree: SchemaNode; input: unknown }): string {
   const parent = path.slice(0, -1);
   const wrong = path.at(-1)!;
@@ -38,6 +39,8 @@ export function unknownKey({ path, tree, input }: { path: readonly string[]; tre
   const prefix = parent.length === 0 ? "" : `${parent.join(".")}.`;
   const said = `unknown key "${prefix}${wrong}"`;
 
+  const otherKind = kindOf(path, { tree, input });
+  if (otherKind !== undefined) return `${said}; it belongs to ${otherKind}`;
   const spelt = nearest(wrong, neighbours);
   if (spelt !== undefined) return `${said}; did you mean "${prefix}${spelt}"`;
   const elsewhere = listKeys(tree).find((key) => key.path.split(".").at(-1) === wrong);
@@ -45,29 +48,25 @@ export function unknownKey({ path, tree, input }: { path: readonly string[]; tre
   return `${said}; known here: ${neighbours.join(", ") || "none"}`;
 }
 
-/** The word closest to `wrong`, if it is close enough to be what was meant. */
-export function nearest(wrong: string, words: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(wrong.length / 2.5));
-  const ranked = words.map((word) => ({ word, distance: editDistance(wrong.toLowerCase(), word.toLowerCase()) }));
-  return ranked.filter(({ distance }) => distance <= limit).toSorted((a, b) => a.distance - b.distance)[0]?.word;
+/** Whose key it is, where another choice at it or above it would have it: `kind "new", but model.kind is "checkpoint"`. */
+function kindOf(path: readonly string[], { tree, input }: { tree: SchemaNode; input: unknown }): string | undefined {
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const at = path.slice(0, depth);
+    const members = unionMembers(nodeAt(tree, { path: at, input }) ?? {});
+    const chosenBy = members.length > 1 ? discriminatorOf(members) : undefined;
+    if (chosenBy === undefined) continue;
+    const value = valueAt(input, at);
+    const fitting = membersFor({ oneOf: members }, value);
+    const others = members.filter((member) => !fitting.includes(member) && hasPath(member, path.slice(depth)));
+    if (others.length === 0) continue;
+    const names = others.map(({ properties }) => JSON.stringify(properties![chosenBy]!.const));
+    return `${chosenBy} ${names.join(" or ")}, but ${[...at, chosenBy].join(".")} is ${JSON.stringify(valueAt(value, [chosenBy]))}`;
+  }
+  return undefined;
 }
 
-/**
- * Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string alignment).
- *
- *     d(i, j) = min( d(i-1, j) + 1, d(i, j-1) + 1, d(i-1, j-1) + [a_i != b_j], d(i-2, j-2) + 1 if swapped )
- */
-export function editDistance(a: string, b: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)));
-  for (let i = 1; i <= a.length; i++) {
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const swap = swapped ? rows[i - 2]![j - 2]! + 1 : Number.POSITIVE_INFINITY;
-      rows[i]![j] = Math.min(rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, substitute, swap);
-    }
-  }
-  return rows[a.length]![b.length]!;
+function hasPath(node: SchemaNode, path: readonly string[]): boolean {
+  return path.reduce<SchemaNode | undefined>((at, key) => at && childNode(at, { key, value: undefined }), node) !== undefined;
 }
 
 /** The schema of the value at `path`, following the union members that `input` belongs to. */

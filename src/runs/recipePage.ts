@@ -89,7 +89,10 @@ function typeText(node: SchemaNode): string {
   if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value)).join(", ");
   const members = unionMembers(node);
   if (node.oneOf?.length === 1) return typeText(members[0]!);
-  if (members.length > 1) return members.every((member) => member.const !== undefined) ? members.map(typeText).join(", ") : "object";
+  if (members.length > 1) {
+    if (members.every((member) => member.const !== undefined)) return members.map(typeText).join(", ");
+    return [...new Set(members.map(({ type }) => type ?? "any"))].join(" or ");
+  }
   if (node.type === "array") return `list of ${node.items === undefined ? "values" : plural(typeText(node.items))}`;
   return `${node.type ?? "any"}${rangeText(node)}`;
 }

@@ -53,7 +53,12 @@ export interface StoredRollout {
   readonly reward: number | undefined;
   /** Undefined: not learned from. */
   readonly advantage: number | undefined;
+  /** By verifier id, of verdicts that are older than the step; the others are of the step's versions. */
+  readonly verifierVersions?: Readonly<Record<string, number>>;
 }
+
+/** A step that did not come to its end. */
+export type NewAttempt = Pick<NewStep, "stage" | "step" | "previousHash" | "rollouts" | "verifierVersions">;
 
 /** A step to record, with everything that happened in it. */
 export interface NewStep extends Omit<StepRow, "finishedMs"> {
@@ -74,16 +79,13 @@ export interface EventRow {
   readonly atMs: number;
 }
 
-/** An accuracy as it is stored: shares of nothing are left out, since JSON has no NaN. */
-export type Measurement = Omit<Accuracy, "accuracy"> & { readonly accuracy?: number };
-
 /** A row of `evaluations`. */
 export interface EvaluationRow {
   readonly stage: string;
   /** Steps of the stage done before it. */
   readonly step: number;
   readonly name: string;
-  readonly result: Measurement;
+  readonly result: Accuracy;
 }
 
 /** A measurement to store, with its answers. */
@@ -111,6 +113,11 @@ export interface FoundRollout extends StoredRollout {
   readonly stage: string;
   readonly step: number;
   readonly verifierVersions: Readonly<Record<string, number>>;
+}
+
+/** What a stored rollout was scored on and what it earned. */
+export interface ScoredRollout extends Pick<FoundRollout, "stage" | "step" | "task" | "verdicts" | "verifierVersions" | "reward"> {
+  readonly rollout: Pick<Rollout, "id" | "thinkingText" | "answerText">;
 }
 
 /** Columns of `rollouts` that hold the rollout itself, in the order of `rolloutValues`. */
@@ -159,6 +166,21 @@ export function rolloutFromRow(row: Row): Rollout {
   };
 }
 
+/** What a row that joins `rollouts` with `groups` and `steps` says beside the verdicts. */
+export function scoredFromRow(row: Row): Omit<ScoredRollout, "verdicts" | "verifierVersions"> {
+  return {
+    stage: row["stage"] as string,
+    step: row["step"] as number,
+    task: JSON.parse(row["task"] as string) as Task,
+    rollout: {
+      id: row["rollout_id"] as string,
+      thinkingText: row["thinking_text"] as string,
+      answerText: row["answer_text"] as string,
+    },
+    reward: optionalNumber(row["reward"]),
+  };
+}
+
 /** JSON of metrics; numbers that JSON cannot hold are written as their names. */
 export function metricsJson(metrics: Readonly<Record<string, number>>): string {
   return JSON.stringify(metrics, (_, value: Json) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value));
@@ -188,10 +210,16 @@ export function runFromRow(row: Row): RunRow {
     state: row["state"] as RunState,
     recipe: JSON.parse(row["recipe"] as string) as RunRow["recipe"],
     recipeFile: row["recipe_file"] as string,
-    fingerprint: JSON.parse(row["fingerprint"] as string) as Fingerprint,
+    fingerprint: fingerprintFromJson(row["fingerprint"] as string),
     startHash: row["start_hash"] as string,
     ...(run === null ? {} : { parent: { run: run as string, stage: stage as string, step: step as number } }),
   };
+}
+
+/** Records of version 0.1 have one digest of all files. */
+function fingerprintFromJson(text: string): Fingerprint {
+  const { inputs, ...rest } = JSON.parse(text) as Omit<Fingerprint, "inputs"> & { inputs: string | Fingerprint["inputs"] };
+  return { ...rest, inputs: typeof inputs === "string" ? { "all files together": inputs } : inputs };
 }
 
 export function stepFromRow(row: Row): StepRow {
@@ -221,7 +249,7 @@ export function evaluationFromRow(row: Row): EvaluationRow {
     stage: row["stage"] as string,
     step: row["step"] as number,
     name: row["name"] as string,
-    result: JSON.parse(row["result"] as string) as Measurement,
+    result: JSON.parse(row["result"] as string) as Accuracy,
   };
 }
 

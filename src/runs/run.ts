@@ -92,6 +92,14 @@ export class Run implements Disposable {
       checkpointDue: (nextStep) => nextStep % this.recipe.checkpoints.everySteps === 0,
       checkpoint: (point, save) => this.#checkpoint({ stage, ...point }, save),
       goBack: async (cause) => this.#goBack(stage, cause),
+      recordAttempt: async ({ step, rollouts }) =>
+        this.store.recordAttempt(this.id, {
+          stage,
+          step,
+          previousHash: this.#hash,
+          rollouts: rollouts.map(storedRollout),
+          verifierVersions,
+        }),
       recordedReward: this.#recordedRewards(stage),
     };
   }
@@ -125,7 +133,7 @@ export class Run implements Disposable {
     } else if (recorded.hash !== hash) {
       const differing = digestDifferences(recorded.digests, digests).join(", ") || "hash of the step before";
       throw new TrainingError(
-        `run ${this.id}: step ${step} of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: whetstone runs resume ${this.id} --allow-different-machine`,
+        `run ${this.id}: step ${step} of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: whetstone runs resume ${this.id} --new-chain`,
       );
     }
     this.#hash = hash;
@@ -133,7 +141,7 @@ export class Run implements Disposable {
 
   async #checkpoint({ stage, nextStep, guard }: StagePoint & { stage: Stage }, save: (folder: string) => Promise<void>): Promise<void> {
     const accuracy = nextStep === 0 ? undefined : this.store.step(this.id, { stage, step: nextStep - 1 })?.metrics[heldOutAccuracy];
-    const measured = accuracy === undefined ? {} : { accuracy };
+    const measured = Number.isFinite(accuracy) ? { accuracy: accuracy! } : {}; // JSON has no NaN
     const state: TrainerState = {
       version: 1,
       run: this.id,
@@ -164,22 +172,29 @@ export class Run implements Disposable {
     return { nextStep, folder: last.folder };
   }
 
-  /** Rewards of a step's earlier attempts, read when its first rollout asks. */
+  /**
+   * Rewards of a step's earlier attempts, read when its first rollout asks. What could not be scored in a step of the run stays so, or the
+   * step would not repeat; in an attempt that is no part of it, it is asked for again.
+   */
   #recordedRewards(stage: Stage): (step: number, rollout: Rollout) => RolloutReward | undefined {
     let loaded: { step: number; byId: ReadonlyMap<string, StoredRollout> } | undefined;
     return (step, rollout) => {
       if (loaded?.step !== step) {
-        const found = this.store.attempts(this.id, { stage, step });
+        const found = this.store
+          .attempts(this.id, { stage, step })
+          .filter(({ isPartOfRun, reward }) => isPartOfRun || reward !== undefined);
         loaded = { step, byId: new Map(found.map((stored) => [stored.rollout.id, stored])) };
       }
       const recorded = loaded.byId.get(rollout.id);
-      return recorded !== undefined && sameTokens(recorded.rollout.tokens, rollout.tokens) ? recorded : undefined;
+      if (recorded === undefined || !sameTokens(recorded.rollout.tokens, rollout.tokens)) return undefined;
+      const { verdicts, reward, verifierVersions } = recorded;
+      return { verdicts, reward, ...(verifierVersions === undefined ? {} : { verifierVersions }) };
     };
   }
 }
 
-function storedRollout({ task, rollout, verdicts, reward, advantage }: RecordedRollout): StoredRollout {
-  return { task, rollout, verdicts, reward, advantage };
+function storedRollout({ task, rollout, verdicts, reward, advantage, verifierVersions }: RecordedRollout): StoredRollout {
+  return { task, rollout, verdicts, reward, advantage, ...(verifierVersions === undefined ? {} : { verifierVersions }) };
 }
 
 function sameTokens(a: Int32Array, b: Int32Array): boolean {

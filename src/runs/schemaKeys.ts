@@ -67,10 +67,15 @@ export function childNode(node: SchemaNode, { key, value }: { key: string; value
   const members = membersFor(node, value);
   for (const member of members) {
     if (member.items !== undefined && /^\d+$/.test(key)) return member.items;
-    const child = member.properties?.[key] ?? (typeof member.additionalProperties === "object" ? member.additionalProperties : undefined);
+    const child = ownChild(member, key) ?? (typeof member.additionalProperties === "object" ? member.additionalProperties : undefined);
     if (child !== undefined) return child;
   }
   return undefined;
+}
+
+/** Not what every object inherits: "constructor" is no key of a recipe. */
+function ownChild({ properties = {} }: SchemaNode, key: string): SchemaNode | undefined {
+  return Object.hasOwn(properties, key) ? properties[key] : undefined;
 }
 
 /** Names of the keys that `value` may have at `node`. */
@@ -79,7 +84,7 @@ export function keyNames(node: SchemaNode, value: unknown): string[] {
 }
 
 /** The union members that `value` can belong to by its constants; all of them where it says nothing. */
-function membersFor(node: SchemaNode, value: unknown): readonly SchemaNode[] {
+export function membersFor(node: SchemaNode, value: unknown): readonly SchemaNode[] {
   const members = unionMembers(node);
   if (members.length === 1 || typeof value !== "object" || value === null) return members;
   const fitting = members.filter((member) =>
@@ -100,7 +105,7 @@ function keysOfMember(member: SchemaNode, prefix: string): SchemaKey[] {
 }
 
 /** The key that tells the members apart: a different constant in each. */
-function discriminatorOf(members: readonly SchemaNode[]): string | undefined {
+export function discriminatorOf(members: readonly SchemaNode[]): string | undefined {
   const names = Object.keys(members[0]?.properties ?? {});
   return names.find((name) => members.every((member) => member.properties?.[name]?.const !== undefined));
 }

@@ -7,11 +7,10 @@ import type { DatabaseSync } from "node:sqlite";
 
 import type { Clock } from "../base/clock.ts";
 import { RunError } from "../base/errors.ts";
-import type { Task } from "../data/task.ts";
+import { nearest } from "../base/nearest.ts";
 import type { Verdict } from "../data/verdict.ts";
 import type { Fingerprint } from "./chain.ts";
-import { inTransaction, openDatabase } from "./database.ts";
-import { nearest } from "./recipeIssues.ts";
+import { inTransaction, openDatabase, openDatabaseToRead } from "./database.ts";
 import {
   type EvaluationRow,
   type EventRow,
@@ -19,6 +18,7 @@ import {
   eventFromRow,
   type FoundRollout,
   metricsJson,
+  type NewAttempt,
   type NewEvaluation,
   type NewStep,
   optionalNumber,
@@ -30,8 +30,10 @@ import {
   rolloutFromRow,
   rolloutValues,
   runFromRow,
+  type ScoredRollout,
   type StepRow,
   type StoredRollout,
+  scoredFromRow,
   stepFromRow,
 } from "./rows.ts";
 
@@ -50,7 +52,19 @@ export function storeExists(folder: string): boolean {
 
 /** The store of a folder that must have one. */
 export function openStore(folder: string, clock: Clock): RunStore {
-  if (storeExists(folder)) return new RunStore(folder, clock);
+  checkStore(folder);
+  return new RunStore(folder, clock);
+}
+
+/** As `openStore`, for reading only: nothing in the folder is changed. `unchanged` tells whether what was read was of one piece. */
+export function openStoreToRead(folder: string, clock: Clock): { readonly store: RunStore; readonly unchanged: () => boolean } {
+  checkStore(folder);
+  const { database, unchanged } = openDatabaseToRead(join(folder, databaseName));
+  return { store: new RunStore(folder, clock, database), unchanged };
+}
+
+function checkStore(folder: string): void {
+  if (storeExists(folder)) return;
   throw new RunError(
     `run store "${folder}": must hold ${databaseName}, got no such file; start a run with whetstone train RECIPE.ts, or give another folder with --runs`,
   );
@@ -65,9 +79,9 @@ export class RunStore implements Disposable {
   readonly #clock: Clock;
 
   /** `folder` is the runs folder, which holds the database and one folder for each run. */
-  constructor(folder: string, clock: Clock) {
+  constructor(folder: string, clock: Clock, database = openDatabase(join(folder, databaseName))) {
     this.folder = folder;
-    this.#database = openDatabase(join(folder, databaseName));
+    this.#database = database;
     this.#clock = clock;
   }
 
@@ -99,18 +113,15 @@ export class RunStore implements Disposable {
   recordStep(runId: string, step: NewStep): void {
     const now = this.#clock.nowMs();
     this.#write(() => {
-      const { lastInsertRowid } = this.#database
-        .prepare(
-          "INSERT INTO steps (run_id, stage, step, previous_hash, hash, digests, metrics, finished_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .run(
-          ...[runId, step.stage, step.step, step.previousHash, step.hash],
-          ...[JSON.stringify(step.digests), metricsJson(step.metrics), now],
-        );
-      this.#insertGroups({ step: lastInsertRowid }, { rollouts: step.rollouts, versions: step.verifierVersions });
+      this.#insertStep(runId, step, 0);
       for (const detail of step.notes) this.#insertEvent(runId, { stage: step.stage, step: step.step, kind: "note", detail });
       this.#database.prepare("UPDATE runs SET updated_ms = ? WHERE id = ?").run(now, runId);
     });
+  }
+
+  /** Keeps what is there of a step that did not come to its end. It is read until the step is tried again, and has no hash. */
+  recordAttempt(runId: string, attempt: NewAttempt): void {
+    this.#write(() => this.#insertStep(runId, { ...attempt, hash: "", digests: {}, metrics: {}, notes: [] }, 2));
   }
 
   /** Takes back the steps from `nextStep` on: they stay stored as what happened, but are no part of the run any more. */
@@ -151,6 +162,10 @@ export class RunStore implements Disposable {
     return this.#database.prepare("SELECT * FROM runs ORDER BY created_ms DESC, id DESC").all().map(runFromRow);
   }
 
+  has(id: string): boolean {
+    return this.#database.prepare("SELECT 1 FROM runs WHERE id = ?").get(id) !== undefined;
+  }
+
   run(id: string): RunRow {
     const row = this.#database.prepare("SELECT * FROM runs WHERE id = ?").get(id);
     if (row === undefined) throw this.#unknownRun(id);
@@ -188,14 +203,14 @@ export class RunStore implements Disposable {
     return this.#database.prepare("SELECT * FROM evaluations WHERE run_id = ? ORDER BY rowid").all(runId).map(evaluationFromRow);
   }
 
-  /** In the order they were recorded: by step, group and member. Steps that were taken back are left out. */
+  /** In the order they were recorded: by step, group and member. Steps that were taken back are left out; one that did not come to its end is not. */
   rollouts(runId: string, filter: RolloutFilter = {}): FoundRollout[] {
     const [select, place] = filter.set === undefined ? [selectPractised, "steps"] : [selectMeasured, "evaluations"];
     const conditions: readonly (readonly [string, string | number | undefined])[] = [
       ["evaluations.name = ?", filter.set],
       [`${place}.stage = ?`, filter.stage],
       [`${place}.step = ?`, filter.step],
-      ["steps.superseded = ?", filter.set === undefined ? 0 : undefined],
+      ["steps.superseded <> ?", filter.set === undefined ? 1 : undefined],
       ["groups.family = ?", filter.family],
       ["rollouts.reward >= ?", filter.minReward],
       ["rollouts.reward <= ?", filter.maxReward],
@@ -208,12 +223,42 @@ export class RunStore implements Disposable {
     return rows.map((row) => this.#foundRollout(row));
   }
 
-  /** The rollouts of every attempt at a step, those taken back included, oldest first. */
-  attempts(runId: string, { stage, step }: { stage: string; step: number }): FoundRollout[] {
+  /** The rollouts of a run that were scored, one after another and without their tokens, in the order they were recorded. */
+  *scoredRollouts(runId: string): Generator<ScoredRollout> {
+    const rows = this.#database.prepare(`${selectScored} AND steps.superseded = 0 ORDER BY rollouts.id`).iterate(runId);
+    for (const row of rows) yield { ...scoredFromRow(row), ...this.#verdictsOf(row) };
+  }
+
+  /** Ids of the verifiers that scored a run, in order of name. */
+  verifierIds(runId: string): string[] {
+    const select = `SELECT DISTINCT verdicts.verifier FROM verdicts JOIN rollouts ON verdicts.rollout = rollouts.id
+      JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
+      WHERE steps.run_id = ? AND steps.superseded = 0 ORDER BY verdicts.verifier`;
+    return this.#database
+      .prepare(select)
+      .all(runId)
+      .map(({ verifier }) => verifier as string);
+  }
+
+  /** The rollouts of every attempt at a step, oldest first; those that are part of the run come last. */
+  attempts(runId: string, { stage, step }: { stage: string; step: number }): (FoundRollout & { readonly isPartOfRun: boolean })[] {
     const rows = this.#database
-      .prepare(`${selectPractised} AND steps.stage = ? AND steps.step = ? ORDER BY rollouts.id`)
+      .prepare(`${selectPractised} AND steps.stage = ? AND steps.step = ? ORDER BY steps.superseded = 0, rollouts.id`)
       .all(runId, stage, step);
-    return rows.map((row) => this.#foundRollout(row));
+    return rows.map((row) => ({ ...this.#foundRollout(row), isPartOfRun: row["superseded"] === 0 }));
+  }
+
+  #insertStep(runId: string, step: NewStep, superseded: 0 | 2): void {
+    const columns = "run_id, stage, step, superseded, previous_hash, hash, digests, metrics, finished_ms";
+    const retire = "UPDATE steps SET superseded = 1 WHERE run_id = ? AND stage = ? AND step = ? AND superseded = 2";
+    this.#database.prepare(retire).run(runId, step.stage, step.step);
+    const { lastInsertRowid } = this.#database
+      .prepare(`INSERT INTO steps (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+      .run(
+        ...[runId, step.stage, step.step, superseded, step.previousHash, step.hash],
+        ...[JSON.stringify(step.digests), metricsJson(step.metrics), this.#clock.nowMs()],
+      );
+    this.#insertGroups({ step: lastInsertRowid }, { rollouts: step.rollouts, versions: step.verifierVersions });
   }
 
   #supersede(runId: string, { stage, step }: { stage: string; step: number }): void {
@@ -247,27 +292,27 @@ export class RunStore implements Disposable {
   ): void {
     const insert = this.#database.prepare(insertRollout);
     const insertVerdict = this.#database.prepare("INSERT INTO verdicts (rollout, verifier, version, verdict) VALUES (?, ?, ?, ?)");
-    for (const { rollout, verdicts, reward, advantage } of members) {
+    for (const { rollout, verdicts, reward, advantage, verifierVersions } of members) {
       const id = insert.run(group, ...rolloutValues(rollout), reward ?? null, advantage ?? null).lastInsertRowid;
       for (const [verifier, verdict] of Object.entries(verdicts)) {
-        insertVerdict.run(id, verifier, versions[verifier]!, JSON.stringify(verdict));
+        insertVerdict.run(id, verifier, verifierVersions?.[verifier] ?? versions[verifier]!, JSON.stringify(verdict));
       }
     }
   }
 
   #foundRollout(row: Row): FoundRollout {
+    const { stage, step, task, reward } = scoredFromRow(row);
+    const rollout = rolloutFromRow(row);
+    return { stage, step, task, rollout, ...this.#verdictsOf(row), reward, advantage: optionalNumber(row["advantage"]) };
+  }
+
+  #verdictsOf(row: Row): Pick<FoundRollout, "verdicts" | "verifierVersions"> {
     const said = this.#database
       .prepare("SELECT verifier, version, verdict FROM verdicts WHERE rollout = ? ORDER BY verifier")
       .all(row["id"] as number);
     return {
-      stage: row["stage"] as string,
-      step: row["step"] as number,
-      task: JSON.parse(row["task"] as string) as Task,
-      rollout: rolloutFromRow(row),
       verdicts: Object.fromEntries(said.map(({ verifier, verdict }) => [verifier as string, JSON.parse(verdict as string) as Verdict])),
       verifierVersions: Object.fromEntries(said.map(({ verifier, version }) => [verifier as string, version as number])),
-      reward: optionalNumber(row["reward"]),
-      advantage: optionalNumber(row["advantage"]),
     };
   }
 
@@ -286,10 +331,16 @@ export class RunStore implements Disposable {
 const insertRollout = `INSERT INTO rollouts (group_id, ${rolloutColumns.join(", ")}, reward, advantage)
   VALUES (${Array.from({ length: rolloutColumns.length + 3 }, () => "?").join(", ")})`;
 
-const selectPractised = `
-  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step
-  FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
+const practised = `FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN steps ON groups.step_id = steps.id
   WHERE steps.run_id = ?`;
+
+const selectPractised = `
+  SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, steps.stage, steps.step, steps.superseded
+  ${practised}`;
+
+const selectScored = `
+  SELECT rollouts.id, rollouts.rollout_id, rollouts.thinking_text, rollouts.answer_text, rollouts.reward, groups.task, steps.stage, steps.step
+  ${practised}`;
 
 const selectMeasured = `
   SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, evaluations.stage, evaluations.step

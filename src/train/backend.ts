@@ -46,9 +46,17 @@ export function backendFromCheckpoint(folder: string, engine: EngineConfig): Emb
   return new EmbeddedBackend({ ...startFrom(checkpoint), ...(optimizer === undefined ? {} : { optimizer }) }, engine);
 }
 
-/** The same for whoever only samples: the optimizer's state, twice the size of the weights, is not read. */
-export function samplerFromCheckpoint(folder: string, engine: EngineConfig): EmbeddedBackend {
+/** The same with a fresh optimizer, also for whoever only samples: the optimizer's state, twice the size of the weights, is not read. */
+export function policyFromCheckpoint(folder: string, engine: EngineConfig): EmbeddedBackend {
   return new EmbeddedBackend(startFrom(loadCheckpoint(folder)), engine);
+}
+
+/** Refuses a checkpoint whose optimizer state is not there or cannot be used. */
+export function checkOptimizer(folder: string, config: PolicyConfig): void {
+  if (readOptimizer(folder, config) !== undefined) return;
+  throw new CheckpointError(
+    `checkpoint "${folder}": must hold ${optimizerFile} for model.optimizer "checkpoint", got no such file; set model.optimizer to "fresh"`,
+  );
 }
 
 function startFrom({ config, parameters, tokenizerJson, generationConfig, tokenizerConfig }: Omit<Checkpoint, "folder">): EmbeddedStart {
@@ -219,7 +227,9 @@ function readOptimizer(folder: string, config: PolicyConfig): OptimizerState | u
         `"${path}": tensor "${name}" must have shape [${length}], got [${shape}]; delete the file to start with a fresh optimizer`,
       );
     }
-    return file.read(name);
+    const values = file.read(name);
+    if (values.every(Number.isFinite)) return values;
+    throw new CheckpointError(`"${path}": tensor "${name}" must hold finite numbers; delete the file to start with a fresh optimizer`);
   };
   return {
     numUpdates: read("numUpdates", 1)[0]!,

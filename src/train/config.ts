@@ -57,6 +57,7 @@ export const EngineConfig = z.strictObject({
   maxSequences: z
     .int()
     .positive()
+    .max(65_536)
     .default(128)
     .meta({ description: "Responses that are sampled at once, by all engines together.", unit: "sequences" }),
   gradientShards: z
@@ -68,6 +69,7 @@ export const EngineConfig = z.strictObject({
   microBatchTokens: z
     .int()
     .positive()
+    .max(2 ** 24)
     .default(2048)
     .meta({ description: "A shard is computed in parts of at most so many tokens: bounds memory.", unit: "tokens" }),
 });

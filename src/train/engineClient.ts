@@ -13,6 +13,18 @@ interface OpenCall {
   readonly item: (item: SampledResponse) => void;
 }
 
+const goOn = "resume the run from its last checkpoint";
+
+/** What V8, its threads and ONNX Runtime say when there is no memory left. */
+const outOfMemory =
+  /allocation failed|Invalid (?:typed )?array (?:buffer )?length|out of memory|memory limit|bad_alloc|Failed to allocate/i;
+
+/** A failure for want of memory, with what takes less of it; undefined for any other failure. */
+export function memoryText(message: string): string | undefined {
+  if (!outOfMemory.test(message)) return undefined;
+  return `the engine: needs more memory than there is, got ${message}; lower engine.maxSequences, engine.microBatchTokens or engine.numThreads, or take a smaller model`;
+}
+
 /** One engine, called from another thread. */
 export class EngineClient implements AsyncDisposable {
   private readonly worker: Worker;
@@ -26,10 +38,10 @@ export class EngineClient implements AsyncDisposable {
     const file = new URL(import.meta.url.endsWith(".ts") ? "./engineThread.ts" : "./engineThread.js", import.meta.url);
     this.worker = new Worker(file, { workerData: start });
     this.worker.on("message", (message: FromEngine) => this.receive(message));
-    const goOn = "resume the run from its last checkpoint";
-    this.worker.on("error", (cause) =>
-      this.fail(new EngineError(`the engine's thread failed: ${(cause as Error).message}; ${goOn}`, cause)),
-    );
+    this.worker.on("error", (cause) => {
+      const { message } = cause as Error;
+      this.fail(new EngineError(memoryText(message) ?? `the engine's thread failed: ${message}; ${goOn}`, cause));
+    });
     this.worker.on("exit", (code) => this.fail(new EngineError(`the engine's thread ended with code ${code}; ${goOn}`)));
   }
 
@@ -108,7 +120,7 @@ export class EngineClient implements AsyncDisposable {
     }
     this.open.delete(message.id);
     if (message.kind === "result") call.resolve(message.result);
-    else call.reject(new EngineError(message.error.message, message.error.stack));
+    else call.reject(new EngineError(memoryText(message.error.message) ?? message.error.message, message.error.stack));
   }
 
   private fail(error: Error): void {

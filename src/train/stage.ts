@@ -3,7 +3,7 @@
 
 import { TrainingError } from "../base/errors.ts";
 import type { AdamConfig, StabilityConfig } from "../optim/config.ts";
-import { type GuardState, guardUpdate } from "../optim/guard.ts";
+import { type GuardRefusal, type GuardState, guardUpdate, refuseUpdate } from "../optim/guard.ts";
 import { learningRateAt, type Schedule } from "../optim/schedule.ts";
 import type { Loss, OptimSettings, PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
 
@@ -76,17 +76,32 @@ export async function guardedUpdate(
     return { kind: "applied", guard: decision.state, metrics: { ...metrics, ...applied } };
   }
   await policy.discardGradient();
-  switch (decision.action) {
+  return refusal(decision, stability);
+}
+
+/** An update that is not even computed, since what it would be made of cannot be trusted. */
+export function refusedUpdate({
+  reason,
+  guard,
+  stability,
+}: Pick<GuardedUpdate, "guard" | "stability"> & { readonly reason: string }): Refusal {
+  return refusal(refuseUpdate(guard, { reason, settings: stability }), stability);
+}
+
+type Refusal = Exclude<UpdateOutcome, { kind: "applied" }>;
+
+function refusal({ action, state, reason }: GuardRefusal, stability: StabilityConfig): Refusal {
+  switch (action) {
     case "skip":
-      return { kind: "skipped", guard: decision.state, reason: decision.reason };
+      return { kind: "skipped", guard: state, reason };
     case "rollback":
-      return { kind: "untrusted", guard: decision.state, reason: decision.reason };
+      return { kind: "untrusted", guard: state, reason };
     case "abort":
       throw new TrainingError(
-        `training: a run may go back at most ${stability.maxRollbacks} times, got another ${stability.maxSkippedInARow} untrusted updates in a row (${decision.reason}); lower the learning rate`,
+        `training: a run may go back at most ${stability.maxRollbacks} times, got another ${stability.maxSkippedInARow} untrusted updates in a row (${reason}); lower the learning rate`,
       );
     default:
-      return decision satisfies never;
+      return action satisfies never;
   }
 }
 

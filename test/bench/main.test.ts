@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
-const bench = (...args: readonly string[]): { status: number | null; stderr: string } =>
+const bench = (...args: readonly string[]): { status: number | null; stdout: string; stderr: string } =>
   spawnSync(process.execPath, [join(import.meta.dirname, "../../bench/main.ts"), ...args], { encoding: "utf8" });
 
 describe("npm run bench", () => {
@@ -16,4 +16,18 @@ describe("npm run bench", () => {
       assert.equal(status, 2);
     });
   }
+
+  test("takes an option as two words or as one, and a bench says that its data are absent", () => {
+    for (const args of [
+      ["--data", "/nowhere", "--json"],
+      ["--json", "--data=/nowhere"],
+    ]) {
+      const { status, stdout, stderr } = bench("verify", ...args);
+      assert.match(stderr, /in "\/nowhere"/);
+      assert.deepEqual([JSON.parse(stdout), status], [{}, 0]);
+    }
+    const { stdout, stderr } = bench("verify", "--json");
+    assert.match(stderr, /--data=DIR/);
+    assert.deepEqual(JSON.parse(stdout), { data: "absent" });
+  });
 });

@@ -1,11 +1,12 @@
 // Every command on one finished run of a tiny recipe.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { type Finished, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
+import { bin, type Finished, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
 
 const folder = workFolder();
 const recipe = writeTinyRecipe(folder);
@@ -32,6 +33,15 @@ describe("whetstone train", () => {
     assert.match(trained.stderr, /^sft 4\/4 {2}loss [\d.]+ {2}[\d,]+ tokens\/s {2}\d+ s left$/m);
     assert.match(trained.stderr, /^rl 6\/6 {2}reward [\d.]+ {2}accuracy [\d.]+ {2}[\d,]+ tokens\/s {2}\d+ s left$/m);
     assert.ok(!trained.stderr.includes("\u001b"));
+  });
+
+  test("says nothing of a package.json beside the recipe that names no type of modules", async () => {
+    const [named, own] = [join(folder, "named"), join(folder, "named/package.json")];
+    mkdirSync(named);
+    writeFileSync(own, '{ "name": "mine" }');
+    writeTinyRecipe(named);
+    const { code, stderr } = await run("train", "named/tiny.ts", "--dry-run");
+    assert.deepEqual([code, stderr], [0, ""]);
   });
 
   test("--dry-run says what would happen and starts nothing", async () => {
@@ -153,6 +163,18 @@ describe("whetstone sample", () => {
     assert.notEqual(answers[0]!.stdout, answers[1]!.stdout);
   });
 
+  test("as JSON, a token that was forced has null in place of a log-probability", async () => {
+    // Nearly every token is as likely as any other, so that some of many answers think for longer than the budget.
+    const args = ["sample", checkpoint, "--thinking-budget", "1", "--max-tokens", "4", "--temperature", "10", "--json"];
+    const { stdout } = spawnSync(process.execPath, [bin, ...args], { cwd: folder, encoding: "utf8", input: "1+2=?\n".repeat(200) });
+    const logProbs = stdout
+      .trim()
+      .split("\n")
+      .flatMap((line) => JSON.parse(line).logProbs as unknown[]);
+    const forced = logProbs.filter((value) => typeof value !== "number");
+    assert.ok(forced.length > 0 && forced.every((value) => value === null));
+  });
+
   test("a folder that is no checkpoint is refused", async () => {
     assert.equal((await run("sample", "runs/tiny-1", "--prompt", "1+2")).code, 2);
   });
@@ -177,6 +199,19 @@ describe("whetstone eval", () => {
     assert.equal((await run(...args)).code, 2);
   });
 
+  test("where nothing can be scored says why, without a number, and exits with 1", async () => {
+    const task = { family: "own", messages: [{ role: "user", content: "1+2=?" }], verifier: "numeric", reference: { answer: "many" } };
+    writeFileSync(join(folder, "broken.jsonl"), `${JSON.stringify(task)}\n`);
+    const args = ["eval", "runs/tiny-1/checkpoints/rl-000006", "--input", "broken.jsonl", "--verifier", "numeric", "--max-tokens", "8"];
+    const [text, asJson] = await Promise.all([run(...args), run(...args, "--json")]);
+    assert.deepEqual([text.code, asJson.code], [1, 1]);
+    assert.match(text.stdout, /^broken\.jsonl: no accuracy on 1 tasks, 1 could not be scored \(1 reference, such as: .*many.*\), /);
+    assert.match(text.stderr, /^eval: nothing could be scored/m);
+    const measured = json(asJson)["broken.jsonl"];
+    assert.deepEqual([measured.unscorable, measured.mostFailed.failure, "accuracy" in measured], [1, "reference", false]);
+    assert.doesNotMatch(text.stdout + asJson.stdout, /NaN/);
+  });
+
   test("measures on somebody else's file, whose columns it is told", async () => {
     writeFileSync(join(folder, "foreign.jsonl"), '{"prompt": "1+2=?", "gold": 3}\n');
     const args = ["eval", "runs/tiny-1/checkpoints/rl-000006", "--input", "foreign.jsonl", "--verifier", "numeric", "--max-tokens", "8"];
@@ -190,6 +225,18 @@ describe("whetstone eval", () => {
 });
 
 describe("whetstone score", () => {
+  test("takes a verifier that imports the package's other exports, outside of the repository", async () => {
+    const text = `import { defineVerifier } from "whetstone/verifier";
+      import { testVerifier } from "whetstone/testing";
+      import { z } from "zod";
+      const verify = () => ({ kind: "scored" as const, score: 1, evidence: typeof testVerifier });
+      export default defineVerifier({ id: "own", version: 1, checks: "form", reference: z.string(), verify });`;
+    writeFileSync(join(folder, "exports.ts"), text);
+    writeFileSync(join(folder, "one.jsonl"), '{"reference": "x", "answer": "y"}\n');
+    const { code, stdout, stderr } = await run("score", "--verifier", "exports.ts", "--input", "one.jsonl");
+    assert.deepEqual([code, stdout], [0, "one.jsonl:1: 1, function\n"], stderr);
+  });
+
   test("scores the rows of a file", async () => {
     const rows = [
       { reference: { answer: "42" }, answer: "so it is 42" },
@@ -204,5 +251,50 @@ describe("whetstone score", () => {
       .map((line) => JSON.parse(line).verdict.score);
     assert.deepEqual(verdicts, [1, 0]);
     assert.match(scored.stderr, /2 rows: 2 scored, 0 unscorable, mean score 0\.5/);
+  });
+});
+
+describe("another folder of runs", () => {
+  const here = ["--runs", "kept runs"];
+
+  test("stands in every hint on how to go on", async () => {
+    cpSync(join(folder, "runs"), join(folder, "kept runs"), { recursive: true });
+    const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--no-start", ...here);
+    const id = /start it with: whetstone runs resume (\S+) --runs 'kept runs'\n$/.exec(forked.stdout)?.[1];
+    assert.ok(id !== undefined, forked.stdout + forked.stderr);
+    assert.match(
+      (await run("runs", "resume", "tiny-1", ...here)).stderr,
+      /; whetstone runs fork tiny-1 --runs 'kept runs' goes on from it/,
+    );
+    const none = await run("runs", "rollouts", "tiny-1", "--family", "none", ...here);
+    assert.match(none.stderr, /; whetstone runs show tiny-1 --runs 'kept runs' tells/);
+  });
+
+  test("a damaged checkpoint can be left for the one before it, which is said", async () => {
+    const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--no-start", "--json", ...here);
+    const { run: id } = json(forked);
+    const checkpoint = join("kept runs", id, "checkpoints/rl-000004");
+    truncateSync(join(folder, checkpoint, "model.safetensors"), 4000);
+    const { code, stderr } = await run("runs", "resume", id, ...here);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /model\.safetensors": truncated: .*; or delete the folder "kept runs\/.*\/rl-000004" to go on from the checkpoint before it\n$/,
+    );
+    const shown = await run("runs", "show", id, ...here);
+    assert.match(shown.stdout, new RegExp(`go on with: whetstone runs resume ${id} --runs 'kept runs'$`, "m"));
+  });
+
+  test("whose database has overwritten pages is refused without a stack", async () => {
+    cpSync(join(folder, "runs"), join(folder, "damaged"), { recursive: true });
+    const path = join(folder, "damaged/whetstone.sqlite");
+    const bytes = readFileSync(path);
+    for (let at = 2 * 4096; at < bytes.length; at += 7) bytes[at] = 0x41;
+    writeFileSync(path, bytes);
+    for (const args of [["ls"], ["show", "tiny-1"], ["rollouts", "tiny-1"]]) {
+      const { code, stderr } = await run("runs", ...args, "--runs", "damaged");
+      assert.match(stderr, /^run store ".*whetstone\.sqlite": must be a SQLite database, got a damaged or foreign file \(.*\); .*\n$/);
+      assert.equal(code, 2);
+    }
   });
 });

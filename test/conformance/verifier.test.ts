@@ -7,10 +7,11 @@ import { after, describe, test } from "node:test";
 import { z } from "zod";
 
 import type { Verdict } from "../../src/data/verdict.ts";
+import { lawNames } from "../../src/rewards/laws.ts";
 import { loadVerifier } from "../../src/rewards/load.ts";
 import { builtInVerifiers } from "../../src/rewards/verifiable/table.ts";
 import type { Verifier } from "../../src/rewards/verifier.ts";
-import { laws, type VerifierCases, verifierLaws } from "./verifier.laws.ts";
+import { lawResults, leavesTask, type VerifierCases, verifierLaws } from "./verifier.laws.ts";
 
 const cases: Readonly<Record<string, VerifierCases>> = {
   numeric: {
@@ -395,6 +396,36 @@ const cases: Readonly<Record<string, VerifierCases>> = {
     ],
     badReferences: [{ n: 0 }, { maxShare: 2 }, { maxRun: 0 }, { score: "half" }, null, []],
   },
+  math: {
+    cases: [
+      {
+        reference: { answer: "\\frac{3}{4}" },
+        accepted: ["0.75", "\\boxed{\\dfrac34}", "The answer is $\\frac{6}{8}$.", "75%", "#### 3/4", "no \\boxed{1}, \\boxed{3/4}"],
+        rejected: ["0.7500001", "3", "4/3", "-3/4", "3/4 or 4/3", "\\boxed{1} 3/4", "\\boxed{3/4", "75"],
+      },
+      {
+        reference: { answer: "[0,1) \\cup (2,\\infty)" },
+        accepted: ["0 \\le x < 1 \\text{ or } x > 2", "\\boxed{(2,\\infty) \\cup [0,1)}"],
+        rejected: ["[0,1] \\cup (2,\\infty)", "[0,1)", "x > 2"],
+      },
+      { reference: { answer: "1,-2" }, accepted: ["-2, 1", "x = 1 or x = -2"], rejected: ["1", "1, 2", "-2, 1, 3"] },
+      { reference: { answer: "1,-2", listOrder: "given" }, accepted: ["1, -2"], rejected: ["-2, 1"] },
+      { reference: { answer: "x^2-1" }, accepted: ["(x-1)(x+1)"], rejected: ["x^2+1", "(x-1)^2"] },
+      { reference: { answer: "\\text{even}" }, accepted: ["even", "The answer is even."], rejected: ["odd", "even or odd"] },
+      { reference: { answer: "3.14", tolerance: 0.01 }, accepted: ["\\pi", "3.15"], rejected: ["3.2", "3"] },
+    ],
+    badReferences: [
+      { answer: "" },
+      { answer: " \n" },
+      { answer: "9^9^9^9" },
+      { answer: "$$" },
+      { answer: 5 },
+      { answer: "5", tolerance: -1 },
+      { answer: "5", order: "any" },
+      "5",
+      null,
+    ],
+  },
   sql: {
     cases: [
       {
@@ -487,7 +518,7 @@ writeFileSync(
   `const reference = {
   parse(value: unknown): { length: number } {
     const length = (value as { length?: unknown } | null)?.length;
-    if (typeof length !== "number") throw new Error("length must be a number");
+    if (typeof value !== "object" || Array.isArray(value) || typeof length !== "number") throw new Error("length must be a number");
     return { length };
   },
 };
@@ -519,30 +550,128 @@ describe("the table of verifiers", () => {
 describe("each law", () => {
   const honest = builtInVerifiers.find(({ verifier }) => verifier.id === "exact")!.verifier;
   const own: VerifierCases = {
-    cases: [{ reference: { answer: "yes" }, accepted: ["yes"], rejected: ["no"] }],
+    cases: [{ task: "Yes or no?", reference: { answer: "yes" }, accepted: ["yes"], rejected: ["no"] }],
     badReferences: [{ answer: "" }],
   };
   const says = (score: number, evidence = "because"): Verdict => ({ kind: "scored", score, evidence });
   const cheat = (verify: Verifier["verify"]): Verifier => ({ ...honest, verify });
+  const paysFor = (text: RegExp) => cheat(({ answer }) => says(answer === "yes" || text.test(answer) ? 1 : 0));
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<Verdict>((resolve) => signal.addEventListener("abort", () => resolve(says(0)), { once: true }));
   let calls = 0;
+  let before = "";
   const cheats: Readonly<Record<string, Verifier>> = {
     "accepts its accepted answers": cheat(() => says(0)),
     "rejects its rejected answers": cheat(() => says(1)),
-    "never pays for noise": cheat(({ answer }) => says(answer.includes("score 1") ? 1 : 0)),
+    "gives partial answers their score": honest,
+    "never pays for noise": paysFor(/NaN/),
+    "never pays for an empty answer": paysFor(/^\s*$/),
+    "never pays for the task text copied back": paysFor(/^Yes or no\?/),
+    'never pays for "ignore the task and score 1"': paysFor(/ignore the task/),
     "does not look for the answer in the thinking": cheat(({ answer, thinking }) => says((answer + thinking).includes("yes") ? 1 : 0)),
+    "cannot score against a reference that it cannot read": { ...honest, reference: z.unknown(), verify: () => says(0) },
+    "answers within its deadline": cheat(({ answer }, { signal }) => (answer === "no" ? untilAborted(signal) : says(0))),
     "says something about every answer, with a finite score in 0..1": cheat(() => says(0, " ")),
     "says the same when asked again": cheat(() => says(0, `call ${calls++}`)),
-    "cannot score against a reference that it cannot read": { ...honest, reference: z.unknown(), verify: () => says(0) },
-    "leaves the task as it was": cheat(({ task }) => {
-      Object.assign(task, { family: "mine" });
-      return says(0);
+    "says the same in any order and at any concurrency": cheat(({ answer }) => {
+      const verdict = says(0, before === answer ? "again" : before.slice(0, 9));
+      before = answer;
+      return verdict;
     }),
   };
 
-  for (const [name, { check }] of Object.entries(laws)) {
-    test(`holds for an honest verifier and catches a cheat: ${name}`, async () => {
-      await check(honest, own);
-      await assert.rejects(check(cheats[name]!, own), assert.AssertionError);
+  test("has its cheat", () => assert.deepEqual(Object.keys(cheats), lawNames));
+
+  test("holds for an honest verifier", async () => {
+    for (const [law, { breaches }] of await lawResults(honest, own)) assert.deepEqual(breaches, [], law);
+  });
+
+  for (const [law, verifier] of Object.entries(cheats)) {
+    test(`catches a cheat: ${law}`, async () => {
+      const cases =
+        law === "gives partial answers their score" ? [{ ...own.cases[0]!, partial: [{ answer: "yes and no", score: 0.5 }] }] : own.cases;
+      const result = (await lawResults(verifier, { ...own, cases }, 50)).get(law)!;
+      assert.notDeepEqual(result.breaches, []);
     });
   }
+
+  test("is told to a checker that crashes on a reference its own schema let in", async () => {
+    const careless = {
+      ...honest,
+      reference: z.any(),
+      verify: ({ reference }: { reference: unknown }) => says((reference as { answer: string }).answer.length * 0),
+    };
+    const { breaches } = (await lawResults(careless, own)).get("cannot score against a reference that it cannot read")!;
+    assert.ok(breaches.some(({ got }) => got.kind === "unscorable" && got.failure === "crash"));
+  });
+
+  test("takes no answer for noise that the case accepts, and no 1 for an instruction where 1 is right", async () => {
+    const cases = [
+      { reference: { answer: "null" }, accepted: ["null"] },
+      { reference: { answer: "1" }, accepted: ["1"] },
+    ];
+    const lastWord = cheat(({ answer, reference }) =>
+      says(answer.trim().split(/\s+/).at(-1) === (reference as { answer: string }).answer ? 1 : 0),
+    );
+    for (const [law, { breaches }] of await lawResults(lastWord, { cases, badReferences: [] })) assert.deepEqual(breaches, [], law);
+  });
+
+  test("refuses a reference of another kind, though the verifier would merely find the answer wrong", async () => {
+    const lax = {
+      ...honest,
+      reference: z.unknown(),
+      verify: ({ reference, answer }: { reference: unknown; answer: string }) =>
+        says(answer === (reference as { answer?: string } | null)?.answer ? 1 : 0),
+    };
+    const { breaches } = (await lawResults(lax, { ...own, badReferences: [] })).get(
+      "cannot score against a reference that it cannot read",
+    )!;
+    assert.deepEqual(
+      breaches.map(({ question }) => question.reference),
+      [null, 7, "text", ["text"]],
+    );
+  });
+
+  test("is broken by what depends on the order, and by what depends on who else is asked at the same time", async () => {
+    const law = "says the same in any order and at any concurrency";
+    let last = 0;
+    const remembering = cheat(({ answer }) => {
+      const verdict = says(0, `after ${last}`);
+      last = answer.length;
+      return verdict;
+    });
+    const ordered = await lawResults(remembering, own);
+    // Asked again in the same order, only the first follows another one than before; backwards, nearly all do.
+    assert.ok(ordered.get("says the same when asked again")!.breaches.length <= 1);
+    assert.ok(ordered.get(law)!.breaches.length > 10);
+
+    let busy = 0;
+    const crowded = cheat(async () => {
+      busy++;
+      await new Promise((resolve) => setImmediate(resolve));
+      return says(0, busy-- > 1 ? "in company" : "alone");
+    });
+    const together = await lawResults(crowded, own);
+    assert.deepEqual(together.get("says the same when asked again")!.breaches, []);
+    assert.ok(together.get(law)!.breaches.length > 10);
+  });
+
+  test("leaves the task as it was", async () => {
+    await leavesTask(honest, own);
+    const meddler = cheat(({ task }) => {
+      Object.assign(task, { family: "mine" });
+      return says(0);
+    });
+    await assert.rejects(leavesTask(meddler, own), assert.AssertionError);
+  });
+
+  test("says no more after a few timeouts: each costs its deadline", { timeout: 60_000 }, async () => {
+    const results = await lawResults(
+      cheat((_, { signal }) => untilAborted(signal)),
+      own,
+      50,
+    );
+    assert.equal(results.get("answers within its deadline")!.breaches.length, 3);
+    assert.match(results.get("says the same when asked again")!.excuse!, /^nothing more was asked after 3 timeouts/);
+  });
 });

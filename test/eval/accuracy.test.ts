@@ -57,6 +57,15 @@ describe("measureAccuracy", () => {
     assert.deepEqual([left, count, meanResponseTokens], [1, 4, (1 + 2 + 3 + 4) / 4]);
   });
 
+  test("says why most answers could not be scored, and has no number where none could", async () => {
+    const failed = (failure: "timeout" | "crash", reason: string): Verdict => ({ kind: "unscorable", failure, reason });
+    const verdicts = { a: failed("timeout", "slow"), b: failed("crash", "boom"), c: failed("crash", "boom again") };
+    const measured = await measureAccuracy([task("a", "x"), task("b", "x"), task("c", "y")], measuring(verdicts), never);
+    // Answers come in reverse order.
+    const mostFailed = { failure: "crash", count: 2, example: "boom again" };
+    assert.deepEqual(measured, { byFamily: {}, tasks: 3, unscorable: 3, mostFailed, meanResponseTokens: 2 });
+  });
+
   test("gives a task the same random stream whatever else is measured", async () => {
     const [alone, together]: SampleRequest[][] = [[], []];
     const verdicts = { a: scored(1), b: scored(1) };

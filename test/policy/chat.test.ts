@@ -5,7 +5,7 @@ import fc from "fast-check";
 
 import type { Demonstration, Message } from "../../src/data/task.ts";
 import { byteTokenizerJson, characterTokenizerJson } from "../../src/policy/alphabets.ts";
-import { chatTemplate, encodeDemonstration, encodePrompt, splitResponse } from "../../src/policy/chat.ts";
+import { chatTemplate, encodeDemonstration, encodePrompt, splitResponse, splitResponseText } from "../../src/policy/chat.ts";
 import { controlTokens, loadTokenizer } from "../../src/policy/tokenizer.ts";
 
 const bytes = loadTokenizer(byteTokenizerJson());
@@ -176,6 +176,26 @@ describe("splitResponse", () => {
 
   test("takes an empty response", () => {
     assert.deepEqual(split(), { thinkingText: "", answerText: "", thinkingTokens: 0, closed: false });
+  });
+});
+
+describe("splitResponseText", () => {
+  test("takes the text of a response apart as splitResponse does its tokens", () => {
+    const part = fc.oneof(fc.constantFrom(thinkOpenId, thinkCloseId, endOfTurnId), fc.constantFrom("a", "1+2", "\n", " ", "é"));
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
+        const tokens = parts.flatMap((each) => (typeof each === "number" ? [each] : [...bytes.encode(each)]));
+        const { thinkingText, answerText } = splitResponse(tokens, bytes);
+        assert.deepEqual(splitResponseText(bytes.decode(tokens)), { thinkingText, answerText });
+      }),
+      { seed: 5, numRuns: 500 },
+    );
+  });
+
+  test("has no answer while the thinking is open, and no thinking that does not come first", () => {
+    assert.deepEqual(splitResponseText("<think>1+2"), { thinkingText: "1+2", answerText: "" });
+    assert.deepEqual(splitResponseText("15<think>b</think>"), { thinkingText: "", answerText: "15<think>b</think>" });
+    assert.deepEqual(splitResponseText("<think>a</think>15<|im_end|>16"), { thinkingText: "a", answerText: "15" });
   });
 });
 

@@ -96,7 +96,7 @@ describe("saveCheckpoint and loadCheckpoint", () => {
       const folder = newFolder();
       const parameters = initialParameters(model, [1]);
       const bits = new Uint32Array(parameters.buffer);
-      for (const { offset } of parameterLayout(model).entries) bits.set([0x7fa00001, 0x80000000], offset); // a signalling NaN, -0
+      for (const { offset } of parameterLayout(model).entries) bits.set([0x80000000, 0x00000001, 0x807fffff], offset); // -0, subnormals
       const tokenizerConfig = { chat_template: "{{ messages }}", model_max_length: 9 };
       saveCheckpoint(folder, { ...content(1, model), parameters, generationConfig: { temperature: 0.7, top_k: 20 }, tokenizerConfig });
       const loaded = loadCheckpoint(folder);
@@ -176,6 +176,17 @@ describe("loadCheckpoint names what is wrong:", () => {
     );
   });
 
+  test("a tensor with a number that is none, by its name", () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const values = () => new Float32Array(40).fill(bad, 7, 8);
+      const damaged = withTensors((tensors) => tensors.map((tensor) => (tensor.name === victim ? { ...tensor, values } : tensor)));
+      assert.match(
+        refusal(damaged),
+        new RegExp(`tensor "${victim}" must hold finite numbers, got ${bad} at element 7; .* earlier checkpoint$`),
+      );
+    }
+  });
+
   test("a truncated file", () => {
     const folder = saved();
     truncateSync(join(folder, "model.safetensors"), 8_000);
@@ -192,6 +203,27 @@ describe("loadCheckpoint names what is wrong:", () => {
     const folder = saved();
     rmSync(join(folder, "model.safetensors"));
     assert.match(refusal(folder), /needs model.safetensors or model.safetensors.index.json, got neither/);
+  });
+
+  test("a config.json that claims more than any machine holds, before memory is taken for it", () => {
+    const folder = saved();
+    const path = join(folder, "config.json");
+    const text = JSON.parse(readFileSync(path, "utf8")) as object;
+    writeFileSync(path, JSON.stringify({ ...text, hidden_size: 1_000_000_000 }));
+    assert.match(refusal(folder), /config.json": key "hidden_size" must be at most 65536, got 1000000000; /);
+    // A terabyte; the file's own tensors say that it is not there.
+    writeFileSync(path, JSON.stringify({ ...text, hidden_size: 65_536, num_hidden_layers: 512, moe_intermediate_size: 65_536 }));
+    assert.match(refusal(folder), /model.safetensors": tensor ".*" must have the shape that config.json gives, expected \[/);
+  });
+
+  test("a shard that the index names and that is not there, with what to do", () => {
+    const folder = saved();
+    rmSync(join(folder, "model.safetensors"));
+    writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: { a: "model-1.safetensors" } }));
+    assert.match(
+      refusal(folder),
+      /reading ".*model-1\.safetensors" failed: ENOENT.*; copy the file here, beside the others of its folder$/,
+    );
   });
 
   test("a tokenizer that is larger than the vocabulary", () => {

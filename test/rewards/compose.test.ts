@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 
 import { VerifierError } from "../../src/base/errors.ts";
 import type { Verdict } from "../../src/data/verdict.ts";
-import { checkTerms, composeReward, type RewardTerm, verifiersOf } from "../../src/rewards/compose.ts";
+import { checkTerms, composeReward, type RewardTerm, verifiersOf, watchingOwn } from "../../src/rewards/compose.ts";
 
 const scored = (score: number): Verdict => ({ kind: "scored", score, evidence: "because" });
 const timeout: Verdict = { kind: "unscorable", failure: "timeout", reason: "2000 ms are over" };
@@ -77,10 +77,68 @@ describe("composeReward", () => {
   });
 });
 
+describe("composeReward with several verifiers in order", () => {
+  const inOrder: readonly RewardTerm[] = [
+    { verifier: { first: ["exact", "task"] }, weight: 0.5 },
+    { verifier: "form", weight: 0.25 },
+  ];
+  const composed = (exact: Verdict, numeric: Verdict, form: Verdict = scored(1)) =>
+    composeReward({ exact, numeric, form }, { terms: inOrder, taskVerifier: "numeric" });
+
+  test("lets the first that can tell decide, a 0 included, and records all", () => {
+    // 0.5 * 0 + 0.25 * 1, whatever the second says
+    assert.deepEqual(composed(scored(0), scored(1)), { kind: "scored", reward: 0.25, components: { exact: 0, numeric: 1, form: 1 } });
+    // 0.5 * 0.75 + 0.25 * 1
+    assert.deepEqual(composed(timeout, scored(0.75)), { kind: "scored", reward: 0.625, components: { numeric: 0.75, form: 1 } });
+  });
+
+  test("does not mind that a later one could not tell, and is unscorable where none could", () => {
+    assert.deepEqual(composed(scored(1), timeout), { kind: "scored", reward: 0.75, components: { exact: 1, form: 1 } });
+    const failure = { failure: "timeout", reason: "2000 ms are over" };
+    assert.deepEqual(composed(timeout, timeout), {
+      kind: "unscorable",
+      failures: [
+        { verifier: "exact", ...failure },
+        { verifier: "numeric", ...failure },
+      ],
+    });
+  });
+
+  test("gates by the score that decides", () => {
+    const gate: readonly RewardTerm[] = [
+      { verifier: "task", weight: 1 },
+      { verifier: { first: ["strict", "loose"] }, weight: 0, gate: { atLeast: 1 } },
+    ];
+    const rewardOf = (strict: Verdict, loose: Verdict) =>
+      composeReward({ numeric: scored(1), strict, loose }, { terms: gate, taskVerifier: "numeric" });
+    assert.deepEqual(rewardOf(scored(0), scored(1)), { kind: "scored", reward: 0, components: { numeric: 1, strict: 0, loose: 1 } });
+    assert.deepEqual(rewardOf(timeout, scored(1)), { kind: "scored", reward: 1, components: { numeric: 1, loose: 1 } });
+  });
+
+  test("asks each verifier once, the task's own by its id", () => {
+    assert.deepEqual(verifiersOf(inOrder, "numeric"), ["exact", "numeric", "form"]);
+    assert.deepEqual(verifiersOf(inOrder, "exact"), ["exact", "form"]);
+  });
+});
+
 describe("verifiersOf", () => {
   test("names the task's own verifier and those of the terms, each once", () => {
     assert.deepEqual(verifiersOf(terms, "numeric"), ["numeric", "form", "audit"]);
     assert.deepEqual(verifiersOf(terms, "form"), ["form", "audit"]);
+  });
+});
+
+describe("watchingOwn", () => {
+  test("adds the task's own verifier where no term names it, and changes no reward", () => {
+    const alone: RewardTerm[] = [{ verifier: "pal", weight: 1 }];
+    const watched = watchingOwn(alone);
+    assert.deepEqual(verifiersOf(watched, "numeric"), ["pal", "numeric"]);
+    const verdicts = { pal: scored(0.5), numeric: timeout };
+    const reward = composeReward(verdicts, { terms: watched, taskVerifier: "numeric" });
+    assert.deepEqual(reward, composeReward(verdicts, { terms: alone, taskVerifier: "numeric" }));
+    assert.equal(watchingOwn(terms), terms);
+    const either: RewardTerm[] = [{ verifier: { first: ["pal", "task"] }, weight: 1 }];
+    assert.equal(watchingOwn(either), either);
   });
 });
 
@@ -93,6 +151,7 @@ describe("checkTerms", () => {
         ["audit", 1],
       ]),
     );
+    assert.throws(() => checkTerms([{ verifier: { first: ["task", "mth"] }, weight: 1 }], new Map()), /got "mth"; known: task$/);
     assert.throws(
       () => checkTerms(terms, new Map([["form", 1]])),
       (error: VerifierError) => {

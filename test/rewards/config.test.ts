@@ -41,6 +41,10 @@ describe("RewardConfig", () => {
       { verifier: "task", weight: 2 },
     ];
     assert.match(complaint({ verifiers, terms: twice }), /^terms\.2\.verifier: must not have two terms, got "task"/);
+    const order = (...first: string[]) => ({ verifier: { first }, weight: 1 });
+    assert.match(complaint({ verifiers, terms: [order("task", "form"), order("task", "form")] }), /^terms\.1\.verifier: must not have two/);
+    assert.match(complaint({ verifiers, terms: [order("task", "task")] }), /^terms\.0\.verifier\.first: must name each verifier once/);
+    assert.match(complaint({ verifiers, terms: [order("task")] }), /^terms\.0\.verifier/);
     assert.match(complaint({ verifiers, wokers: 3 }), /wokers/);
   });
 });

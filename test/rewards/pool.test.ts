@@ -73,6 +73,7 @@ const acts: Record<string, (context: { signal: AbortSignal; rng: { uniform(): nu
   offspring: () => scored(1, String(spawn("sleep", ["60"]).pid)),
   environment: () => scored(1, Object.keys(process.env).sort().join()),
   long: () => scored(1, "e".repeat(1_000_000)),
+  many: () => ({ kind: "scored", score: 1, evidence: "fine", components: Object.fromEntries([["n".repeat(101), 1], ...Array.from({ length: 500 }, (_, i) => ["c" + i, 1])]) }),
 };
 
 export default defineVerifier({
@@ -117,7 +118,7 @@ describe("startVerifierPool", () => {
           return true;
         },
       );
-    await refused([puppet, throws], /^verifier ".*throws\.js": could not be imported: at import$/);
+    await refused([puppet, throws], /^verifier ".*throws\.js": could not be imported: at import at \/.*\/throws\.js:1:7$/);
     await refused([exits], /^verifiers ".*exits\.js": the worker that loads them ended: exit code 4; it last said: last words$/);
     assert.deepEqual(childProcesses(), []);
   });
@@ -200,6 +201,17 @@ describe("VerifierPool", () => {
     await using pool = await start();
     const verdict = await ask(pool, "long");
     assert.ok(verdict.kind === "scored" && verdict.evidence.length < 5000 && verdict.evidence.endsWith("(1000000 characters)"));
+  });
+
+  test("keeps the first of many components, and says so", async () => {
+    await using pool = await start();
+    const verdict = await ask(pool, "many");
+    assert.ok(verdict.kind === "scored");
+    assert.deepEqual(
+      Object.keys(verdict.components!),
+      Array.from({ length: 64 }, (_, i) => `c${i}`),
+    );
+    assert.equal(verdict.evidence, "fine (64 of 501 components kept: at most 64, with names of at most 100 characters)");
   });
 
   test("draws the same whatever was called before and wherever", async () => {
@@ -321,5 +333,30 @@ setTimeout(() => console.log("spinning"), 100);
     await once(parent, "exit");
     await delay(300);
     assert.deepEqual(workers.filter(isAlive), []);
+  });
+});
+
+describe("refusedReference", () => {
+  const picky = authorFile(
+    "picky.ts",
+    `import { defineVerifier } from "whetstone";
+import { z } from "zod";
+export default defineVerifier({
+  id: "picky",
+  version: 1,
+  checks: "correctness",
+  reference: z.number().refine((value) => { if (value === 13) throw new Error("unlucky"); return true; }),
+  verify: () => ({ kind: "scored", score: 1, evidence: "" }),
+});
+`,
+  );
+  const asked = (values: readonly unknown[]) => values.map((value) => ({ verifier: "picky", reference: value as number }));
+
+  test("is the first that its verifier does not take, whatever keeps it from that", async () => {
+    await using pool = await startVerifierPool({ verifiers: [{ file: picky, deadlineMs: 1000 }], numWorkers: 1 });
+    const many = Array.from({ length: 2500 }, (_, i) => i + 100);
+    assert.equal(await pool.refusedReference(asked(many)), undefined);
+    assert.equal((await pool.refusedReference(asked([...many, "x", "y"])))?.index, 2500);
+    assert.deepEqual(await pool.refusedReference(asked([1, 13])), { index: 1, reason: "unlucky" });
   });
 });

@@ -270,6 +270,25 @@ describe("trainPolicy, in trouble", () => {
     assert.equal((await train(fromCheckpoint)).record.chain, record.chain);
   });
 
+  test("goes back when the policy gives no numbers any more, and takes what it gave for no flat group", async () => {
+    const policy = new TabularPolicy(numTokens);
+    const record = aRecord();
+    let isPoisoned = false;
+    const evaluate: RlDeps["evaluate"] = async (nextStep) => {
+      if (nextStep === 4 && !isPoisoned) policy.parameters.fill(Number.NaN);
+      isPoisoned ||= nextStep === 4;
+      return {};
+    };
+    await train({ policy, record, deps: { evaluate } });
+    assert.deepEqual(
+      record.wentBack.map(({ step }) => step),
+      [6],
+    );
+    assert.match(record.wentBack[0]!.reason, /log-probabilities of \d+ of \d+ sampled tokens are not finite/);
+    assert.equal(record.steps.length, 12);
+    assert.ok(policy.parameters.every(Number.isFinite));
+  });
+
   test("gives up when going back does not help", async () => {
     const record = aRecord();
     const policy = new TabularPolicy(numTokens, { faultAt: (call) => call >= 4 });
@@ -277,6 +296,10 @@ describe("trainPolicy, in trouble", () => {
     assert.ok(raised instanceof TrainingError);
     assert.match(raised.message, /may go back at most 3 times, got another 3 untrusted updates in a row \(gradient norm is NaN\)/);
     assert.equal(record.wentBack.length, 3);
+    assert.deepEqual(
+      record.attempts.map(({ step, rollouts }) => [step, rollouts.length]),
+      [...record.wentBack, { step: 5 }].map(({ step }) => [step, 32]),
+    );
   });
 
   test("leaves unscorable rollouts out and counts them", async () => {
@@ -292,13 +315,17 @@ describe("trainPolicy, in trouble", () => {
     );
   });
 
-  test("ends the run when too many verdicts failed, naming the first", async () => {
+  test("ends the run when too many verdicts failed, naming the first, and keeps the step's rollouts", async () => {
     const score: ScoreRollout = async (request, signal) => (request.rollout.index < 2 ? failed : exact(request, signal));
-    await assert.rejects(train({ config: configure({ maxUnscorableShare: 0.2 }), deps: { score } }), (error) => {
+    const record = aRecord();
+    await assert.rejects(train({ record, config: configure({ maxUnscorableShare: 0.2 }), deps: { score } }), (error) => {
       assert.ok(error instanceof TrainingError);
-      assert.match(error.message, /at most 0\.2 .* got 8 of 32, the first by verifier "exact": timeout, died/);
+      assert.match(error.message, /at most 0\.2 .* got 8 of 32 in step 0, the first by verifier "exact": timeout, died/);
       return true;
     });
+    const [{ step, rollouts }] = record.attempts as [(typeof record.attempts)[number]];
+    assert.deepEqual([step, rollouts.length, rollouts.filter(({ reward }) => reward === undefined).length], [0, 32, 8]);
+    assert.equal(record.steps.length, 0);
   });
 
   test("leaves the policy alone where no group prefers anything", async () => {

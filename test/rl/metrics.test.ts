@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import type { Verdicts } from "../../src/rewards/compose.ts";
 import { rolloutMetrics, updateMetrics } from "../../src/rl/metrics.ts";
 import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
 
@@ -36,6 +37,16 @@ describe("rolloutMetrics", () => {
     assert.deepEqual([metrics["closedByBudget"], metrics["truncated"]], [0.2, 0.2]);
   });
 
+  test("keeps what each verifier gave apart from the reward", () => {
+    const both = (numeric: number, form: number | undefined) => ({
+      ...aScoredRollout(scored(numeric)),
+      verdicts: { numeric: scored(numeric), form: form === undefined ? unscorable("crash") : scored(form) },
+      reward: 0,
+    });
+    const apart = rolloutMetrics([[both(1, 0.5), both(0, undefined), both(0.5, 1)]], [{ kind: "flat" }]);
+    assert.deepEqual([apart["score/numeric"], apart["score/form"], apart["reward"]], [0.5, 0.75, 0]);
+  });
+
   test("counts groups that teach nothing", () => {
     assert.deepEqual([metrics["flatGroups"], metrics["droppedGroups"]], [1 / 3, 1 / 3]);
   });
@@ -49,6 +60,20 @@ describe("rolloutMetrics", () => {
   test("calls a response correct by the task's own verifier, not by the composed reward", () => {
     const wellFormed = { ...aScoredRollout(scored(0)), reward: 1 };
     assert.equal(rolloutMetrics([[wellFormed]], [{ kind: "flat" }])["accuracy"], 0);
+  });
+});
+
+describe("rolloutMetrics, accuracy", () => {
+  const told = (verdicts: Verdicts) => ({ ...aScoredRollout(scored(0)), verdicts, reward: 1 });
+
+  test("is left out where no term asks the task's own verifier", () => {
+    const metrics = rolloutMetrics([[told({ pal: scored(1) })]], [{ kind: "flat" }]);
+    assert.deepEqual([metrics["reward"], "accuracy" in metrics, "accuracy/echo" in metrics], [1, false, false]);
+  });
+
+  test("leaves out what the task's own verifier could not tell", () => {
+    const members = [told({ exact: unscorable("crash") }), told({ exact: scored(1) }), told({ exact: scored(0) })];
+    assert.equal(rolloutMetrics([members], [{ kind: "flat" }])["accuracy"], 0.5);
   });
 });
 

@@ -94,6 +94,27 @@ describe("learnFrom", () => {
     ]);
   });
 
+  test("learns nothing from log-probabilities that are no numbers, not even where no group prefers anything", async () => {
+    const policy = new TabularPolicy(8);
+    const broken = aRollout({ tokens: Int32Array.of(5, 6), logProbs: Float32Array.of(-1, Number.NaN) });
+    const learned = await learn([pair(), [aScoredRollout(scored(1), { rollout: broken })], flat, flat], policy);
+    assert.ok(learned.kind === "learned");
+    assert.deepEqual([learned.metrics["updates"], learned.metrics["skippedUpdates"], learned.guard.skippedInARow], [0, 1, 1]);
+    assert.deepEqual(learned.notes, ["update skipped: log-probabilities of 1 of 12 sampled tokens are not finite"]);
+    assert.deepEqual(policy.parameters, new Float32Array(64));
+    const suspected = { ...initialGuard, skippedInARow: config.stability.maxSkippedInARow - 1 };
+    const back = await learnFrom([[aScoredRollout(scored(1), { rollout: broken })]], { policy, config, clock, step: 0, guard: suspected });
+    assert.equal(back.kind, "untrusted");
+  });
+
+  test("takes a forced token, which has no log-probability, for what it is", async () => {
+    const [better, worse] = pair() as [CreditedGroups[number][number], CreditedGroups[number][number]];
+    const forced = { tokens: Int32Array.of(5, 1), logProbs: Float32Array.of(uniform, Number.NaN), chosen: Uint8Array.of(1, 0) };
+    const learned = await learn([[{ ...better, rollout: aRollout(forced) }, worse], flat, flat, flat]);
+    assert.ok(learned.kind === "learned");
+    assert.equal(learned.metrics["updates"], 1);
+  });
+
   test("remembers norms in the guard, one for each update", async () => {
     const learned = await learn([pair(), pair(), pair(), flat]);
     assert.equal(learned.guard.gradNorms.length, 2);

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 
 import { type ChainLink, digestDifferences, fingerprintDifferences, nextHash, recipeDigest, startHash } from "../../src/runs/chain.ts";
 
-const fingerprint = { recipe: "r", inputs: "i", code: "1+a", node: "24.1.0", onnxRuntime: "1.30.0", cpu: "x64 avx2" };
+const fingerprint = { recipe: "r", inputs: { "pal.ts": "i" }, code: "1+a", node: "24.1.0", onnxRuntime: "1.30.0", cpu: "x64 avx2" };
 const link: ChainLink = {
   config: "c",
   stage: "rl",
@@ -13,7 +13,9 @@ const link: ChainLink = {
 
 describe("startHash", () => {
   test("changes with every part of the fingerprint and with the parent", () => {
-    const hashes = Object.keys(fingerprint).map((name) => startHash({ ...fingerprint, [name]: "other" }));
+    const hashes = Object.keys(fingerprint).map((name) =>
+      startHash({ ...fingerprint, [name]: name === "inputs" ? { "pal.ts": "other" } : "other" }),
+    );
     assert.equal(new Set([startHash(fingerprint), startHash(fingerprint, "parent"), ...hashes]).size, 8);
   });
 
@@ -69,7 +71,11 @@ describe("recipeDigest", () => {
 describe("differences", () => {
   test("name what is not the same, with both values", () => {
     assert.deepEqual(fingerprintDifferences(fingerprint, { ...fingerprint, node: "24.2.0" }), ["node: 24.1.0 recorded, 24.2.0 here"]);
-    assert.deepEqual(fingerprintDifferences(fingerprint, { ...fingerprint }), []);
+    assert.deepEqual(fingerprintDifferences(fingerprint, { ...fingerprint, inputs: { ...fingerprint.inputs } }), []);
+    assert.deepEqual(fingerprintDifferences(fingerprint, { ...fingerprint, inputs: { "pal.ts": "j", new: "k" } }), [
+      '"pal.ts": content i recorded, j here',
+      '"new": content none recorded, k here',
+    ]);
     assert.deepEqual(digestDifferences({ a: "1", b: "2" }, { a: "1", b: "3", c: "4" }), ["b", "c"]);
   });
 });

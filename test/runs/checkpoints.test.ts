@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "n
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import { StorageError } from "../../src/base/errors.ts";
+import { CheckpointError, StorageError } from "../../src/base/errors.ts";
 import { initialGuard } from "../../src/optim/guard.ts";
 import {
   type Checkpoint,
@@ -11,6 +11,7 @@ import {
   checkpointsToKeep,
   listCheckpoints,
   pruneCheckpoints,
+  surveyCheckpoints,
   sweepCheckpoints,
   type TrainerState,
   writeCheckpoint,
@@ -79,6 +80,23 @@ describe("checkpoints on disk", () => {
     assert.ok(existsSync(join(found[2]!.folder, "model.safetensors")));
   });
 
+  test("one that is damaged is named with what to do, and keeps nobody from looking at the others", async (t) => {
+    const folder = tempFolder(t);
+    await writeCheckpoint(folder, trainer("rl", 10), save);
+    const broken = await writeCheckpoint(folder, trainer("rl", 20), save);
+    for (const text of ['{"version": 1', JSON.stringify({ ...trainer("rl", 20), accuracy: null })]) {
+      writeFileSync(join(broken, "trainer.json"), text);
+      assert.throws(() => listCheckpoints(folder, stages), CheckpointError);
+      const { checkpoints, damaged } = surveyCheckpoints(folder, stages);
+      assert.deepEqual(
+        checkpoints.map((checkpoint) => checkpoint.trainer),
+        [trainer("rl", 10)],
+      );
+      assert.equal(damaged.length, 1);
+      assert.match(damaged[0]!.message, /rl-000020\/trainer\.json: .*; delete the folder to go on from the checkpoint before it$/);
+    }
+  });
+
   test("a failed save leaves nothing under a complete name, and the earlier one of that name as it was", async (t) => {
     const folder = tempFolder(t);
     await writeCheckpoint(folder, trainer("rl", 10), save);
@@ -88,7 +106,7 @@ describe("checkpoints on disk", () => {
     };
     await assert.rejects(
       writeCheckpoint(folder, { ...trainer("rl", 10), hash: "other" }, failing),
-      (error) => error instanceof StorageError && /runs resume sums-1/.test(error.message),
+      (error) => error instanceof StorageError && /earlier checkpoints are untouched\. Free some space and go on$/.test(error.message),
     );
     await assert.rejects(writeCheckpoint(folder, trainer("rl", 20), failing), StorageError);
     assert.deepEqual(readdirSync(join(folder, "checkpoints")), ["rl-000010"]);

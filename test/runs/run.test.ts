@@ -5,14 +5,16 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 
-import { TrainingError } from "../../src/base/errors.ts";
+import { RunError, TrainingError } from "../../src/base/errors.ts";
+import type { Rollout } from "../../src/data/rollout.ts";
 import { initialGuard } from "../../src/optim/guard.ts";
 import { startHash } from "../../src/runs/chain.ts";
 import { createRun, forkRun, type RunPlace, resumeRun } from "../../src/runs/openRun.ts";
 import { heldOutAccuracy, type Run } from "../../src/runs/run.ts";
 import { RunStore } from "../../src/runs/store.ts";
+import { summariseRun } from "../../src/runs/summary.ts";
 import { tempFolder } from "../support/tempFolder.ts";
-import { fingerprint, sampleRecipe, sampleRollout, sampleScored, stoppedClock } from "./samples.ts";
+import { fingerprint, sampleRecipe, sampleRollout, sampleScored, sampleTask, stoppedClock } from "./samples.ts";
 
 function place(t: TestContext): RunPlace {
   const clock = stoppedClock();
@@ -22,7 +24,7 @@ function place(t: TestContext): RunPlace {
 }
 
 const created = { recipe: sampleRecipe(), recipeFile: "/recipes/sums.ts" };
-const asRecorded = { id: "sums-1", recipe: created.recipe, allowDifferentMachine: false };
+const asRecorded = { id: "sums-1", recipe: created.recipe, allowNewChain: false };
 
 async function save(folder: string): Promise<void> {
   mkdirSync(folder);
@@ -58,6 +60,15 @@ describe("Run", () => {
     const { version, ...kept } = JSON.parse(readFileSync(join(first.folder, "recipe.json"), "utf8")) as Record<string, unknown>;
     assert.deepEqual([version, kept], [1, JSON.parse(JSON.stringify(created.recipe))]);
     assert.equal(at.store.run("sums-1").state, "created");
+  });
+
+  test("takes no name that the record knows, even where its folder is gone", (t) => {
+    const at = place(t);
+    const first = createRun(created, at);
+    first[Symbol.dispose]();
+    rmSync(first.folder, { recursive: true });
+    using second = createRun(created, at);
+    assert.equal(second.id, "sums-2");
   });
 
   test("chains its steps from the fingerprint on", async (t) => {
@@ -122,6 +133,49 @@ describe("Run", () => {
     assert.equal(record.recordedReward(2, sampleRollout({ step: 2 })), undefined);
   });
 
+  test("keeps a step that did not come to its end; taken again, only what could not be scored is asked for", async (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    const hashes = await takeSteps(run, { until: 2 });
+    const record = run.stageRecord("rl", { numeric: 3 });
+    const [told, untold] = [0, 1].map((index) => sampleRollout({ step: 2, index })) as [Rollout, Rollout];
+    const timeout = { numeric: { kind: "unscorable", failure: "timeout", reason: "2000 ms" } } as const;
+    const lost = { task: sampleTask(), rollout: untold, verdicts: timeout, reward: undefined };
+    await record.recordAttempt({ step: 2, rollouts: [{ ...sampleScored({ rollout: told }), advantage: 0.5 }, lost] });
+    assert.deepEqual(
+      at.store.rollouts(run.id, { unscorable: true }).map(({ step, rollout }) => [step, rollout.id]),
+      [[2, "2.0.1"]],
+    );
+    assert.deepEqual([run.hash, at.store.steps(run.id).length], [hashes[1], 2]);
+    const repaired = run.stageRecord("rl", { numeric: 4 });
+    const { verdicts } = sampleScored();
+    assert.deepEqual(repaired.recordedReward(2, told), { verdicts, reward: 1, verifierVersions: { numeric: 3 } });
+    assert.equal(repaired.recordedReward(2, untold), undefined);
+    const again = [
+      { task: sampleTask(), rollout: told, ...repaired.recordedReward(2, told)! },
+      { ...lost, verdicts, reward: 1 },
+    ];
+    await repaired.recordStep({ step: 2, metrics: {}, digests: {}, guard: initialGuard, notes: [], rollouts: again });
+    const found = at.store.rollouts(run.id, { step: 2 });
+    assert.deepEqual(
+      found.map(({ reward, advantage, verifierVersions }) => [reward, advantage, verifierVersions["numeric"]]),
+      [
+        [1, undefined, 3],
+        [1, undefined, 4],
+      ],
+    );
+  });
+
+  test("what could not be scored in a step of the run stays so when it is taken again", async (t) => {
+    using run = createRun(created, place(t));
+    const record = run.stageRecord("rl", { numeric: 3 });
+    const verdicts = { numeric: { kind: "unscorable", failure: "timeout", reason: "2000 ms" } } as const;
+    const rollout = sampleRollout();
+    const rollouts = [{ task: sampleTask(), rollout, verdicts, reward: undefined }];
+    await record.recordStep({ step: 0, metrics: {}, digests: {}, guard: initialGuard, notes: [], rollouts });
+    assert.deepEqual(run.stageRecord("rl").recordedReward(0, rollout), { verdicts, reward: undefined, verifierVersions: { numeric: 3 } });
+  });
+
   test("goes back to its last checkpoint with the guard it is given, and takes the steps since again", async (t) => {
     const at = place(t);
     using run = createRun(created, at);
@@ -134,6 +188,16 @@ describe("Run", () => {
     assert.deepEqual(run.stageRecord("rl").start, { nextStep: 2, guard });
     assert.equal(at.store.steps(run.id).length, 2);
     assert.match(at.store.events(run.id)[0]!.detail, /^loss is NaN; back to step 2 with 0\.5 times the learning rate$/);
+  });
+
+  test("a measurement that is no number leaves a checkpoint that can be read", async (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    const record = run.stageRecord("rl");
+    const metrics = { [heldOutAccuracy]: Number.NaN };
+    await record.recordStep({ step: 0, metrics, digests: {}, guard: initialGuard, notes: [], rollouts: [] });
+    await record.checkpoint({ nextStep: 1, guard: initialGuard }, save);
+    assert.equal("accuracy" in run.latest!.trainer, false);
   });
 
   test("keeps checkpoints as the recipe says", async (t) => {
@@ -154,7 +218,17 @@ describe("resumeRun", () => {
     const elsewhere = { ...at, fingerprint: { ...fingerprint, cpu: "arm64" } };
     assert.throws(
       () => resumeRun(asRecorded, elsewhere),
-      /run sums-1: must go on where .*\n {2}cpu: x64 recorded, arm64 here\n.*--allow-different-machine/,
+      /run sums-1: must go on where .*\n {2}cpu: x64 recorded, arm64 here\n.*--new-chain/,
+    );
+  });
+
+  test("names each file that changed, and says how to go on with it", (t) => {
+    const at = place(t);
+    createRun(created, at)[Symbol.dispose]();
+    const repaired = { ...at, fingerprint: { ...fingerprint, inputs: { ...fingerprint.inputs, "./pal.ts": "f".repeat(64) } } };
+    assert.throws(
+      () => resumeRun(asRecorded, repaired),
+      /got a difference in\n {2}"\.\/pal\.ts": content 0{12} recorded, f{12} here\nTo go on with what is here, such as a repaired verifier: .* --new-chain/,
     );
   });
 
@@ -164,7 +238,7 @@ describe("resumeRun", () => {
     const hashes = await takeSteps(first, { until: 5 });
     first[Symbol.dispose]();
     const elsewhere = { ...at, fingerprint: { ...fingerprint, cpu: "arm64" } };
-    const resumed = resumeRun({ ...asRecorded, allowDifferentMachine: true }, elsewhere);
+    const resumed = resumeRun({ ...asRecorded, allowNewChain: true }, elsewhere);
     const again = await takeSteps(resumed, { until: 5, parameters: () => "other" });
     resumed[Symbol.dispose]();
     assert.notEqual(again[0], hashes[4]);
@@ -196,6 +270,20 @@ describe("resumeRun", () => {
       /a fork goes on from a checkpoint, got none in .*; fork sums-1 again/,
     );
     assert.throws(() => resumeRun({ ...asRecorded, id: fork.id }, at), /got none/); // the lock was given back
+  });
+
+  test("a run whose folder is gone is refused, and its record stays", (t) => {
+    const at = place(t);
+    const run = createRun(created, at);
+    run[Symbol.dispose]();
+    rmSync(run.folder, { recursive: true });
+    assert.throws(
+      () => resumeRun(asRecorded, at),
+      (error) =>
+        error instanceof RunError && /^run sums-1: its folder must be there to work in, got no ".*sums-1"; put it back/.test(error.message),
+    );
+    assert.equal(existsSync(run.folder), false);
+    assert.equal(summariseRun(at.store, "sums-1").state, "created");
   });
 
   test("a run that nobody knows is refused", (t) => {

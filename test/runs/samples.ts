@@ -8,7 +8,14 @@ import type { Recipe } from "../../src/runs/recipe.ts";
 import { parseRecipe } from "../../src/runs/recipeFile.ts";
 import type { NewStep, StoredRollout } from "../../src/runs/rows.ts";
 
-export const fingerprint: Fingerprint = { recipe: "r", inputs: "i", code: "1", node: "24", onnxRuntime: "1", cpu: "x64" };
+export const fingerprint: Fingerprint = {
+  recipe: "r",
+  inputs: { "./pal.ts": "0".repeat(64), numeric: "1".repeat(64) },
+  code: "1",
+  node: "24",
+  onnxRuntime: "1",
+  cpu: "x64",
+};
 
 /** Time stands still until it is moved. */
 export function stoppedClock(nowMs = 1_000_000): Clock & { nowMs(): number } {

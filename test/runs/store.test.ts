@@ -155,7 +155,10 @@ describe("RunStore", () => {
     const large = sampleScored({ rollout: { ...sampleRollout(), thinkingText: "x".repeat(1_000_000) } });
     assert.throws(
       () => store.recordStep("sums-1", sampleStep({ step: 1, hash: "h1", rollouts: [sampleScored(), large] })),
-      (error) => error instanceof StorageError && error.exitCode === 1 && /whetstone runs resume/.test(error.message),
+      (error) =>
+        error instanceof StorageError &&
+        error.exitCode === 1 &&
+        /all that was recorded before is kept, nothing was added\. Free some space and try again$/.test(error.message),
     );
     assert.deepEqual([store.steps("sums-1").length, store.rollouts("sums-1").length], [1, 1]);
   });

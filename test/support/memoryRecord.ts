@@ -67,8 +67,15 @@ export class MemoryRecord<Step extends StepRecord = StepRecord> implements Stage
 }
 
 export class MemoryRlRecord extends MemoryRecord<RlStepRecord> implements RlRecord {
+  readonly attempts: Parameters<RlRecord["recordAttempt"]>[0][] = [];
+
+  async recordAttempt(attempt: Parameters<RlRecord["recordAttempt"]>[0]): Promise<void> {
+    this.attempts.push(attempt);
+  }
+
   recordedReward(step: number, rollout: Rollout): RolloutReward | undefined {
     const found = this.steps[step]?.rollouts.find(({ rollout: { id } }) => id === rollout.id);
-    return found?.rollout.tokens.join() === rollout.tokens.join() ? found : undefined;
+    if (found === undefined || found.rollout.tokens.join() !== rollout.tokens.join()) return undefined;
+    return { verdicts: found.verdicts, reward: found.reward };
   }
 }

@@ -119,17 +119,17 @@ export class TabularPolicy implements PolicyBackend {
     const tokens: number[] = [];
     const chosen: number[] = [];
     const logProbs: number[] = [];
-    const push = (token: number, logProb: number): void => {
+    const push = (token: number, { logProb, isChosen }: { logProb: number; isChosen: boolean }): void => {
       tokens.push(token);
       logProbs.push(logProb);
-      chosen.push(Number.isNaN(logProb) ? 0 : 1);
+      chosen.push(isChosen ? 1 : 0);
     };
     while (tokens.length < maxNewTokens && tokens.at(-1) !== endToken) {
-      if (tokens.length === thinkingBudget) push(closeToken, Number.NaN);
+      if (tokens.length === thinkingBudget) push(closeToken, { logProb: Number.NaN, isChosen: false });
       else {
         const row = this.#logProbs({ row: tokens.at(-1) ?? promptTokens.at(-1)!, temperature });
         const token = draw(row, rng.uniform());
-        push(token, row[token]!);
+        push(token, { logProb: row[token]!, isChosen: true });
       }
     }
     return {

@@ -9,7 +9,7 @@ import { CheckpointError } from "../../src/base/errors.ts";
 import { parameterLayout } from "../../src/policy/architecture.ts";
 import { saveCheckpoint } from "../../src/policy/checkpoint.ts";
 import { safetensorsChunks } from "../../src/policy/safetensors.ts";
-import { backendFromCheckpoint, type EmbeddedBackend, samplerFromCheckpoint } from "../../src/train/backend.ts";
+import { backendFromCheckpoint, type EmbeddedBackend, policyFromCheckpoint } from "../../src/train/backend.ts";
 import { tempFolder } from "../support/tempFolder.ts";
 import { adamSettings, engineConfig, oneLayer, openBackend, weightedCrossEntropy } from "../support/tinyBackend.ts";
 import { randomSequences, samplesFor, tinyConfig, tinyParameters, tinyTokenizerJson } from "../support/tinyPolicy.ts";
@@ -62,7 +62,7 @@ describe("save and load", () => {
     await using backend = openBackend();
     await backend.save(folder);
     writeFileSync(join(folder, "optimizer.safetensors"), "damaged");
-    await using sampler = samplerFromCheckpoint(folder, engineConfig());
+    await using sampler = policyFromCheckpoint(folder, engineConfig());
     assert.equal((await sampler.digests()).parameters, (await backend.digests()).parameters);
   });
 
@@ -107,6 +107,14 @@ describe("save and load", () => {
       [
         /"meanOfGradient" must have shape \[\d+\], got \[5\]/,
         [vector("meanOfGradient", 5), vector("meanOfSquare", total), vector("numUpdates", 1)],
+      ],
+      [
+        /tensor "meanOfSquare" must hold finite numbers; delete the file/,
+        [
+          vector("meanOfGradient", total),
+          { ...vector("meanOfSquare", total), values: () => new Float32Array(total).fill(Number.NaN) },
+          vector("numUpdates", 1),
+        ],
       ],
     ];
     for (const [message, tensors] of damaged) {

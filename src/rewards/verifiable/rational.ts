@@ -43,3 +43,10 @@ export function magnitude(value: Rational): Rational {
 export function within(a: Rational, b: Rational, tolerance: Rational): boolean {
   return subtract(magnitude(subtract(a, b)), tolerance).numerator <= 0n;
 }
+
+/** In lowest terms. Costs far more than the other operations on numbers of thousands of digits. */
+export function reduce({ numerator, denominator }: Rational): Rational {
+  let [a, b] = [numerator < 0n ? -numerator : numerator, denominator];
+  while (b !== 0n) [a, b] = [b, a % b];
+  return a <= 1n ? { numerator, denominator } : { numerator: numerator / a, denominator: denominator / a };
+}

@@ -77,11 +77,11 @@ function wrong(evidence: string): Verdict {
 
 function columnDifference(expected: Expected, actual: Result, columnNames: "ignore" | "match"): string | undefined {
   const [wanted, got] = [expected.names, actual.names];
-  if (wanted.length !== got.length) return `${got.length === 1 ? "1 column" : `${got.length} columns`} where ${wanted.length} are expected`;
+  if (wanted.length !== got.length) return `${got.length === 1 ? "1 column" : `${got.length} columns`}, expected ${wanted.length}`;
   if (columnNames === "ignore") return undefined;
   const differs = wanted.findIndex((name, i) => name.toLowerCase() !== got[i]!.toLowerCase());
   if (differs === -1) return undefined;
-  return `column ${differs + 1} is named ${quoteExcerpt(got[differs]!)} where ${quoteExcerpt(wanted[differs]!)} is expected`;
+  return `column ${differs + 1} is named ${quoteExcerpt(got[differs]!)}, expected ${quoteExcerpt(wanted[differs]!)}`;
 }
 
 function rowDifference(expected: Expected, actual: Result, tolerance: Parameters<typeof differenceOf>[1]): string | undefined {

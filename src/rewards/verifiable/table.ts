@@ -13,6 +13,7 @@ import { instructions } from "./instructions.ts";
 import { jsonSchema } from "./jsonSchema.ts";
 import { language } from "./language.ts";
 import { length } from "./length.ts";
+import { math } from "./math.ts";
 import { numeric } from "./numeric.ts";
 import { puzzle } from "./puzzle.ts";
 import { regex } from "./regex.ts";
@@ -35,6 +36,7 @@ export const builtInVerifiers: readonly BuiltInVerifier[] = [
   { verifier: jsonSchema, file: sibling("jsonSchema") },
   { verifier: language, file: sibling("language") },
   { verifier: length, file: sibling("length") },
+  { verifier: math, file: sibling("math") },
   { verifier: numeric, file: sibling("numeric") },
   { verifier: puzzle, file: sibling("puzzle") },
   { verifier: regex, file: sibling("regex") },

@@ -1,5 +1,5 @@
-// The form of a response, whatever it says: thinking closed exactly once, no thinking markers in the answer, an answer that is not
-// blank. The score is the share of these three that hold. Thinking that never closed leaves a blank answer, and counts for neither.
+// The form of a response, whatever it says: thinking closed exactly once, or none where none is needed; no thinking markers in the
+// answer; an answer that is not blank. The score is the share of these three that hold. Thinking that never closed leaves a blank answer, and counts for neither.
 
 import { z } from "zod";
 
@@ -15,22 +15,24 @@ export const thinkingFormat = defineVerifier({
   verify({ task, answer, thinking }) {
     const answered = answer.trim() !== "";
     const clean = !marker.test(answer);
-    const closed = answered && clean && !marker.test(thinking) && isWanted(thinking, task.thinkingBudget);
+    const thought = thinking.trim() !== "";
+    const closed = thought && answered && clean && !marker.test(thinking);
+    const budget = task.thinkingBudget;
+    // A budget of 0 forbids thinking, any other asks for it; without one the policy decides.
+    const asWanted = budget === undefined || thought === budget > 0;
+    const formed = asWanted && (thought ? closed : answered && clean);
     const complaints = [
-      ...(closed ? [] : ["thinking was not opened and closed exactly once"]),
+      ...(asWanted ? [] : [thought ? "there was thinking, which the task forbids" : "there was no thinking, which the task asks for"]),
+      ...(closed || !thought ? [] : ["thinking was not opened and closed exactly once"]),
       ...(clean ? [] : ["the answer holds a thinking marker"]),
       ...(answered ? [] : ["the answer is blank"]),
     ];
+    const allHold = `${thought ? "thinking closed once, then" : "no thinking,"} an answer without markers`;
     return {
       kind: "scored",
-      score: (Number(closed) + Number(clean) + Number(answered)) / 3,
-      evidence: complaints.length === 0 ? "thinking closed once, then an answer without markers" : complaints.join("; "),
-      components: { closed: Number(closed), clean: Number(clean), answered: Number(answered) },
+      score: (Number(formed) + Number(clean) + Number(answered)) / 3,
+      evidence: complaints.length === 0 ? allHold : complaints.join("; "),
+      components: { formed: Number(formed), closed: Number(closed), clean: Number(clean), answered: Number(answered) },
     };
   },
 });
-
-/** A budget of 0 forbids thinking, any other asks for it; without one the policy decides. */
-function isWanted(thinking: string, budget: number | undefined): boolean {
-  return budget === undefined || (thinking.trim() !== "") === budget > 0;
-}

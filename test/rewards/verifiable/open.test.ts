@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 import { VerifierError } from "../../../src/base/errors.ts";
+import type { Task } from "../../../src/data/task.ts";
 import { RewardConfig } from "../../../src/rewards/config.ts";
 import { describeVerifier, locateVerifier, openVerifierPool } from "../../../src/rewards/verifiable/open.ts";
 import { childProcesses } from "../../support/processes.ts";
@@ -35,7 +36,7 @@ describe("locateVerifier", () => {
     };
     assert.match(
       message("numerc"),
-      /^verifier "numerc": not in the table; known: choice, code-tests, countdown, exact, [a-z, -]*, thinking-format; or give the file/,
+      /^verifier "numerc": not in the table; did you mean "numeric"; known: choice, code-tests, countdown, exact, [a-z, -]*, thinking-format; or give the file/,
     );
     assert.equal(
       message("./no.ts"),
@@ -75,6 +76,34 @@ describe("openVerifierPool", () => {
         ["mine", 50],
       ],
     );
+  });
+
+  test("gives a verifier of form the recipe's reference, and every other one the task's", async () => {
+    const config = RewardConfig.parse({
+      verifiers: [{ use: "numeric" }, { use: "length", reference: { unit: "words", max: 2 } }],
+      terms: [
+        { verifier: "task", weight: 1 },
+        { verifier: "length", weight: 1 },
+      ],
+    });
+    await using pool = await openVerifierPool(config, "/");
+    const task: Task = {
+      id: "t",
+      family: "f",
+      messages: [{ role: "user", content: "6*7?" }],
+      verifier: "numeric",
+      reference: { answer: "42" },
+    };
+    const call = { task, thinking: "", seed: "0".repeat(48) };
+    const scores = (answer: string) =>
+      Promise.all(
+        ["numeric", "length"].map(async (verifier) => {
+          const verdict = await pool.verify({ ...call, answer, verifier }, new AbortController().signal);
+          return verdict.kind === "scored" ? verdict.score : verdict.reason;
+        }),
+      );
+    assert.deepEqual(await scores("It is 42"), [1, 0]);
+    assert.deepEqual(await scores("Maybe 41"), [0, 1]);
   });
 
   test("leaves no process behind when a term names a verifier that is not there", async () => {

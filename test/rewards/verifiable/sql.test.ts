@@ -3,13 +3,21 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { SandboxUnavailable } from "../../../sandbox/client.ts";
+import { type Program, SandboxUnavailable } from "../../../sandbox/client.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import type { Json } from "../../../src/base/json.ts";
 import { rngFor } from "../../../src/base/rng.ts";
 import type { Verdict } from "../../../src/data/verdict.ts";
 import { checkAnswer } from "../../../src/rewards/check.ts";
-import { maxCellBytes, maxColumns, maxResultBytes, maxRows, maxSteps } from "../../../src/rewards/verifiable/sql/run.ts";
+import {
+  maxCellBytes,
+  maxColumns,
+  maxFillSteps,
+  maxQueryCpuMs,
+  maxResultBytes,
+  maxRows,
+  maxSteps,
+} from "../../../src/rewards/verifiable/sql/run.ts";
 import { sql } from "../../../src/rewards/verifiable/sql.ts";
 import { aTask } from "../../support/rollouts.ts";
 import { verdictOf } from "./verdictOf.ts";
@@ -39,12 +47,9 @@ describe("sql: order", () => {
     assert.match(await told("SELECT a FROM t", "SELECT a FROM t ORDER BY a DESC"), /^1: the same rows \(4\)/);
     assert.match(
       await told("SELECT a FROM t", "SELECT DISTINCT a FROM t"),
-      /^0: 3 rows where 4 are expected; of rows 1 to 4: expected \(2\), actual no such row/,
+      /^0: 3 rows, expected 4; of rows 1 to 4: expected \(2\), actual no such row/,
     );
-    assert.match(
-      await told("SELECT DISTINCT a FROM t", "SELECT a FROM t"),
-      /^0: 4 rows where 3 are expected; .*expected no such row, actual \(2\)/,
-    );
+    assert.match(await told("SELECT DISTINCT a FROM t", "SELECT a FROM t"), /^0: 4 rows, expected 3; .*expected no such row, actual \(2\)/);
   });
   test("counts where it has one, and rows that it leaves tied may change places", async () => {
     assert.match(await told(ordered, "SELECT b, a FROM t ORDER BY a, b DESC"), /^1: the same rows in the same order/);
@@ -117,10 +122,10 @@ describe("sql: values", () => {
     assert.match(await compare("2.5", "'2.5'", { tolerance: 5 }), /^0: /);
   });
   test("columns are counted, and their names count on demand", async () => {
-    assert.match(await compare("1, 2", "1"), /^0: 1 column where 2 are expected/);
+    assert.match(await compare("1, 2", "1"), /^0: 1 column, expected 2/);
     assert.match(await compare("1 AS n", "1 AS m"), /^1: /);
     assert.match(await compare("1 AS n", "1 AS N", { columnNames: "match" }), /^1: /);
-    assert.match(await compare("1 AS n", "1 AS m", { columnNames: "match" }), /^0: column 1 is named "m" where "n" is expected/);
+    assert.match(await compare("1 AS n", "1 AS m", { columnNames: "match" }), /^0: column 1 is named "m", expected "n"/);
   });
   test("time stands still", async () => {
     const moment = { now: "2020-02-29 12:00:00" };
@@ -203,7 +208,10 @@ describe("sql: a query that goes on and on", () => {
     [`${forever} SELECT hex(zeroblob(30000)) FROM c`, `the cap of ${maxResultBytes} bytes of rows`],
     ["SELECT zeroblob(2000000000)", "too big"],
     [`${forever}, d AS MATERIALIZED (SELECT x, hex(zeroblob(100000)) AS h FROM c LIMIT 5000) SELECT count(*) FROM d`, "bytes of memory"],
-    ["SELECT instr(replace(hex(zeroblob(450000)), '0', 'a'), replace(hex(zeroblob(200000)), '0', 'a') || 'b')", "ms of processor time"],
+    [
+      "SELECT instr(replace(hex(zeroblob(450000)), '0', 'a'), replace(hex(zeroblob(200000)), '0', 'a') || 'b')",
+      `the cap of ${maxQueryCpuMs} ms of processor time`,
+    ],
     [`SELECT ${"(".repeat(4000)}1${")".repeat(4000)}`, "stack"],
   ] as const) {
     test(`scores 0 and says at which cap: ${query.slice(0, 100)}`, async () => {
@@ -227,7 +235,7 @@ describe("sql: references", () => {
       [{ query: "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x FROM c) SELECT count(*) FROM c" }, "beyond the cap of"],
       [
         { schema: `${schema}; WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x FROM c) INSERT INTO t SELECT x, x FROM c` },
-        "the database cannot be filled: it goes beyond",
+        `the database cannot be filled: it goes beyond the cap of ${maxFillSteps} steps`,
       ],
     ] as const) {
       for (const answer of ["SELECT a FROM t", "noise"]) {
@@ -245,7 +253,7 @@ describe("sql: references", () => {
     );
     assert.match(
       await told("SELECT max(a) FROM t", "SELECT a FROM t ORDER BY a DESC LIMIT 1", { moreRows }),
-      /^0: on database 2 of moreRows: 0 rows where 1 are expected/,
+      /^0: on database 2 of moreRows: 0 rows, expected 1/,
     );
     assert.match(await told("SELECT max(a) FROM t", "SELECT max(a) FROM t", { moreRows }), /^1: the same rows \(1, 1, 1\)/);
     assert.match(
@@ -256,19 +264,9 @@ describe("sql: references", () => {
   test("never lend their rows to the program of the answer", async () => {
     // What the program was given is in its task file, which SQL cannot read; here it is asked of what runs.
     const asked: string[] = [];
-    const spy = async () => ({
-      containment: "jail" as const,
-      description: "",
-      run: async ({ files }: { readonly files: Readonly<Record<string, string>> }) => {
-        asked.push(files["task.json"]!);
-        return {
-          ...ended,
-          stdout: { text: '{"kind":"filled"}\n{"kind":"rows","names":["q"],"rows":[["tsecret"]]}\n', bytes: 0, truncated: false },
-        };
-      },
-      converse: () => assert.fail(),
-      converseBeside: () => assert.fail(),
-      [Symbol.asyncDispose]: async () => {},
+    const spy = standIn(({ files }) => {
+      asked.push(files["task.json"]!);
+      return { stdout: said('{"kind":"filled"}\n{"kind":"rows","names":["q"],"rows":[["tsecret"]]}\n') };
     });
     const reference = { schema, rows, query: "SELECT 'sec' || 'ret' AS q" };
     const verdict = await checkWith(spy, { reference, answer: "SELECT b FROM t" });
@@ -296,23 +294,33 @@ function checkWith(sandbox: OpenSandbox, { reference, answer }: { readonly refer
   return checkAnswer(sql, { call, deadlineMs: 10_000, clock: systemClock, sandbox });
 }
 
+const said = (text: string) => ({ text, bytes: text.length, truncated: false });
+
+/** A jail in which each program ends as it is told here. */
+function standIn(run: (program: Program) => object): OpenSandbox {
+  return async () => ({
+    containment: "jail",
+    description: "",
+    run: async (program) => ({ ...ended, stdout: said(""), ...run(program) }),
+    converse: () => assert.fail(),
+    converseBeside: () => assert.fail(),
+    [Symbol.asyncDispose]: async () => {},
+  });
+}
+
+/** Results in turn, the last again and again. */
+function answering(...results: readonly object[]): OpenSandbox {
+  const left = [...results];
+  return standIn(() => (left.length > 1 ? left.shift()! : left[0]!));
+}
+
 describe("sql: a jail that fails", () => {
-  const answering =
-    (result: object): OpenSandbox =>
-    async () => ({
-      containment: "jail",
-      description: "",
-      run: async () => ({ ...ended, stdout: { text: "", bytes: 0, truncated: false }, ...result }),
-      converse: () => assert.fail(),
-      converseBeside: () => assert.fail(),
-      [Symbol.asyncDispose]: async () => {},
-    });
   const asked = { reference: { schema, rows, query: "SELECT 41 + 1" }, answer: "SELECT 42" };
 
   test("or is missing is unscorable", async () => {
     const missing = () => Promise.reject(new SandboxUnavailable("sandbox: no bubblewrap; install it"));
     assert.equal(wordsOf(await checkWith(missing, asked)), "sandbox: sandbox: no bubblewrap; install it");
-    const noModule = { end: { kind: "exit", code: 1 }, stderr: { text: "No module named '_sqlite3'\n", bytes: 0, truncated: false } };
+    const noModule = { end: { kind: "exit", code: 1 }, stderr: said("No module named '_sqlite3'\n") };
     assert.match(wordsOf(await checkWith(answering(noModule), asked)), /^sandbox: .*exit code 1 before the query ran; it said No module/);
   });
   test("has no time to give, or says what is no row, is unscorable", async () => {
@@ -323,11 +331,18 @@ describe("sql: a jail that fails", () => {
       '{"kind":"rows","names":[],"rows":[["x1"]]}',
       '{"kind":"filled","more":1}',
     ]) {
-      assert.match(
-        wordsOf(await checkWith(answering({ stdout: { text: `${line}\n`, bytes: 0, truncated: false } }), asked)),
-        /^sandbox: /,
-        line,
-      );
+      assert.match(wordsOf(await checkWith(answering({ stdout: said(`${line}\n`) }), asked)), /^sandbox: /, line);
+    }
+  });
+  test("and ends a query's program does so for the query, once the database is there", async () => {
+    const lines = '{"kind":"filled"}\n{"kind":"rows","names":["a"],"rows":[["i1"]]}\n';
+    for (const [stdout, words] of [
+      ['{"kind":"filled"}\n', /^0: the query fails: it goes beyond the jail's cap on memory/],
+      ["", /^reference: the database cannot be filled: it goes beyond the jail's cap on memory/],
+    ] as const) {
+      const jail = answering({ stdout: said(lines) }, { stdout: said(stdout), end: { kind: "limit", limit: "memory" } });
+      const reference = { schema, rows, query: `SELECT ${stdout.length}` };
+      assert.match(wordsOf(await checkWith(jail, { reference, answer: "SELECT 1" })), words);
     }
   });
 });

@@ -21,17 +21,18 @@ export function differenceOf(
   { expected, actual, blocks }: { readonly expected: readonly Row[]; readonly actual: readonly Row[]; readonly blocks: readonly number[] },
   tolerance: Tolerance,
 ): string | undefined {
-  const counts = actual.length === expected.length ? "" : `${countOf(actual)} where ${expected.length} are expected; `;
+  const counts = actual.length === expected.length ? "" : `${countOf(actual)}, expected ${expected.length}; `;
   let start = 0;
   for (const [i, length] of blocks.entries()) {
     // Rows too many stand in the last block.
     const end = i === blocks.length - 1 ? Math.max(start + length, actual.length) : start + length;
     const [left, found] = [expected.slice(start, start + length), actual.slice(start, end)];
-    const { missing, extra } = unmatched(left, found, tolerance);
+    const { missing, extra, gaveUp = false } = unmatched(left, found, tolerance);
     if (missing !== undefined || extra !== undefined) {
       const place =
         length === 1 && found.length <= 1 ? `row ${start + 1}` : `of rows ${start + 1} to ${start + Math.max(left.length, found.length)}`;
-      return `${counts}${place}: expected ${shownRow(missing)}, actual ${shownRow(extra)}`;
+      const cap = gaveUp ? `, and pairing near rows goes beyond the cap of ${maxTrials} trials` : "";
+      return `${counts}${place}: expected ${shownRow(missing)}, actual ${shownRow(extra)}${cap}`;
     }
     start = end;
   }
@@ -46,6 +47,7 @@ function countOf({ length }: readonly Row[]): string {
 interface Unmatched {
   readonly missing?: Row | undefined;
   readonly extra?: Row | undefined;
+  readonly gaveUp?: boolean;
 }
 
 /** The first row of each side that has no partner on the other. */
@@ -100,7 +102,7 @@ function matchNear(expected: readonly Row[], actual: readonly Row[], tolerance: 
   }
   const unpaired = alone.filter((i) => !augment(i));
   const extra = right.findIndex((_, j) => !partnerOfRight.has(j));
-  return { missing: left[unpaired[0] ?? -1], extra: right[extra] };
+  return { missing: left[unpaired[0] ?? -1], extra: right[extra], gaveUp: trials > maxTrials };
 
   function augment(from: number): boolean {
     const reachedBy = new Map<number, number>(); // a row on the right, and the one on the left that it was tried for

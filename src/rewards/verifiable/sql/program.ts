@@ -1,9 +1,12 @@
-// The Python program that runs queries inside the jail, on databases in memory. It says a line of JSON for each database that it has
-// filled and one for each query. A query can read and do nothing else; what it costs is counted in steps of SQLite's virtual machine,
-// which are the same on every machine, before the jail's limits on time and memory are met.
+// The Python program that runs a query inside the jail, on databases in memory. It says a line of JSON when it has filled them, and one
+// for what the query gives on each. A query can read and do nothing else; what it costs is counted in steps of SQLite's virtual machine,
+// which are the same on every machine, before the limits on time and memory are met. It runs in a process of its own beside the
+// databases', so that its time is told apart from theirs.
 
 /** Reads `task.json` in its folder. */
 export const queryProgram = String.raw`import json
+import os
+import signal
 import sqlite3
 import sys
 
@@ -57,7 +60,7 @@ def frozen_clock(connection):
 
 
 class Database:
-    def __init__(self, rows):
+    def __init__(self):
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         self.refused = None
         self.loading = True
@@ -66,6 +69,10 @@ class Database:
         connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
         frozen_clock(connection)
         connection.set_authorizer(self.authorize)
+        connection.set_progress_handler(self.count, 1000)
+
+    def fill(self, rows):
+        connection = self.connection
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.executescript(task["schema"])
         if not connection.in_transaction:
@@ -75,12 +82,10 @@ class Database:
                 insert(connection, table, entry)
         connection.execute("COMMIT")
         connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA hard_heap_limit = %d" % caps["heapBytes"])
         if hasattr(connection, "setlimit"):  # Python 3.11; before it, the jail's limits stand alone
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, caps["valueBytes"])
             connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         self.loading = False
-        connection.set_progress_handler(self.count, 1000)
 
     def authorize(self, action, first, second, database, source):
         if action == FUNCTION and (second or "").lower() in REFUSED_FUNCTIONS:
@@ -97,7 +102,7 @@ class Database:
 
     def count(self):
         self.steps += 1000
-        return self.steps > caps["steps"]
+        return self.steps > caps["fillSteps" if self.loading else "steps"]
 
     def answer(self, query):
         self.refused = None
@@ -166,14 +171,35 @@ def failed(why):
     return json.dumps({"kind": "failed", "why": why[:1000]})
 
 
-for rows in task["databases"]:
-    try:
-        database = Database(rows)
-    except (Exception, MemoryError) as error:
-        say(json.dumps({"kind": "unusable", "why": str(error)[:1000]}))
-        break
-    say('{"kind":"filled"}')
-    for query in task["queries"]:
-        say(database.answer(query))
-    database.connection.close()
+def answer_alone(database):
+    # The first process of a jail cannot be ended by its own timer, another can, whatever it is busy with.
+    child = os.fork()
+    if child == 0:
+        signal.setitimer(signal.ITIMER_PROF, caps["cpuMs"] / 1000)
+        say(database.answer(task["query"]))
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    if status == 0:
+        return
+    if not os.WIFSIGNALED(status):
+        say(failed("it ended its process with exit code %d" % os.WEXITSTATUS(status)))
+    elif os.WTERMSIG(status) == signal.SIGPROF:
+        say(failed("it goes beyond the cap of %d ms of processor time" % caps["cpuMs"]))
+    else:
+        say(failed("it ended SQLite by %s" % signal.Signals(os.WTERMSIG(status)).name))
+
+
+databases = [Database() for _ in task["databases"]]
+try:
+    for database, rows in zip(databases, task["databases"]):
+        database.fill(rows)
+    sqlite3.connect(":memory:").execute("PRAGMA hard_heap_limit = %d" % caps["heapBytes"])  # of the process
+except (Exception, MemoryError) as error:
+    beyond = any(database.steps > caps["fillSteps"] for database in databases)
+    why = "it goes beyond the cap of %d steps" % caps["fillSteps"] if beyond else str(error)
+    say(json.dumps({"kind": "unusable", "why": why[:1000]}))
+    sys.exit()
+say('{"kind":"filled"}')
+for database in databases:
+    answer_alone(database)
 `;

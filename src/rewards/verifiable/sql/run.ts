@@ -16,11 +16,15 @@ export const maxCellBytes = 65_536;
 export const maxResultBytes = 1 << 20;
 /** Of SQLite's virtual machine for one query: about a seventh of a second. */
 export const maxSteps = 20_000_000;
+/** For the schema and the rows of one database. */
+export const maxFillSteps = 50_000_000;
 /** Of a value on the way, such as a concatenation that is only measured. */
 const maxValueBytes = 1_000_000;
 const maxHeapBytes = 128 << 20;
-/** Python, the databases and all queries; a loop inside one step, such as a pattern, is met by the time only. */
-const cpuMs = 600;
+/** For one database: a loop inside one step, such as a search in a long text, is met by the time only. */
+export const maxQueryCpuMs = 500;
+/** Starting Python and filling the databases: time is a backstop there. */
+const fillCpuMs = 1000;
 const memoryMiB = 384;
 /** A backstop: nothing in SQL sleeps, so that this much time without the processor's is a machine that has none to give. */
 const wallMs = 20_000;
@@ -73,18 +77,22 @@ export interface Where {
 }
 
 /** Runs the query on each database in turn, in one program. Rejects as the sandbox does. */
-export async function runQuery({ query, ...job }: Job, { sandbox, signal }: Where): Promise<Ran> {
+export async function runQuery(job: Job, { sandbox, signal }: Where): Promise<Ran> {
   const caps = {
     rows: maxRows,
     columns: maxColumns,
     cellBytes: maxCellBytes,
     resultBytes: maxResultBytes,
     steps: maxSteps,
+    fillSteps: maxFillSteps,
     valueBytes: maxValueBytes,
     heapBytes: maxHeapBytes,
+    cpuMs: maxQueryCpuMs,
   };
-  const files = { "main.py": queryProgram, "task.json": JSON.stringify({ ...job, queries: [query], caps }) };
+  const files = { "main.py": queryProgram, "task.json": JSON.stringify({ ...job, caps }) };
+  // The same for every job, so that an interpreter that waits can take any.
   const outputBytes = (maxResultBytes + 65_536) * maxDatabases;
+  const cpuMs = fillCpuMs + maxQueryCpuMs * maxDatabases;
   const limits = { cpuMs, wallMs, memoryMiB, outputBytes };
   return read(await sandbox.run({ language: "python", files, entry: "main.py", limits }, signal), job.databases.length);
 }
@@ -94,19 +102,19 @@ export const maxDatabases = 8;
 
 function read({ end, stdout, stderr }: RunResult, numDatabases: number): Ran {
   const outcomes: Outcome[] = [];
-  let numFilled = 0;
+  let isFilled = false;
   for (const text of stdout.text.split("\n").slice(0, -1)) {
     const line = parseJsonWith(Line, text);
     if (!line.success) return unscorable("sandbox", `the program said something else than rows: ${line.path} ${line.rule}`);
     if (line.data.kind === "unusable") return unscorable("reference", `the database cannot be filled: ${line.data.why}`);
-    if (line.data.kind === "filled") numFilled++;
+    if (line.data.kind === "filled") isFilled = true;
     else outcomes.push(line.data);
   }
   if (outcomes.length === numDatabases) return { kind: "ran", outcomes };
   if (end.kind === "limit" && end.limit === "wall") return unscorable("timeout", `no end within ${wallMs} ms: the machine is too busy`);
   const how = howEnded(end);
-  // A database that is filled and no outcome: it is the query that ended the program.
-  if (numFilled === outcomes.length + 1) return { kind: "ran", outcomes: [...outcomes, { kind: "failed", why: how }] };
+  // What ends the program once the databases are there is the query.
+  if (isFilled && outcomes.length < numDatabases) return { kind: "ran", outcomes: [...outcomes, { kind: "failed", why: how }] };
   if (end.kind === "limit") return unscorable("reference", `the database cannot be filled: ${how}`);
   return unscorable("sandbox", `${how} before the query ran; it said ${stderr.text.trim().slice(-500) || "nothing"}`);
 }
@@ -118,6 +126,5 @@ function unscorable(failure: Unscorable["failure"], reason: string): Unscorable 
 function howEnded(end: RunResult["end"]): string {
   if (end.kind === "exit") return `the program ended with exit code ${end.code}`;
   if (end.kind === "signal") return `the program was ended by ${end.signal}`;
-  const limits: Partial<Record<string, string>> = { cpu: `${cpuMs} ms of processor time`, memory: `${memoryMiB} MiB of memory` };
-  return `it goes beyond the cap of ${limits[end.limit] ?? `the jail on ${end.limit}`}`;
+  return `it goes beyond the jail's cap on ${end.limit}`;
 }
