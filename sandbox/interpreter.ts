@@ -120,7 +120,7 @@ export class Interpreter {
     const startMs = performance.now();
     const wall = startTimer(() => this.#stop("wall"), wallMs);
     const watch = setInterval(() => this.#watch(cpuBefore), watchMs);
-    this.#tree.sample();
+    if (this.#cgroup === undefined) this.#tree.sample();
     await this.ended;
     clearTimeout(wall);
     clearInterval(watch);
@@ -226,7 +226,7 @@ export class Interpreter {
 
   #watch(cpuBefore: number): void {
     if (this.#exit !== undefined) return;
-    this.#tree.sample();
+    if (this.#cgroup === undefined) this.#tree.sample();
     if (this.#cpuMs() - cpuBefore > this.#settings.limits.cpuMs) this.#stop("cpu");
     if (this.#cgroup === undefined && this.#tree.currentMiB > this.#settings.limits.memoryMiB) this.#stop("memory");
     if ((this.#cgroup?.usage().memoryKills ?? 0) > 0) this.#stop("memory");
