@@ -3,6 +3,7 @@
 // Sources: kernel Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { rmdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
 const prefix = "whetstone-jail-";
@@ -25,18 +26,19 @@ export interface CgroupUsage {
 }
 
 /** The place on this machine, proved by making a group; undefined where there is none. Groups that dead supervisors left are removed. */
-export function findCgroupPlace(): CgroupPlace | undefined {
+export async function findCgroupPlace(): Promise<CgroupPlace | undefined> {
   if (process.platform !== "linux") return undefined;
   const candidates = placesFrom(readFileSync("/proc/self/mounts", "utf8"), readFileSync("/proc/self/cgroup", "utf8"));
-  return candidates.find((place) => {
+  for (const place of candidates) {
     try {
       removeLeftovers(place);
-      new Cgroup(place, { name: `probe-${process.pid}`, memoryMiB: 64, processes: 8 }).remove();
-      return true;
+      await new Cgroup(place, { name: "probe", memoryMiB: 64, processes: 8 }).remove();
+      return place;
     } catch {
-      return false;
+      // not usable: the next one, or none
     }
-  });
+  }
+  return undefined;
 }
 
 /** Candidates, best first, from the text of /proc/self/mounts and /proc/self/cgroup. */
@@ -101,14 +103,14 @@ export class Cgroup {
       }
       this.#write("pids", "pids.max", String(processes));
     } catch (error) {
-      this.remove();
+      void this.remove();
       throw error;
     }
   }
 
-  /** Moves a process in; what it starts from now on is in it as well. */
-  add(pid: number): void {
-    for (const folder of folders(this.#place)) writeFileSync(join(folder, this.#name, "cgroup.procs"), String(pid));
+  /** Moves a process in; what it starts from then on is in it as well. Not synchronous: the kernel takes a millisecond for each tree. */
+  async add(pid: number): Promise<void> {
+    await Promise.all(folders(this.#place).map((folder) => writeFile(join(folder, this.#name, "cgroup.procs"), String(pid))));
   }
 
   usage(): CgroupUsage {
@@ -146,15 +148,9 @@ export class Cgroup {
     }
   }
 
-  /** Succeeds once no process is left; what fails now is removed by the next supervisor. */
-  remove(): void {
-    for (const folder of folders(this.#place)) {
-      try {
-        rmdirSync(join(folder, this.#name));
-      } catch {
-        // removed by the next supervisor that opens
-      }
-    }
+  /** Succeeds once no process is left; what fails now is removed by the next supervisor. Not synchronous, as `add`. */
+  async remove(): Promise<void> {
+    await Promise.all(folders(this.#place).map((folder) => rmdir(join(folder, this.#name)).catch(() => {})));
   }
 
   #read(controller: "memory" | "pids" | "cpu", file: string): string {

@@ -41,10 +41,10 @@ export interface Containment extends Disposable {
 
 /** Proves what it returns. */
 export async function openContainment(kind: ContainmentKind): Promise<Containment> {
-  return kind === "jail" ? openJail() : openWeak();
+  return kind === "jail" ? await openJail() : openWeak();
 }
 
-function openJail(): Containment {
+async function openJail(): Promise<Containment> {
   if (process.platform !== "linux") {
     throw new SandboxUnavailable(
       `sandbox: the jail is made of Linux namespaces, got "${process.platform}"; run it on Linux or in a Linux container`,
@@ -67,7 +67,7 @@ function openJail(): Containment {
   } finally {
     closeSync(probe);
   }
-  const cgroups = findCgroupPlace();
+  const cgroups = await findCgroupPlace();
   const runtimes = runtimeFinder({ readableByAll: slotUserId(0) !== undefined });
   return {
     kind: "jail",

@@ -54,6 +54,8 @@ export class Interpreter {
   readonly ready: Promise<void>;
   /** Resolves when nothing of it is left. Never rejects. */
   readonly ended: Promise<void>;
+  /** From its end on: resolves when its control group is gone as well. */
+  gone: Promise<void> = Promise.resolve();
   readonly #settings: InterpreterSettings;
   readonly #child: ChildProcess;
   readonly #cgroup: Cgroup | undefined;
@@ -118,7 +120,7 @@ export class Interpreter {
     const startMs = performance.now();
     const wall = startTimer(() => this.#stop("wall"), wallMs);
     const watch = setInterval(() => this.#watch(cpuBefore), watchMs);
-    this.#tree.sample();
+    if (this.#cgroup === undefined) this.#tree.sample();
     await this.ended;
     clearTimeout(wall);
     clearInterval(watch);
@@ -162,7 +164,7 @@ export class Interpreter {
     timer.unref();
     try {
       if (child.pid === undefined) await once(child, "spawn"); // rejects with why it could not be started
-      this.#cgroup?.add(child.pid!);
+      await this.#cgroup?.add(child.pid!);
       const channel = this.#channel;
       channel.on("error", () => {});
       channel.write("go\n");
@@ -204,7 +206,7 @@ export class Interpreter {
     if (this.#conversing) await this.#untilHeard();
     this.#channel?.destroy();
     this.#usage = this.#cgroup?.usage();
-    this.#cgroup?.remove();
+    this.gone = this.#cgroup?.remove() ?? Promise.resolve();
   }
 
   /** Where bubblewrap itself was killed, the jail may be dying still. */
@@ -224,7 +226,7 @@ export class Interpreter {
 
   #watch(cpuBefore: number): void {
     if (this.#exit !== undefined) return;
-    this.#tree.sample();
+    if (this.#cgroup === undefined) this.#tree.sample();
     if (this.#cpuMs() - cpuBefore > this.#settings.limits.cpuMs) this.#stop("cpu");
     if (this.#cgroup === undefined && this.#tree.currentMiB > this.#settings.limits.memoryMiB) this.#stop("memory");
     if ((this.#cgroup?.usage().memoryKills ?? 0) > 0) this.#stop("memory");

@@ -48,6 +48,7 @@ export class Supervisor implements AsyncDisposable {
   readonly #warm = new Map<string, { readonly kind: Kind; readonly waiting: Waiting[] }>();
   readonly #freeSlots: Slot[] = [];
   readonly #live = new Set<Waiting>();
+  readonly #going = new Set<Promise<void>>();
   readonly #queue: (() => void)[] = [];
   readonly #stripper = new TypeStripper();
   readonly #isolates: Isolates;
@@ -137,6 +138,7 @@ export class Supervisor implements AsyncDisposable {
       interpreter.kill();
     }
     await Promise.all(live.map(({ interpreter }) => interpreter.ended));
+    await Promise.all([...live.map(({ interpreter }) => interpreter.gone), ...this.#going]);
     await this.#stripper[Symbol.asyncDispose]();
     for (const slot of this.#freeSlots.splice(0)) slot[Symbol.dispose]();
     this.#settings.containment[Symbol.dispose]();
@@ -221,6 +223,9 @@ export class Supervisor implements AsyncDisposable {
     this.#live.add(waiting);
     void waiting.interpreter.ended.then(() => {
       this.#live.delete(waiting);
+      const { gone } = waiting.interpreter;
+      this.#going.add(gone);
+      void gone.then(() => this.#going.delete(gone));
       // In weak containment a child may have stayed behind, with the slot's pipes in its hands.
       if (this.containment === "weak" || this.#closing.signal.aborted) slot[Symbol.dispose]();
       else this.#freeSlots.push(slot);
