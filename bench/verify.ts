@@ -8,7 +8,9 @@ import { measureMath } from "./subject/verifyMath.ts";
 
 export async function run({ data }: BenchOptions): Promise<Readonly<Record<string, unknown>>> {
   if (data === undefined) {
-    console.error("verify: the data sets are not here; give the folder with math500, gsm8k_test, humaneval and mbpp (.jsonl) as --data=DIR");
+    console.error(
+      "verify: the data sets are not here; give the folder with math500, gsm8k_test, humaneval and mbpp (.jsonl) as --data=DIR",
+    );
     return { data: "absent" };
   }
   const mathNumbers = measureMath(data);

@@ -161,7 +161,7 @@ async function sharesOfFloor(sandbox: Sandbox, language: TrivialLanguage): Promi
 }
 
 /** bubblewrap with the sandbox's arguments and nothing around it: no warm interpreters, no limits, no groups, nothing counted. */
-export class BareJail implements Disposable {
+class BareJail implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "whetstone-bench-"));
   readonly #runtime: Runtime;
   readonly #bubblewrap = findBubblewrap();
