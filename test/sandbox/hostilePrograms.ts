@@ -62,7 +62,7 @@ export const hostilePrograms: readonly HostileProgram[] = [
     name: "fork bomb",
     language: "python",
     source: "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n",
-    limits: { wallMs: 700, cpuMs: 60_000 },
+    limits: { wallMs: 4000, cpuMs: 60_000 },
     ends: ["limit wall"],
     meets: "processes",
   },
