@@ -27,7 +27,10 @@ export interface SandboxOptions {
   readonly containment?: Containment;
   /** Programs that run at the same time; others wait. Default: as many as there are processors. */
   readonly concurrency?: number;
-  /** Interpreters that wait, started and jailed, for the next program of a kind that has run before. Default 1; 0 starts each on demand. */
+  /**
+   * Interpreters that wait, started and jailed, for the next program of a kind that has run before. Default: as many as run at
+   * the same time, up to 2; 0 starts each on demand.
+   */
   readonly warm?: number;
   /** Told once for each program that runs in weak containment. Default: a line on standard error. */
   readonly warn?: (text: string) => void;
@@ -57,7 +60,12 @@ export interface Evaluator {
 
 /** Finds out what this machine can do, proves it with a trial run, and rejects with SandboxUnavailable where it cannot. */
 export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox & Evaluator> {
-  const { containment = "jail", concurrency = availableParallelism(), warm = 1, warn = warnOnStandardError } = options;
+  const {
+    containment = "jail",
+    concurrency = availableParallelism(),
+    warm = Math.min(2, concurrency),
+    warn = warnOnStandardError,
+  } = options;
   return new Supervisor({ containment: await openContainment(containment), concurrency, warm, warn });
 }
 
