@@ -144,7 +144,7 @@ function ascii(json: string): string {
 }
 
 /** isolated-vm's compiled part for this Node, beside its package. */
-function findAddon(): string {
+export function findAddon(): string {
   const folder = dirname(createRequire(import.meta.url).resolve("isolated-vm/package.json"));
   const libc = existsSync("/etc/alpine-release") ? "musl" : "glibc";
   const built = `prebuilds/${process.platform}-${process.arch}/isolated-vm.abi${process.versions.modules}.${libc}.node`;
