@@ -21,6 +21,7 @@ import {
 const longFiles: Readonly<Record<string, LongFile>> = {
   "test/conformance/verifier.test.ts": { reason: "the cases of each built-in verifier, which are independent", table: true },
   "test/rewards/verifiable/mathTables.ts": { reason: "pairs of answers, one row for each reference", table: true },
+  "test/rewards/verifiable/codeTests.test.ts": { reason: "mostly a table of cheating programs, one entry each" },
   "test/sandbox/hostilePrograms.ts": { reason: "hostile programs, one entry each", table: true },
 };
 

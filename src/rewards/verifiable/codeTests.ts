@@ -10,7 +10,7 @@ import type { Verdict } from "../../data/verdict.ts";
 import { defineVerifier, type VerifierContext } from "../verifier.ts";
 import { maxProgramChars, programIn } from "./codeTests/answerCode.ts";
 import { type ExpectedCall, javaScriptAsserts, pythonAsserts } from "./codeTests/asserts.ts";
-import { type Outcome, runCalls, runCases, runPythonTests, type Subject } from "./codeTests/runs.ts";
+import { type Outcome, runCalls, runCases, runTestCode, type Subject } from "./codeTests/runs.ts";
 import { tricksIn } from "./codeTests/tricks.ts";
 import { valueOfJson } from "./codeTests/values.ts";
 
@@ -93,11 +93,11 @@ async function runTests(
     case "function":
       return runCalls(subject, callsOf(tests, reference), where);
     case "asserts": {
-      const code = [tests.code].flat().join("\n");
+      const texts = [tests.code].flat();
+      const code = texts.join("\n");
       const calls = subject.language === "python" ? pythonAsserts(code, reference.entryPoint) : javaScriptAsserts(code);
       if (calls !== undefined) return runCalls(subject, calls, where);
-      if (subject.language === "python") return runPythonTests(subject, { code, entryPoint: reference.entryPoint }, where);
-      return { kind: "broken", why: "JavaScript assertions must be calls with literals, such as assert.deepEqual(f([1]), [2])" };
+      return runTestCode(subject, { code: texts, entryPoint: reference.entryPoint }, where);
     }
     default:
       return tests satisfies never;

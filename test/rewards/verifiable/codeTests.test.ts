@@ -104,6 +104,39 @@ def convert(items, kind): return [i for i in items if isinstance(i, kind)]
 `;
     await scores({ language: "python", tests: { kind: "asserts", code } }, program, 1, /all 5 tests passed|all 6 tests passed/);
   });
+  test("that are code in JavaScript see values, errors and what a call did to its arguments", async () => {
+    const code = [
+      'import assert from "node:assert/strict";\nfor (let i = 0; i < 5; i++) assert.equal(double(i), i * 2);',
+      'const assert = require("node:assert");\nconst list = [3, 1];\nsortInPlace(list);\nassert.deepStrictEqual(list, [1, 3]);\nassert.throws(() => sortInPlace(null), TypeError);',
+      'console.assert(double("é") === "éé" && count(new Set([1, 2])) === 2n);',
+    ];
+    const reference = { language: "javascript", score: "share", tests: { kind: "asserts", code } };
+    const program =
+      'function double(x) { return typeof x === "string" ? x + x : x * 2; }\nconst sortInPlace = (x) => { x.sort(); };\nfunction count(s) { return BigInt(s.size); }';
+    await scores(reference, program, 1, /all 3 tests passed/);
+    await scores(reference, program.replace("x * 2", "5"), 2 / 3, /failed: AssertionError/);
+    await scores(
+      reference,
+      "class A { equals() { return true; } valueOf() { return 4; } }\nconst double = () => new A();",
+      0,
+      /object of its own type A|ReferenceError/,
+    );
+    await scores(reference, "process.exit(0)", 0, /ended with exit code 0/);
+    await scores(
+      {
+        ...reference,
+        language: "typescript",
+        tests: {
+          kind: "asserts",
+          code: "const xs: number[] = [1, 2];\nfor (const x of xs) if (double(x) !== 2 * x) throw new Error('no');",
+        },
+      },
+      "export const double = (x: number): number => x * 2;",
+      1,
+    );
+    const broken = await judge({ ...reference, tests: { kind: "asserts", code: "for (;;" } }, program);
+    assert.ok(broken.kind === "unscorable" && broken.failure === "reference", JSON.stringify(broken));
+  });
   test("in JavaScript and TypeScript", async () => {
     const code =
       'const assert = require("node:assert");\nassert.strictEqual(f(1), 2);\nassert.deepStrictEqual(f([1, { a: -0 }]), [1, { a: -0 }, "x"]);\nassert(f("y") === "yx");';
@@ -377,11 +410,15 @@ describe("tricks", () => {
     },
     timeMs: 1500,
   };
+  const code =
+    'const assert = require("node:assert");\nfor (const x of [2, -3, "ab"]) assert.strictEqual(double(x), typeof x === "string" ? x + x : 2 * x);';
+  const asJsCode = { language: "javascript", tests: { kind: "asserts", code }, timeMs: 1500 };
   for (const [name, [program, evidence]] of Object.entries(pythonCheats)) {
     test(`a Python program that ${name}`, () => scores({ ...doubled, timeMs: 1500 }, program, 0, evidence));
     test(`a Python program that ${name}, against tests as code`, () => scores({ ...check, timeMs: 1500 }, program, 0));
   }
   for (const [name, [program, evidence]] of Object.entries(javaScriptCheats)) {
     test(`a JavaScript program that ${name}`, () => scores(asJs, program, 0, evidence));
+    test(`a JavaScript program that ${name}, against tests as code`, () => scores(asJsCode, program, 0));
   }
 });

@@ -252,6 +252,7 @@ function isTrue(value: Value): boolean | undefined {
     case "bytes":
       return value.hex !== "";
     case "dict":
+    case "map":
       return value.entries.length > 0;
     case "object":
       return undefined;

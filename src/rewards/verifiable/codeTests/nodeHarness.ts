@@ -5,8 +5,8 @@
 export const nodeHarnessFile = "harness.cjs";
 
 /**
- * The harness for a program in the file `programFile`; calls are files' worth of code, in which `call` stands for the program's function of
- * that name. The program's own functions are put on a table by a line after its text.
+ * The harness for a program in the file `programFile`. A line is a list of literals: a function's name and its arguments, before them "!"
+ * where the arguments are asked for afterwards, or "?" and a name. The program's functions are put on a table by lines after its text.
  */
 export const nodeHarness = (programFile: string): string => `"use strict";
 const fs = require("node:fs");
@@ -44,7 +44,7 @@ function encode(value, depth) {
     for (let i = 0; i < value.length; i++) text += (i > 0 ? "," : "") + encode(value[i], depth + 1);
     return '["l",[' + text + "]]";
   }
-  if (types.isMap(value)) return '["d",[' + join(arrayFrom(mapEntries.call(value)), (pair) => "[" + encode(pair[0], depth + 1) + "," + encode(pair[1], depth + 1) + "]") + "]]";
+  if (types.isMap(value)) return '["m",[' + join(arrayFrom(mapEntries.call(value)), (pair) => "[" + encode(pair[0], depth + 1) + "," + encode(pair[1], depth + 1) + "]") + "]]";
   if (types.isSet(value)) return '["s",[' + join(arrayFrom(setValues.call(value)), (item) => encode(item, depth + 1)) + "]]";
   const prototype = getPrototypeOf(value);
   if (prototype === objectPrototype || prototype === null) {
@@ -93,14 +93,20 @@ process.on("uncaughtException", (error) => say(raised(error)));
   for (;;) {
     const code = next();
     const file = path.resolve("call" + number++ + ".cjs");
-    fs.writeFileSync(file, "module.exports = (call) => [" + code + "];");
+    fs.writeFileSync(file, "module.exports = () => [" + code + "];");
     try {
-      const [name, ...args] = require(file)(table);
+      const [first, ...others] = require(file)();
+      left = 200000;
+      if (first === "?") {
+        say('["value",' + encode(typeof table[others[0]] === "function", 0) + "]");
+        continue;
+      }
+      const [name, ...args] = first === "!" ? others : [first, ...others];
       const found = table[name];
       if (typeof found !== "function") throw new ReferenceError(name + " is not defined");
       const value = await found(...args);
-      left = 200000;
-      say('["value",' + encode(value, 0) + "]");
+      // Tests that run as code also see what became of the arguments.
+      say('["value",' + encode(value, 0) + (first === "!" ? "," + encode(args, 0) : "") + "]");
     } catch (error) {
       say(raised(error));
     }

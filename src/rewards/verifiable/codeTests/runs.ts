@@ -7,6 +7,7 @@ import { quoteExcerpt } from "../../excerpt.ts";
 import { type ExpectedCall, meets } from "./asserts.ts";
 import { literalText } from "./literalText.ts";
 import { exposing, nodeHarness, nodeHarnessFile } from "./nodeHarness.ts";
+import { namesIn, nodeRunner, nodeRunnerFile } from "./nodeTests.ts";
 import { pythonHarness, pythonHarnessFile, pythonProgramFile } from "./pythonHarness.ts";
 import { pythonRunner, pythonRunnerFile, pythonTestsFile } from "./pythonTests.ts";
 import { decodeValue, showValue, type Value } from "./values.ts";
@@ -77,27 +78,15 @@ export async function runCases(
   return { kind: "counted", passed, total: cases.length, ...(failure === undefined ? {} : { failure }) };
 }
 
-/** Python tests as code: they and their expected values in one jail, the program in another, and this process between them. */
-export async function runPythonTests(
-  subject: Subject,
-  { code, entryPoint }: { readonly code: string; readonly entryPoint: string | undefined },
-  { sandbox, signal }: Context,
-): Promise<Outcome> {
-  await using program = await sandbox.converse(harnessed(subject, []), signal);
+/** Tests as code: they and their expected values in one jail, the program in another, and this process between them. */
+export async function runTestCode(subject: Subject, { code, entryPoint }: TestCode, { sandbox, signal }: Context): Promise<Outcome> {
+  await using program = await sandbox.converse(harnessed(subject, namesIn(code.join("\n"))), signal);
   const loaded = reply(await program.receive());
   if (loaded.kind === "raised") return { kind: "counted", passed: 0, total: 1, failure: `it raised ${loaded.what} before its tests` };
   if (loaded.kind !== "loaded") return { kind: "counted", passed: 0, total: 1, failure: await ending(program.result, "before its tests") };
-  program.send("keep");
-  await using tests = await sandbox.converseBeside(
-    {
-      language: "python",
-      files: { [pythonRunnerFile]: pythonRunner, [pythonTestsFile]: code },
-      entry: pythonRunnerFile,
-      args: entryPoint === undefined ? [] : [entryPoint],
-      limits: { wallMs: subject.timeMs + testsExtraMs },
-    },
-    signal,
-  );
+  if (subject.language === "python") program.send("keep");
+  const limits = { wallMs: subject.timeMs + testsExtraMs };
+  await using tests = await sandbox.converseBeside({ ...testRunner(subject.language, { code, entryPoint }), limits }, signal);
   for (;;) {
     const line = await tests.receive();
     if (line === undefined) return testsEnded(await tests.result);
@@ -109,6 +98,28 @@ export async function runPythonTests(
     if (answer === undefined) return { kind: "counted", passed: 0, total: 1, failure: await ending(program.result, "while its tests ran") };
     tests.send(answer);
   }
+}
+
+interface TestCode {
+  readonly code: readonly string[];
+  readonly entryPoint: string | undefined;
+}
+
+function testRunner(language: Language, { code, entryPoint }: TestCode): Program {
+  if (language === "python") {
+    const files = { [pythonRunnerFile]: pythonRunner, [pythonTestsFile]: code.join("\n") };
+    return { language, files, entry: pythonRunnerFile, args: entryPoint === undefined ? [] : [entryPoint] };
+  }
+  const tests = code.map((text, i) => [`tests${i + 1}.${language === "typescript" ? "ts" : "js"}`, text] as const);
+  const names = namesIn(code.join("\n"));
+  const files = {
+    [nodeRunnerFile]: nodeRunner(
+      tests.map(([file]) => file),
+      names,
+    ),
+    ...Object.fromEntries(tests),
+  };
+  return { language, files, entry: nodeRunnerFile };
 }
 
 /** The program's time ends first, so that waiting for it is not taken for a broken test. */

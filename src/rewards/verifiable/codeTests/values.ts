@@ -14,7 +14,8 @@ export type Value =
   | { readonly type: "str"; readonly value: string }
   | { readonly type: "bytes"; readonly hex: string }
   | { readonly type: "list" | "tuple" | "set"; readonly items: readonly Value[] }
-  | { readonly type: "dict"; readonly entries: readonly (readonly [Value, Value])[] }
+  /** "map" is JavaScript's Map, whose keys may be anything; "dict" its plain objects, and Python's dict. */
+  | { readonly type: "dict" | "map"; readonly entries: readonly (readonly [Value, Value])[] }
   /** What is no plain value; `traits` names the comparison methods that its class defines. */
   | { readonly type: "object"; readonly name: string; readonly traits: string };
 
@@ -60,9 +61,12 @@ export function decodeValue(tagged: unknown, depth = 0): Value | undefined {
       const items = decodeAll(first, depth);
       return items && { type: ({ l: "list", t: "tuple", s: "set" } as const)[tag], items };
     }
+    case "m":
     case "d": {
       const pairs = Array.isArray(first) ? first.map((pair) => decodeAll(pair, depth)) : [undefined];
-      return pairs.every((pair) => pair?.length === 2) ? { type: "dict", entries: pairs as unknown as [Value, Value][] } : undefined;
+      return pairs.every((pair) => pair?.length === 2)
+        ? { type: tag === "d" ? "dict" : "map", entries: pairs as unknown as [Value, Value][] }
+        : undefined;
     }
     case "o":
       return { type: "object", name: String(first).slice(0, 80), traits: String(second ?? "").slice(0, 80) };
@@ -115,6 +119,7 @@ export function equals(a: Value, b: Value, equality: Equality): boolean {
     case "set":
       return matchAll(a.items, (b as typeof a).items, (p, q) => equals(p, q, equality));
     case "dict":
+    case "map":
       return matchAll(a.entries, (b as typeof a).entries, (p, q) => equals(p[0], q[0], equality) && equals(p[1], q[1], equality));
     default:
       return false; // objects
@@ -205,6 +210,7 @@ export function showValue(value: Value, language: "python" | "javascript", depth
     case "set":
       return value.items.length === 0 ? "set()" : `{${inner(value.items)}}`;
     case "dict":
+    case "map":
       return `{${value.entries
         .slice(0, 40)
         .map(([key, item]) => `${showValue(key, language, depth + 1)}: ${showValue(item, language, depth + 1)}`)
