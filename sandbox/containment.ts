@@ -132,7 +132,8 @@ interface LimitSettings {
 
 /** POSIX sh: sizes of files in blocks of 512 bytes, of data in KiB. */
 function limitCommands({ limits, runtime, dataToo, processes }: LimitSettings): string {
-  const data = dataToo ? `ulimit -d ${(limits.memoryMiB + runtime.ownDataMiB) * 1024}; ` : "";
+  // The supervisor may have a softer limit of its own, which is not meant for programs.
+  const data = dataToo ? `ulimit -d ${(limits.memoryMiB + runtime.ownDataMiB) * 1024}; ` : "ulimit -S -d unlimited 2>/dev/null; ";
   const seconds = Math.ceil(limits.cpuMs / 1000) + 1;
   const files = `ulimit -c 0; ulimit -f ${limits.fileMiB * 2048}; ulimit -n ${limits.openFiles}; ulimit -t ${seconds}; `;
   return files + data + (processes ? processLimit(limits, runtime) : "");

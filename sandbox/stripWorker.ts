@@ -1,12 +1,12 @@
-// The thread that strips types: gets files, answers files. Erasable types first, since that keeps every line and column; enums and
+// The process that strips types: gets files, answers files, ends with its parent. Erasable types first, since that keeps every line and column; enums and
 // namespaces, which Node itself would refuse, are rewritten.
 
 import { stripTypeScriptTypes } from "node:module";
-import { parentPort } from "node:worker_threads";
 
 import type { StripReply } from "./typeScript.ts";
 
-parentPort!.on("message", (files: Readonly<Record<string, string>>) => parentPort!.postMessage(stripAll(files)));
+process.on("disconnect", () => process.exit(0));
+process.on("message", (files: Readonly<Record<string, string>>) => process.send!(stripAll(files)));
 
 function stripAll(files: Readonly<Record<string, string>>): StripReply {
   const stripped: [string, string][] = [];

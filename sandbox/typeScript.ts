@@ -1,9 +1,11 @@
-// Types out of TypeScript, before the jail, so that it costs what JavaScript costs. Node's own stripper does it, on a worker thread of
-// ours: hostile text can break it for good, or keep it busy, and then the thread is thrown away. Nothing is evaluated.
+// Types out of TypeScript, before the jail, so that it costs what JavaScript costs. Node's own stripper does it, in a process of its own:
+// hostile text can break it for good, or keep it busy, and then the process is thrown away. Nothing is evaluated. A process and no
+// thread, since each of V8's heaps claims half of what a process that supervises may have.
 
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 
 /** Longer sources are refused: stripping takes about a second for it. */
 const maxSourceBytes = 4 << 20;
@@ -22,7 +24,7 @@ export type StripReply =
 
 /** Files with types in, files without types out; paths stay. One program at a time. */
 export class TypeStripper implements AsyncDisposable {
-  #worker: Worker | undefined;
+  #worker: ChildProcess | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   /** Rejects only when `signal` is aborted. */
@@ -33,8 +35,12 @@ export class TypeStripper implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker?.terminate();
+    const worker = this.#worker;
     this.#worker = undefined;
+    if (worker === undefined || worker.exitCode !== null || worker.signalCode !== null) return;
+    worker.ref();
+    worker.kill("SIGKILL");
+    await once(worker, "exit");
   }
 
   async #strip(files: Files, signal: AbortSignal): Promise<Exclude<StripReply, { kind: "broken" }>> {
@@ -53,23 +59,36 @@ export class TypeStripper implements AsyncDisposable {
     this.#worker ??= startWorker();
     const worker = this.#worker;
     worker.ref();
+    worker.channel?.ref();
     const { promise, resolve } = Promise.withResolvers<StripReply>();
     const timer = setTimeout(() => resolve({ kind: "broken", why: `no answer within ${stripLimitMs} ms` }), stripLimitMs);
     const fail = (error: Error) => resolve({ kind: "broken", why: error.message });
-    const stopped = () => resolve({ kind: "broken", why: "its thread ended" });
-    worker.once("message", resolve).once("error", fail).once("exit", stopped);
-    worker.postMessage(files);
+    const stopped = () => resolve({ kind: "broken", why: "its process ended" });
+    const answer = (reply: unknown) => resolve(reply as StripReply);
+    worker.once("message", answer).once("error", fail).once("exit", stopped);
+    worker.send(files, (error) => error !== null && fail(error));
     return promise.finally(() => {
       clearTimeout(timer);
-      worker.off("message", resolve).off("error", fail).off("exit", stopped);
-      worker.unref();
+      worker.off("message", answer).off("error", fail).off("exit", stopped);
+      unref(worker);
     });
   }
 }
 
-function startWorker(): Worker {
+function startWorker(): ChildProcess {
   const file = fileURLToPath(new URL(`./stripWorker${extname(import.meta.url)}`, import.meta.url));
-  const worker = new Worker(file, { execArgv: ["--disable-warning=ExperimentalWarning"], resourceLimits: { maxOldGenerationSizeMb: 256 } });
+  const worker = fork(file, {
+    execArgv: ["--max-old-space-size=256", "--disable-warning=ExperimentalWarning"],
+    env: {},
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
   worker.on("error", () => {}); // told where it is asked
+  unref(worker);
   return worker;
+}
+
+/** It does not keep this process from ending; its channel's end is its own. */
+function unref(worker: ChildProcess): void {
+  worker.unref();
+  worker.channel?.unref();
 }

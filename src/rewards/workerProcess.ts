@@ -223,11 +223,11 @@ function spawnWorker(): ChildProcess {
   });
 }
 
-/** The command under the limits that this machine can put on it. */
+/** The command under the limits that this machine can put on it. The limit is soft: programs in a jail have limits of their own. */
 function contained(command: readonly string[]): string[] {
   if (process.platform !== "linux") return [...command];
   const withParent = existsSync("/usr/bin/setpriv") ? "/usr/bin/setpriv --pdeathsig KILL -- " : "";
-  return ["/bin/sh", "-c", `ulimit -d ${maxDataMiB * 1024}; exec ${withParent}"$@"`, "sh", ...command];
+  return ["/bin/sh", "-c", `ulimit -S -d ${maxDataMiB * 1024}; exec ${withParent}"$@"`, "sh", ...command];
 }
 
 function killGroup({ pid }: ChildProcess): void {

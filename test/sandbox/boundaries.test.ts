@@ -87,6 +87,8 @@ describe("walls inside a process", () => {
   for (const [name, { source, outcomes }] of Object.entries(attempts)) {
     for (const wall of Object.keys(walls) as Wall[]) {
       test(`${wall} against ${name}`, async (t) => {
+        // Limits on address space end such attempts in other ways than those that the page shows.
+        if (!sandbox.description.includes("control groups")) return t.skip("the process around the walls needs a control group");
         const outcome = await outcomeOf(wall, source);
         t.diagnostic(outcome);
         assert.ok(outcomes[wall].includes(outcome), outcome);

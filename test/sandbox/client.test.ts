@@ -1,12 +1,14 @@
 // The sandbox as its users see it, with the real jail: what programs may do, what results say, what stops them.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 
 import { openSandbox, type Program, type RunResult, type Sandbox, SandboxFailure } from "../../sandbox/client.ts";
-import { childProcesses } from "../support/processes.ts";
+import { childProcesses, isAlive } from "../support/processes.ts";
 
 let sandbox: Sandbox;
 before(async () => {
@@ -43,7 +45,7 @@ function assertPrinted(result: RunResult, expected: string): void {
 
 describe("Python programs", () => {
   test("print, and the result says what they used", async () => {
-    const result = await sandbox.run(python('x = bytearray(30 << 20)\nprint("hé", 6 * 7)\n'));
+    const result = await sandbox.run(python('import time\nx = bytearray(30 << 20)\ntime.sleep(0.1)\nprint("hé", 6 * 7)\n'));
     assertPrinted(result, "hé 42\n");
     assert.deepEqual(result.stdout, { text: "hé 42\n", bytes: 7, truncated: false });
     assert.ok(result.peakMemoryMiB > 30 && result.peakMemoryMiB < 200, `${result.peakMemoryMiB}`);
@@ -244,6 +246,29 @@ describe("openSandbox", () => {
     await assert.rejects(other.run(python("print(1)")), /it was closed/);
   });
 });
+
+describe("a supervisor that is killed", () => {
+  test("takes its jails along, waiting ones included", async () => {
+    const client = new URL("../../sandbox/client.ts", import.meta.url).href;
+    const code = `const { openSandbox } = await import(${JSON.stringify(client)});
+const sandbox = await openSandbox({ concurrency: 2, warm: 1 });
+const run = (source) => sandbox.run({ language: "python", files: { "main.py": source }, entry: "main.py" });
+await run("pass");
+void run("import os, time\\nif os.fork() == 0: os.setsid()\\ntime.sleep(300)");
+setTimeout(() => console.log("running"), 300);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    const family = descendants(child.pid!);
+    assert.ok(family.length >= 4, `${family.length}`);
+    child.kill("SIGKILL");
+    for (let waited = 0; family.some(isAlive) && waited < 100; waited++) await setTimeout(20);
+    assert.deepEqual(family.filter(isAlive), []);
+  });
+});
+
+function descendants(pid: number): number[] {
+  return childProcesses(pid).flatMap((child) => [child.pid, ...descendants(child.pid)]);
+}
 
 describe("a conversation", () => {
   const echo = `import os

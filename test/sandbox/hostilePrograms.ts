@@ -106,8 +106,8 @@ except RuntimeError as error:
     print("refused after", count, error)
     print("ESCAPED" if count > 200 else "held")
 `,
-    ends: ["exit 0"],
-    says: /held/,
+    ends: ["exit 0", "limit wall"],
+    says: /held|MemoryError/,
   },
   {
     name: "child process bomb in Node",
