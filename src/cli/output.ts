@@ -56,6 +56,10 @@ export function printError(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** Told once by each command whose verifiers may run programs without a boundary; their verdicts say it too. */
+export const weakContainmentWarning =
+  "sandbox: weak containment, programs of the policy can read and write your files and reach the network; install bubblewrap to contain them";
+
 /** Columns as wide as their widest cell. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(cell.length, most[i] ?? 0)), []);

@@ -13,7 +13,7 @@ import { checkVerifiers, type Rescore, type RescoredVerdict, rescoreRun, type Ve
 import { openStoreToRead } from "../runs/store.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { runsFolder } from "./options.ts";
-import { print, printError, printJson, shortNumber, table } from "./output.ts";
+import { print, printError, printJson, shortNumber, table, weakContainmentWarning } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
 interface Options {
@@ -44,6 +44,7 @@ async function rescore(id: string, { runs, folder, all, json }: Options): Promis
   const here = folder === undefined ? dirname(row.recipeFile) : resolve(folder);
   checkVerifiers(id, recipe, here);
   await using pool = await openVerifierPool(recipe.rewards, here);
+  if (pool.containment === "weak") printError(weakContainmentWarning);
   const changed: RescoredVerdict[] = [];
   const tell = (verdict: RescoredVerdict) => {
     if (json && all) changed.push(verdict);

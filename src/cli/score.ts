@@ -11,7 +11,7 @@ import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { checkInput, inputOption, inputRows } from "./inputRows.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { atLeastOne } from "./options.ts";
-import { print, printError, printJsonLine, shortNumber } from "./output.ts";
+import { print, printError, printJsonLine, shortNumber, weakContainmentWarning } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
 interface Options {
@@ -45,6 +45,7 @@ async function score({ verifier: use, input, deadlineMs, workers, sandbox, json 
   using interrupts = catchInterrupts(() => printError("stopping"));
   const file = locateVerifier(use, process.cwd());
   await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers: workers, containment: sandbox });
+  if (pool.containment === "weak") printError(weakContainmentWarning);
   const [verifier] = pool.verifiers.keys();
   const totals = { rows: 0, scored: 0, sum: 0 };
   try {

@@ -10,7 +10,7 @@ import type { Preparation } from "../runs/prepare.ts";
 import type { RunReport } from "../runs/report.ts";
 import type { Run } from "../runs/run.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { print, printError, printJson } from "./output.ts";
+import { print, printError, printJson, weakContainmentWarning } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 
 /** Takes `run` to its end and prints what came of it; sets the exit code where it was stopped. */
@@ -22,6 +22,7 @@ export async function superviseRun(
   const progress = progressObserver(process.stderr, systemClock);
   using interrupts = catchInterrupts(() => progress.note("finishing the step and saving; Ctrl-C again stops at once"));
   progress.note(`run ${run.id} in ${run.folder}`);
+  if (pool.containment === "weak") progress.note(weakContainmentWarning);
   const deps = { prepared, pool, observer: progress, clock: systemClock, stop: interrupts.stop };
   try {
     const outcome = await executeRun(run, deps, interrupts.signal);

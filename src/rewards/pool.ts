@@ -63,7 +63,8 @@ export class VerifierPool implements AsyncDisposable {
   /** By id. */
   readonly verifiers: ReadonlyMap<string, PooledVerifier>;
   readonly #files: readonly string[];
-  readonly #containment: Containment;
+  /** What holds the programs that its verifiers run. */
+  readonly containment: Containment;
   readonly #open = new Set<Job>();
   readonly #queue: Job[] = [];
   readonly #idle: (() => void)[] = [];
@@ -78,7 +79,7 @@ export class VerifierPool implements AsyncDisposable {
   }) {
     this.verifiers = parts.verifiers;
     this.#files = parts.files;
-    this.#containment = parts.containment;
+    this.containment = parts.containment;
     this.#places = parts.workers.map((worker) => this.#serve(worker));
   }
 
@@ -109,7 +110,7 @@ export class VerifierPool implements AsyncDisposable {
 
   /** The first of `references` that its verifier does not take. They are parsed in a process of their own, which ends with the call. */
   async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
-    await using worker = new WorkerProcess(this.#files, this.#containment);
+    await using worker = new WorkerProcess(this.#files, this.containment);
     for (let from = 0; from < references.length; from += referencesAtATime) {
       const refused = await worker.refusedReference(references.slice(from, from + referencesAtATime));
       if (refused !== undefined) return { ...refused, index: from + refused.index };
@@ -140,7 +141,7 @@ export class VerifierPool implements AsyncDisposable {
 
   async #replace(worker: WorkerProcess): Promise<WorkerProcess> {
     await worker[Symbol.asyncDispose]();
-    return new WorkerProcess(this.#files, this.#containment);
+    return new WorkerProcess(this.#files, this.containment);
   }
 
   /** The next call that somebody still waits for; undefined once the pool is closed. */

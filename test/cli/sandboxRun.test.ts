@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
-import { bin, type Finished, finish, workFolder } from "./whetstone.ts";
+import { bin, type Finished, finish, start, workFolder } from "./whetstone.ts";
 
 const folder = workFolder();
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -61,3 +61,25 @@ function written(name: string, text: string): string {
   writeFileSync(join(folder, name), text);
   return name;
 }
+
+describe("whetstone score with programs", () => {
+  const row = {
+    reference: { language: "typescript", tests: { kind: "stdio", cases: [{ stdin: "", stdout: "4\n" }] } },
+    answer: "const x: number = 4; console.log(x);",
+  };
+  written("rows.jsonl", `${JSON.stringify(row)}\n`);
+  const score = (...args: readonly string[]) =>
+    finish(start(folder, ["score", "--verifier", "code-tests", "--input", "rows.jsonl", "--json", ...args]));
+
+  test("runs them in the jail from its worker processes, TypeScript included", async () => {
+    const { code, stdout, stderr } = await score();
+    const { verdict } = JSON.parse(stdout);
+    assert.deepEqual([code, verdict], [0, { kind: "scored", score: 1, evidence: "all 1 tests passed" }]);
+    assert.doesNotMatch(stderr, /weak/);
+  });
+  test("warns where nothing contains them, and so does the verdict", async () => {
+    const { stdout, stderr } = await score("--sandbox", "weak");
+    assert.match(stderr, /^sandbox: weak containment/);
+    assert.match(JSON.parse(stdout).verdict.evidence, /run in weak containment/);
+  });
+});
