@@ -32,7 +32,12 @@ export async function findCgroupPlace(): Promise<CgroupPlace | undefined> {
   for (const place of candidates) {
     try {
       removeLeftovers(place);
-      await new Cgroup(place, { name: "probe", memoryMiB: 64, processes: 8 }).remove();
+      const probe = new Cgroup(place, "probe");
+      try {
+        probe.renew({ memoryMiB: 64, processes: 8 });
+      } finally {
+        await probe.remove();
+      }
       return place;
     } catch {
       // not usable: the next one, or none
@@ -82,38 +87,63 @@ function folders({ memory, pids, cpu }: CgroupPlace): string[] {
   return [...new Set([memory, pids, ...(cpu === undefined ? [] : [cpu])])];
 }
 
-/** One group: made before its process starts, removed after its last process has ended. */
+/** One group: made empty, with a process that starts others in it, and used by one program after another. */
 export class Cgroup {
   readonly #place: CgroupPlace;
   readonly #name: string;
+  #limits = "";
+  /** What was counted before the program at hand. */
+  #before: CgroupUsage = { cpuMs: 0, peakMemoryMiB: 0, memoryKills: 0, refusedForks: 0 };
 
-  constructor(place: CgroupPlace, { name, memoryMiB, processes }: { name: string; memoryMiB: number; processes: number }) {
+  constructor(place: CgroupPlace, name: string) {
     this.#place = place;
     this.#name = `${prefix}${process.pid}-${name}`;
-    const bytes = String(memoryMiB * 1024 * 1024);
     for (const folder of folders(place)) mkdirSync(join(folder, this.#name), { recursive: true });
-    try {
-      if (place.version === 1) {
-        this.#write("memory", "memory.limit_in_bytes", bytes);
-        this.#tryWrite("memory.memsw.limit_in_bytes", bytes); // absent where swap is not counted
-      } else {
-        this.#write("memory", "memory.max", bytes);
-        this.#tryWrite("memory.swap.max", "0");
-        this.#tryWrite("memory.oom.group", "1");
-      }
-      this.#write("pids", "pids.max", String(processes));
-    } catch (error) {
-      void this.remove();
-      throw error;
-    }
   }
 
-  /** Moves a process in; what it starts from then on is in it as well. Not synchronous: the kernel takes a millisecond for each tree. */
+  /** Sets limits and counts from here. */
+  renew({ memoryMiB, processes }: { readonly memoryMiB: number; readonly processes: number }): void {
+    const limits = `${memoryMiB} ${processes}`;
+    if (limits !== this.#limits) this.#setLimits(String(memoryMiB * 1024 * 1024), String(processes));
+    this.#limits = limits;
+    if (this.#place.version === 1) this.#tryWrite("memory.max_usage_in_bytes", "0");
+    this.#before = this.#counted();
+  }
+
+  #setLimits(bytes: string, processes: string): void {
+    if (this.#place.version === 1) {
+      this.#tryWrite("memory.memsw.limit_in_bytes", "-1"); // it may never be below the other, and is absent where swap is not counted
+      this.#write("memory", "memory.limit_in_bytes", bytes);
+      this.#tryWrite("memory.memsw.limit_in_bytes", bytes);
+    } else {
+      this.#write("memory", "memory.max", bytes);
+      this.#tryWrite("memory.swap.max", "0");
+    }
+    this.#write("pids", "pids.max", processes);
+  }
+
+  /** Moves a process in; what it starts from then on is in it as well. Not synchronous: the kernel may take many milliseconds. */
   async add(pid: number): Promise<void> {
     await Promise.all(folders(this.#place).map((folder) => writeFile(join(folder, this.#name, "cgroup.procs"), String(pid))));
   }
 
+  /** Since `renew`. */
   usage(): CgroupUsage {
+    const [now, before] = [this.#counted(), this.#before];
+    return {
+      cpuMs: now.cpuMs === undefined ? undefined : now.cpuMs - (before.cpuMs ?? 0),
+      // Version 2 cannot count a peak anew before Linux 6.12: an old one says nothing of this program.
+      peakMemoryMiB: this.#place.version === 1 || now.peakMemoryMiB > before.peakMemoryMiB ? now.peakMemoryMiB : this.#currentMiB(),
+      memoryKills: now.memoryKills - before.memoryKills,
+      refusedForks: now.refusedForks - before.refusedForks,
+    };
+  }
+
+  #currentMiB(): number {
+    return Number(this.#read("memory", "memory.current")) / 2 ** 20;
+  }
+
+  #counted(): CgroupUsage {
     const { version } = this.#place;
     if (version === 1) {
       const nanoseconds = this.#place.cpu === undefined ? undefined : Number(this.#read("cpu", "cpuacct.usage"));
@@ -133,19 +163,13 @@ export class Cgroup {
     };
   }
 
-  isEmpty(): boolean {
-    return this.#read("pids", "cgroup.procs") === "";
-  }
-
-  /** SIGKILL to all that is in it. */
-  kill(): void {
-    for (const pid of this.#read("pids", "cgroup.procs").split("\n").filter(Boolean)) {
-      try {
-        process.kill(Number(pid), "SIGKILL");
-      } catch {
-        // ended meanwhile
-      }
-    }
+  /** Processes beside `launcher`. */
+  others(launcher: number | undefined): number[] {
+    return this.#read("pids", "cgroup.procs")
+      .split("\n")
+      .filter(Boolean)
+      .map(Number)
+      .filter((pid) => pid !== launcher);
   }
 
   /** Succeeds once no process is left; what fails now is removed by the next supervisor. Not synchronous, as `add`. */

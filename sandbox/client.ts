@@ -44,7 +44,7 @@ export interface Sandbox extends AsyncDisposable {
   /** Rejects when `signal` is aborted, which kills the program, or with a SandboxFailure; never because of what the program does. */
   run(program: Program, signal?: AbortSignal): Promise<RunResult>;
   /**
-   * Starts a program that talks: descriptor 3 is a socket to the caller, in lines. Disposing of the conversation kills the program. Time
+   * Starts a program that talks: it hears the caller on descriptor 3 and tells on 4, in lines. Disposing of the conversation kills the program. Time
    * runs as in `run`.
    */
   converse(program: Program, signal?: AbortSignal): Promise<Conversation>;

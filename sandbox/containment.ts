@@ -1,32 +1,18 @@
 // What holds programs on this machine, found out once when a sandbox opens: the jail or, where the caller asked for it, mere limits. It
 // turns a runtime and limits into the command that starts an interpreter under them.
 
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { findBubblewrap, jailArguments, jailedDriver, proveJail, systemBinds } from "./bubblewrap.ts";
 import { type CgroupPlace, findCgroupPlace } from "./cgroups.ts";
 import { SandboxUnavailable } from "./errors.ts";
+import { interpreterFds, type LauncherSettings } from "./launcher.ts";
 import type { Containment as ContainmentKind, Limits } from "./program.ts";
 import { findNode, findPython, forIsolates, type Runtime, type RuntimeName } from "./runtimes.ts";
 import { seccompFilter } from "./seccomp.ts";
 import { slotUserId } from "./uids.ts";
-
-/** Descriptors of the process that becomes the interpreter, beyond its standard ones. */
-export const channelFd = 3;
-export const infoFd = 4;
-const filterFd = 5;
-const driverFd = 6;
-
-/** How to start one interpreter. */
-export interface Launch {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly userId: number | undefined;
-  /** Opened for it alone, since reading moves a shared position; for descriptors from `filterFd` on. Closed by the caller once it runs. */
-  readonly openFiles: () => number[];
-}
 
 /** How programs are held, and with what. */
 export interface Containment extends Disposable {
@@ -34,7 +20,10 @@ export interface Containment extends Disposable {
   readonly description: string;
   /** Groups that bound a jail as a whole; undefined where the machine lends none. */
   readonly cgroups: CgroupPlace | undefined;
-  launch(runtime: Runtime, limits: Limits, slot: number): Launch;
+  /** How a slot's launcher is started. `folder` is the one that programs run in where there is no jail. */
+  launcher(place: { readonly runtime: Runtime; readonly slot: number; readonly folder: string | undefined }): LauncherSettings;
+  /** What the launcher runs for one interpreter: a subshell. */
+  command(runtime: Runtime, limits: Limits): string;
   /** Rejects with SandboxUnavailable when it is not installed. */
   runtime(name: RuntimeName): Runtime;
 }
@@ -68,30 +57,30 @@ async function openJail(): Promise<Containment> {
     closeSync(probe);
   }
   const cgroups = await findCgroupPlace();
-  const runtimes = runtimeFinder({ readableByAll: slotUserId(0) !== undefined });
+  const isRoot = slotUserId(0) !== undefined;
+  const runtimes = runtimeFinder({ readableByAll: isRoot });
+  const drivers = new Map<string, number>();
   return {
     kind: "jail",
     description: `bubblewrap in namespaces of its own, system call filter, ${cgroups === undefined ? "limits for each process, memory sampled" : `control groups version ${cgroups.version}`}`,
     cgroups,
-    launch(runtime, limits, slot) {
-      const userId = slotUserId(slot);
-      const executable = runtime.name !== "python" ? { executable: { outside: runtime.executable, inside: runtime.jailedExecutable } } : {};
+    launcher({ runtime, slot }) {
+      if (!drivers.has(runtime.driver)) drivers.set(runtime.driver, nameless(readFileSync(runtime.driver)));
+      return { userId: slotUserId(slot), cwd: "/", env: {}, filterFd: filter, driverFd: drivers.get(runtime.driver) };
+    },
+    command(runtime, limits) {
+      const executable = runtime.name === "python" ? {} : { executable: { outside: runtime.executable, inside: runtime.jailedExecutable } };
+      const { filter: filterFd, info: infoFd, driver: driverFd } = interpreterFds;
       const walls = jailArguments({ filterFd, infoFd, driverFd, ...executable, fileBytes: limits.fileMiB * 2 ** 20 }, system);
       const inner = [runtime.jailedExecutable, ...runtime.flags(limits.memoryMiB), jailedDriver];
-      const numbers = { limits, runtime, dataToo: cgroups === undefined };
       // An id of its own counts its own processes. Other users' are counted in the user namespace, so the limit is set inside.
-      const outside = limitCommands({ ...numbers, processes: userId !== undefined });
-      const inside = userId === undefined ? ["/bin/sh", "-c", `${processLimit(limits, runtime)}exec "$@"`, "sh"] : [];
-      return {
-        command: "/bin/sh",
-        args: ["-c", `${waitForGo}${outside}exec "$@"`, "sh", bubblewrap, ...walls, ...inside, ...inner],
-        userId,
-        openFiles: () => [readFilter(), openSync(runtime.driver, "r")],
-      };
+      const outside = limitCommands({ limits, runtime, dataToo: cgroups === undefined, processes: isRoot });
+      const inside = isRoot ? [] : ["/bin/sh", "-c", `${processLimit(limits, runtime)}exec "$@"`, "sh"];
+      return `( ${outside}exec ${quoted([bubblewrap, ...walls, ...inside, ...inner])} )`;
     },
     runtime: runtimes.find,
     [Symbol.dispose]() {
-      closeSync(filter);
+      for (const fd of [filter, ...drivers.values()]) closeSync(fd);
       runtimes[Symbol.dispose]();
     },
   };
@@ -103,24 +92,19 @@ function openWeak(): Containment {
     kind: "weak",
     description: "a plain child process with limits: it can read and write the user's files and reach the network",
     cgroups: undefined,
-    launch(runtime, limits) {
-      const inner = [runtime.executable, ...runtime.flags(limits.memoryMiB), runtime.driver];
+    launcher({ folder }) {
+      const env = { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: folder!, LANG: "C.UTF-8" };
+      return { userId: undefined, cwd: folder!, env, filterFd: undefined, driverFd: undefined };
+    },
+    command(runtime, limits) {
       // The limit on processes would count all of the user's.
       const outside = limitCommands({ limits, runtime, dataToo: process.platform === "linux", processes: false });
-      return {
-        command: "/bin/sh",
-        args: ["-c", `${waitForGo}${outside}exec "$@"`, "sh", ...inner],
-        userId: undefined,
-        openFiles: () => [],
-      };
+      return `( ${outside}exec ${quoted([runtime.executable, ...runtime.flags(limits.memoryMiB), runtime.driver])} )`;
     },
     runtime: runtimes.find,
     [Symbol.dispose]: () => runtimes[Symbol.dispose](),
   };
 }
-
-/** The process waits until it has been put into its control group: what it starts before would not be in it. */
-const waitForGo = `read -r go <&${channelFd} || exit 125; `;
 
 interface LimitSettings {
   readonly limits: Limits;
@@ -162,12 +146,19 @@ function runtimeFinder({ readableByAll }: { readonly readableByAll: boolean }): 
   };
 }
 
-/** A descriptor of a file that has no name any more; each reader opens it anew through /proc. */
+/** As words of a shell. */
+function quoted(words: readonly string[]): string {
+  return words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+}
+
+/** A descriptor of a file that has no name any more; each reader opens it anew through /proc, whoever that is. */
 function nameless(bytes: Uint8Array): number {
   const folder = mkdtempSync(join(tmpdir(), "whetstone-filter-"));
   try {
-    writeFileSync(join(folder, "filter"), bytes);
-    return openSync(join(folder, "filter"), "r");
+    const file = join(folder, "file");
+    writeFileSync(file, bytes);
+    chmodSync(file, 0o644);
+    return openSync(file, "r");
   } finally {
     rmSync(folder, { recursive: true });
   }

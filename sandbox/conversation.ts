@@ -1,15 +1,13 @@
 // Lines to and from a running program. What it says is data from somebody who is not trusted: bounded in length, and never a verdict.
 // Nothing is lost when the program ends: lines that it had sent can still be received.
 
-import type { Duplex } from "node:stream";
-
 import type { RunResult } from "./program.ts";
 
 /** Of one line, and of all that has not been received yet. */
 const maxWaitingBytes = 16 << 20;
 
 export interface ConversationParts {
-  readonly channel: Duplex;
+  readonly write: (text: string) => void;
   readonly kill: () => void;
   /** Called when it says more than is listened to. */
   readonly overrun: () => void;
@@ -34,21 +32,18 @@ export class Conversation implements AsyncDisposable {
       this.#wake?.();
     };
     parts.result.then(end, end);
-    parts.channel.on("data", (chunk: Buffer) => this.#add(chunk)).on("error", () => {}); // it may end before it has read everything
   }
 
   /** One that was over before it began. */
   static ended(result: RunResult): Conversation {
     const { promise, resolve } = Promise.withResolvers<RunResult>();
     resolve(result);
-    const none = { on: () => none, destroyed: true } as unknown as Duplex;
-    return new Conversation({ channel: none, kill: () => {}, overrun: () => {}, result: promise });
+    return new Conversation({ write: () => {}, kill: () => {}, overrun: () => {}, result: promise });
   }
 
   /** Ignored by a program that has ended. */
   send(line: string): void {
-    const channel = this.#parts.channel;
-    if (!channel.destroyed && !this.#ended) channel.write(`${line}\n`);
+    if (!this.#ended) this.#parts.write(`${line}\n`);
   }
 
   /** The next line, or undefined when the program has ended and said no more. One caller at a time. */
@@ -70,7 +65,8 @@ export class Conversation implements AsyncDisposable {
     await this.result.catch(() => {});
   }
 
-  #add(chunk: Buffer): void {
+  /** What the program has sent, in pieces of any length. */
+  hear(chunk: Buffer): void {
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes > maxWaitingBytes) {
       this.#parts.overrun();

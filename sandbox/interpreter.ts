@@ -1,21 +1,18 @@
 // One interpreter from its start to its end: started and contained before its program is known, given one program, and gone with it.
 // What comes out of it is bytes that a program may have forged; how it ended is what the kernel says, never what it printed.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync } from "node:fs";
+import type { Socket } from "node:net";
 import { constants as osConstants } from "node:os";
-import type { Duplex, Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 
-import { Cgroup, type CgroupUsage } from "./cgroups.ts";
-import { type Containment, channelFd, infoFd } from "./containment.ts";
+import type { Cgroup, CgroupUsage } from "./cgroups.ts";
+import type { Containment } from "./containment.ts";
 import { Conversation } from "./conversation.ts";
 import { SandboxFailure } from "./errors.ts";
 import { ProcessTree } from "./processTree.ts";
 import type { Captured, LimitName, Limits, RunEnd, RunResult } from "./program.ts";
 import type { Runtime } from "./runtimes.ts";
-import type { Slot } from "./slot.ts";
+import { killQuietly, type Slot } from "./slot.ts";
 
 /** Starting takes 20 to 50 ms on an idle machine; one that takes this long has failed. */
 const startLimitMs = 30_000;
@@ -23,7 +20,6 @@ const startLimitMs = 30_000;
 const watchMs = 20;
 /** Killed processes are gone in a millisecond, unless the kernel is busy with their memory. */
 const emptyLimitMs = 5000;
-const heardLimitMs = 500;
 /** The name is taken by the one that waits. */
 const startTimer = globalThis.setTimeout;
 
@@ -54,32 +50,35 @@ export class Interpreter {
   readonly ready: Promise<void>;
   /** Resolves when nothing of it is left. Never rejects. */
   readonly ended: Promise<void>;
-  /** From its end on: resolves when its control group is gone as well. */
-  gone: Promise<void> = Promise.resolve();
   readonly #settings: InterpreterSettings;
-  readonly #child: ChildProcess;
   readonly #cgroup: Cgroup | undefined;
   readonly #tree: ProcessTree;
   readonly #stdout: Capture;
   readonly #stderr: Capture;
+  readonly #input: Socket;
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #first = Promise.withResolvers<boolean>();
+  #hear: ((chunk: Buffer) => void) | undefined;
+  #status = "";
   #reason: LimitName | undefined;
   #killed = false;
-  #conversing = false;
   #exit: { readonly code: number | null; readonly signal: string | null } | undefined;
   #usage: CgroupUsage | undefined;
 
   constructor(settings: InterpreterSettings) {
     this.#settings = settings;
-    const { containment, runtime, limits, slot } = settings;
+    const { limits, slot } = settings;
+    const { stdout, stderr, output, status, input } = slot.pipes;
     this.#stdout = new Capture(limits.outputBytes, () => this.#stop("output"));
     this.#stderr = new Capture(limits.outputBytes, () => this.#stop("output"));
-    slot.stdout.onData((chunk) => this.#stdout.add(chunk));
-    slot.stderr.onData((chunk) => this.#stderr.add(chunk));
-    const processes = limits.processes + runtime.ownThreads + 1;
-    this.#cgroup =
-      containment.cgroups && new Cgroup(containment.cgroups, { name: slot.nextName(), memoryMiB: limits.memoryMiB, processes });
-    this.#child = launch(settings);
-    this.#tree = new ProcessTree(this.#child.pid ?? -1);
+    stdout.onData((chunk) => this.#stdout.add(chunk));
+    stderr.onData((chunk) => this.#stderr.add(chunk));
+    output.onData((chunk) => this.#receive(chunk));
+    status.onData((chunk) => this.#note(chunk.toString()));
+    this.#input = input.openToWrite();
+    this.#cgroup = slot.group(limits);
+    this.#tree = new ProcessTree(slot.pid ?? -1);
+    slot.launcher.process.once("exit", this.#launcherEnded);
     this.ended = this.#watchEnd();
     this.ready = this.#start();
     this.ready.catch(() => {}); // whoever awaits it is told; nobody has to
@@ -92,22 +91,19 @@ export class Interpreter {
 
   /** Keeps this process from ending while somebody waits for it; one that only waits for a program does not. */
   hold(): void {
-    this.#child.ref();
+    this.#settings.slot.launcher.process.ref();
   }
 
   /** Gives it its program. With `keepChannel`, the program can talk with whoever has started it. */
   begin(program: PlainProgram, { keepChannel, wallMs, signal }: BeginSettings): Conversation {
-    const channel = this.#channel;
-    this.#conversing = keepChannel;
     const conversation = new Conversation({
-      channel,
+      write: (line) => void this.#input.write(line),
       kill: () => this.kill(),
       overrun: () => this.#stop("output"),
       result: this.#finish(wallMs, signal),
     });
-    const bytes = encodeProgram(program, keepChannel);
-    if (keepChannel) channel.write(bytes);
-    else channel.end(bytes);
+    if (keepChannel) this.#hear = (chunk) => conversation.hear(chunk);
+    this.#input.write(encodeProgram(program, keepChannel));
     return conversation;
   }
 
@@ -144,12 +140,9 @@ export class Interpreter {
     this.#killed = true;
     // The jail's first process takes all others along, and bubblewrap ends when they are gone; killed itself, it would end before them.
     if (this.#tree.killFirst()) return;
-    if (this.#settings.containment.kind === "weak") killQuietly(-(this.#child.pid ?? 0));
-    this.#tree.kill();
-  }
-
-  get #channel(): Duplex {
-    return this.#child.stdio[channelFd] as Duplex;
+    // What is not known yet, or no jail, ends with its launcher: the slot is not used again.
+    this.#tree.killBelow();
+    this.#settings.slot.retire();
   }
 
   #stop(limit: LimitName): void {
@@ -157,27 +150,22 @@ export class Interpreter {
     this.kill();
   }
 
-  /** Moves it into its group, lets it go, and waits for its first byte. */
+  /** Has it started by the launcher, and waits for its first byte. */
   async #start(): Promise<void> {
-    const child = this.#child;
+    const { containment, runtime, limits, slot } = this.#settings;
     const timer = startTimer(() => this.kill(), startLimitMs);
     timer.unref();
     try {
-      if (child.pid === undefined) await once(child, "spawn"); // rejects with why it could not be started
-      await this.#cgroup?.add(child.pid!);
-      const channel = this.#channel;
-      channel.on("error", () => {});
-      channel.write("go\n");
-      const first = Promise.withResolvers<boolean>();
-      channel.once("readable", () => first.resolve(channel.read(1) !== null));
-      void this.ended.then(() => first.resolve(false));
-      if (!(await first.promise))
-        throw new SandboxFailure(`sandbox: the ${this.#settings.runtime.name} interpreter ended before its program: ${this.#lastWords()}`);
+      await slot.ready;
+      if (!this.#killed) slot.launcher.run(containment.command(runtime, limits));
+      void this.#exited.promise.then(() => this.#first.resolve(false));
+      if (await this.#first.promise) return;
+      await this.ended;
+      throw new SandboxFailure(`sandbox: the ${runtime.name} interpreter ended before its program: ${this.#lastWords()}`);
     } catch (error) {
       this.kill();
-      throw error instanceof SandboxFailure
-        ? error
-        : new SandboxFailure(`sandbox: the interpreter could not be started: ${(error as Error).message}`, { cause: error });
+      if (error instanceof SandboxFailure) throw error;
+      throw new SandboxFailure(`sandbox: the interpreter could not be started: ${(error as Error).message}`, { cause: error });
     } finally {
       clearTimeout(timer);
     }
@@ -188,40 +176,51 @@ export class Interpreter {
     return `${signal === null ? `exit code ${code}` : `signal ${signal}`}, it said "${this.#stderr.captured().text.trim().slice(-500)}"`;
   }
 
-  async #watchEnd(): Promise<void> {
-    const child = this.#child;
-    if (child.pid === undefined) {
-      await new Promise((resolve) => child.once("error", resolve));
-      this.#exit = { code: null, signal: null };
-    } else {
-      const info = child.stdio[infoFd] as Readable | null | undefined;
-      info?.on("data", (chunk: Buffer) => this.#tree.addInfo(chunk)).on("error", () => {});
-      const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
-      this.#exit = { code, signal };
-      if (this.#settings.containment.kind === "weak") killQuietly(-child.pid); // its children; a jail's are gone
-      await this.#untilEmpty();
-    }
-    this.#settings.slot.stdout.drain();
-    this.#settings.slot.stderr.drain();
-    if (this.#conversing) await this.#untilHeard();
-    this.#channel?.destroy();
-    this.#usage = this.#cgroup?.usage();
-    this.gone = this.#cgroup?.remove() ?? Promise.resolve();
+  /** The first byte says that it waits; what comes later is a conversation, or nobody's business. */
+  #receive(chunk: Buffer): void {
+    this.#first.resolve(true);
+    this.#hear?.(chunk);
   }
 
-  /** Where bubblewrap itself was killed, the jail may be dying still. */
+  /** Said by bubblewrap, about the jail's first process, and at the end by the launcher. Programs cannot write here. */
+  #note(text: string): void {
+    this.#status += text;
+    this.#tree.noteInfo(this.#status);
+    const code = /^exit (\d+)$/m.exec(this.#status)?.[1];
+    if (code !== undefined) this.#finished({ code: Number(code), signal: null });
+  }
+
+  readonly #launcherEnded = (): void => this.#finished({ code: null, signal: "SIGKILL" });
+
+  #finished(exit: { readonly code: number | null; readonly signal: string | null }): void {
+    this.#exit ??= exit;
+    this.#exited.resolve();
+  }
+
+  async #watchEnd(): Promise<void> {
+    const { slot, containment } = this.#settings;
+    if (slot.pid === undefined) this.#finished({ code: null, signal: null });
+    await this.#exited.promise;
+    slot.launcher.process.off("exit", this.#launcherEnded);
+    if (containment.kind === "weak") slot.retire(); // its children; a jail's are gone
+    await this.#untilEmpty();
+    for (const pipe of [slot.pipes.stdout, slot.pipes.stderr, slot.pipes.output]) {
+      pipe.drain();
+      pipe.onData(undefined);
+    }
+    this.#input.destroy();
+    this.#usage = this.#cgroup?.usage();
+    slot.launcher.process.unref();
+  }
+
+  /** Where the launcher or bubblewrap itself was killed, the jail may be dying still. */
   async #untilEmpty(): Promise<void> {
-    for (let waitedMs = 0; this.#cgroup !== undefined && !this.#cgroup.isEmpty() && waitedMs < emptyLimitMs; waitedMs++) {
-      this.#cgroup.kill();
+    for (let waitedMs = 0; this.#cgroup !== undefined && waitedMs < emptyLimitMs; waitedMs++) {
+      const left = this.#cgroup.others(this.#settings.slot.pid);
+      if (left.length === 0) return;
+      for (const pid of left) killQuietly(pid);
       await setTimeout(1);
     }
-  }
-
-  /** Until the last line it sent has come through; a plain child's own children may keep the channel open. */
-  async #untilHeard(): Promise<void> {
-    const channel = this.#channel;
-    if (channel.destroyed || channel.readableEnded) return;
-    await Promise.race([once(channel, "end").catch(() => {}), setTimeout(heardLimitMs, undefined, { ref: false })]);
   }
 
   #watch(cpuBefore: number): void {
@@ -233,7 +232,7 @@ export class Interpreter {
   }
 
   #cpuMs(): number {
-    return (this.#usage ?? (this.#exit === undefined ? this.#cgroup?.usage() : undefined))?.cpuMs ?? this.#tree.cpuMs;
+    return (this.#usage ?? this.#cgroup?.usage())?.cpuMs ?? this.#tree.cpuMs;
   }
 
   #outcome(cpuMs: number): { readonly end: RunEnd; readonly limitsMet: readonly LimitName[] } {
@@ -301,27 +300,6 @@ class Capture {
   }
 }
 
-function launch({ containment, runtime, limits, slot }: InterpreterSettings): ChildProcess {
-  const { command, args, userId, openFiles } = containment.launch(runtime, limits, slot.number);
-  const output = [slot.stdout.openForChild(), slot.stderr.openForChild()];
-  const files = openFiles();
-  try {
-    const child = spawn(command, args, {
-      cwd: containment.kind === "jail" ? "/" : slot.workFolder(),
-      env: containment.kind === "jail" ? {} : { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: slot.workFolder(), LANG: "C.UTF-8" },
-      stdio: ["ignore", ...output, "pipe", containment.kind === "jail" ? "pipe" : "ignore", ...files],
-      detached: true, // a group of its own, which the terminal's Ctrl-C does not reach
-      ...(userId === undefined ? {} : { uid: userId, gid: userId }),
-    });
-    child.on("error", () => {}); // told by `ready`
-    child.unref();
-    for (const stream of child.stdio.slice(channelFd)) (stream as { unref?: () => void } | null)?.unref?.();
-    return child;
-  } finally {
-    for (const file of [...output, ...files]) closeSync(file);
-  }
-}
-
 /** Lengths as 32-bit numbers before what they measure; the drivers read it without a parser. */
 export function encodeProgram({ files, entry, args, stdin }: PlainProgram, keepChannel: boolean): Buffer {
   const number = (value: number) => {
@@ -341,15 +319,6 @@ export function encodeProgram({ files, entry, args, stdin }: PlainProgram, keepC
     ...block(stdin),
     number(keepChannel ? 1 : 0),
   ]);
-}
-
-function killQuietly(pid: number): void {
-  if (pid === 0) return;
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // ended already
-  }
 }
 
 function round(value: number): number {

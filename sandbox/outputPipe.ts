@@ -1,5 +1,5 @@
-// A pipe that a program writes to and this process reads, made so that /dev/stdout can be opened too: what Node would make is a socket,
-// which cannot. It outlives the programs of its slot: both ends stay open here, and the end of a program's output is its process's end.
+// A pipe that a program writes to and this process reads, or the other way round, made so that /dev/stdout can be opened too: what Node would
+// make is a socket, which cannot. It has no name. It outlives the programs of its slot: the end of a program's output is its process's end.
 
 import { execFileSync } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
@@ -7,42 +7,49 @@ import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** Linux's O_PATH, which Node does not name: a handle to open the pipe by, which holds none of its ends. */
+const openPath = process.platform === "linux" ? 0o10000000 : constants.O_RDWR | constants.O_NONBLOCK;
+
 export class OutputPipe implements Disposable {
-  readonly #writeFd: number;
-  readonly #readFd: number;
-  readonly #socket: Socket;
+  /** What a child opens it by, as /dev/fd/N. */
+  readonly handle: number;
+  #readFd: number | undefined;
+  #writeFd: number | undefined;
+  #socket: Socket | undefined;
   #receive: ((chunk: Buffer) => void) | undefined;
 
   private constructor(path: string) {
-    this.#readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    this.#writeFd = openSync(path, constants.O_WRONLY);
-    this.#socket = new Socket({ fd: this.#readFd, readable: true, writable: false });
-    this.#socket.on("data", (chunk) => this.#receive?.(chunk));
-    this.#socket.on("error", () => {}); // nobody else has it open, and what was read stays
-    this.#socket.unref();
+    this.handle = openSync(path, openPath);
   }
 
-  /** As many as asked for, by one call of mkfifo; they have no names afterwards. */
+  /** As many as asked for, by one call of mkfifo. */
   static make(count: number): OutputPipe[] {
     const folder = mkdtempSync(join(tmpdir(), "whetstone-pipe-"));
     try {
       const paths = Array.from({ length: count }, (_, i) => join(folder, String(i)));
-      // The program may open it again through /proc, to write.
-      execFileSync("mkfifo", ["-m", "622", ...paths], { env: { PATH: "/usr/bin:/bin" } });
+      // Another user opens them, through /dev/fd: nobody has a path to them.
+      execFileSync("mkfifo", ["-m", "666", ...paths], { env: { PATH: "/usr/bin:/bin" } });
       return paths.map((path) => new OutputPipe(path));
     } finally {
       rmSync(folder, { recursive: true });
     }
   }
 
-  /** A writing end for one child, to be closed once it has started: what a child does to it, such as O_NONBLOCK, is not the next one's. */
+  /** A writing end for one child, to be closed once it has started. */
   openForChild(): number {
-    return openSync(`/dev/fd/${this.#writeFd}`, constants.O_WRONLY);
+    return openSync(`/dev/fd/${this.handle}`, constants.O_RDWR);
   }
 
   /** Who is told what is written from now on. */
-  onData(receive: (chunk: Buffer) => void): void {
+  onData(receive: ((chunk: Buffer) => void) | undefined): void {
     this.#receive = receive;
+    if (this.#socket !== undefined) return;
+    this.#readFd = openSync(`/dev/fd/${this.handle}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.#writeFd = openSync(`/dev/fd/${this.handle}`, constants.O_WRONLY); // or it would end with its first writer
+    this.#socket = new Socket({ fd: this.#readFd, readable: true, writable: false });
+    this.#socket.on("data", (chunk) => this.#receive?.(chunk));
+    this.#socket.on("error", () => {}); // nobody else has it open, and what was read stays
+    this.#socket.unref();
   }
 
   /** Hands over what is still in the pipe. Its writers have ended. */
@@ -51,7 +58,7 @@ export class OutputPipe implements Disposable {
     for (;;) {
       let read: number;
       try {
-        read = readSync(this.#readFd, buffer);
+        read = readSync(this.#readFd!, buffer);
       } catch {
         return; // empty: EAGAIN
       }
@@ -60,8 +67,21 @@ export class OutputPipe implements Disposable {
     }
   }
 
+  /** This process's end to write to. What nobody has read is gone once it is destroyed. */
+  openToWrite(): Socket {
+    const socket = new Socket({
+      fd: openSync(`/dev/fd/${this.handle}`, constants.O_RDWR | constants.O_NONBLOCK),
+      readable: false,
+      writable: true,
+    });
+    socket.on("error", () => {}); // its reader may end before it has read everything
+    socket.unref();
+    return socket;
+  }
+
   [Symbol.dispose](): void {
-    this.#socket.destroy();
-    closeSync(this.#writeFd);
+    this.#socket?.destroy();
+    if (this.#writeFd !== undefined) closeSync(this.#writeFd);
+    closeSync(this.handle);
   }
 }

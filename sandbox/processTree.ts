@@ -20,12 +20,13 @@ export class ProcessTree {
   }
 
   /** What bubblewrap says about the jail's first process. */
-  addInfo(chunk: Buffer): void {
-    this.#info += chunk.toString();
+  noteInfo(said: string): void {
+    this.#info = said;
   }
 
   sample(): void {
-    const seen = this.#processes().map(usageOf);
+    // The root is the launcher, which is no part of a program.
+    const seen = this.#processes().slice(1).map(usageOf);
     this.currentMiB = seen.reduce((sum, { residentMiB }) => sum + residentMiB, 0);
     this.peakMiB = Math.max(this.peakMiB, this.currentMiB);
     this.cpuMs = Math.max(
@@ -37,12 +38,13 @@ export class ProcessTree {
   /** SIGKILL to the jail's first process, whose end is the end of all others. False when it is not known. */
   killFirst(): boolean {
     const first = /"child-pid": (\d+)/.exec(this.#info)?.[1];
-    return first !== undefined && kill(Number(first));
+    if (first !== undefined) kill(Number(first));
+    return first !== undefined;
   }
 
-  /** SIGKILL to the root and to every process that still descends from it. */
-  kill(): void {
-    for (const pid of this.#processes()) kill(pid);
+  /** SIGKILL to every process that descends from the root, which stays. */
+  killBelow(): void {
+    for (const pid of this.#processes()) if (pid !== this.#root) kill(pid);
   }
 
   #processes(): number[] {
@@ -52,11 +54,11 @@ export class ProcessTree {
   }
 }
 
-function kill(pid: number): boolean {
+function kill(pid: number): void {
   try {
-    return pid > 1 && process.kill(pid, "SIGKILL");
+    if (pid > 1) process.kill(pid, "SIGKILL");
   } catch {
-    return false; // ended already
+    // ended already
   }
 }
 

@@ -53,7 +53,6 @@ export class Supervisor implements AsyncDisposable {
   readonly #stripper = new TypeStripper();
   readonly #isolates: Isolates;
   readonly #closing = new AbortController();
-  #numSlots = 0;
   #numRunning = 0;
 
   constructor(settings: SupervisorSettings) {
@@ -138,9 +137,9 @@ export class Supervisor implements AsyncDisposable {
       interpreter.kill();
     }
     await Promise.all(live.map(({ interpreter }) => interpreter.ended));
-    await Promise.all([...live.map(({ interpreter }) => interpreter.gone), ...this.#going]);
+    for (const slot of this.#freeSlots.splice(0)) this.#dispose(slot);
     await this.#stripper[Symbol.asyncDispose]();
-    for (const slot of this.#freeSlots.splice(0)) slot[Symbol.dispose]();
+    await Promise.all(this.#going);
     this.#settings.containment[Symbol.dispose]();
   }
 
@@ -186,10 +185,16 @@ export class Supervisor implements AsyncDisposable {
     } catch (error) {
       interpreter.kill();
       await interpreter.ended;
-      // One that had waited may have been killed by anybody, such as a machine short of memory: that is not the program's fault.
+      // One that had waited, or a launcher, may have been killed by anybody, such as a machine short of memory: that is not the program's fault.
       if (wasWarm && !stop.aborted) return this.#ready(kind, stop);
       throw error;
     }
+  }
+
+  #dispose(slot: Slot): void {
+    const gone = slot[Symbol.asyncDispose]();
+    this.#going.add(gone);
+    void gone.then(() => this.#going.delete(gone));
   }
 
   /** An interpreter that waits, or a new one. */
@@ -218,17 +223,15 @@ export class Supervisor implements AsyncDisposable {
   #start({ runtime: name, limits }: Kind): Waiting {
     const { containment } = this.#settings;
     const runtime = containment.runtime(name);
-    const slot = this.#freeSlots.pop() ?? new Slot(this.#numSlots++);
+    const free = this.#freeSlots.findIndex((slot) => slot.runtime.driver === runtime.driver);
+    const slot = free >= 0 ? this.#freeSlots.splice(free, 1)[0]! : new Slot({ containment, runtime });
     const waiting = { slot, interpreter: new Interpreter({ containment, runtime, limits, slot }) };
     this.#live.add(waiting);
     void waiting.interpreter.ended.then(() => {
       this.#live.delete(waiting);
-      const { gone } = waiting.interpreter;
-      this.#going.add(gone);
-      void gone.then(() => this.#going.delete(gone));
       // In weak containment a child may have stayed behind, with the slot's pipes in its hands.
-      if (this.containment === "weak" || this.#closing.signal.aborted) slot[Symbol.dispose]();
-      else this.#freeSlots.push(slot);
+      if (this.containment === "jail" && slot.alive && !this.#closing.signal.aborted) this.#freeSlots.push(slot);
+      else this.#dispose(slot);
     });
     return waiting;
   }

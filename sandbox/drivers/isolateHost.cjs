@@ -6,12 +6,12 @@ const fs = require("node:fs");
 fs.writeFileSync("isolated-vm.node", Buffer.from(fs.readFileSync("isolated-vm.base64", "latin1"), "base64"));
 const { ivm } = require("./isolated-vm.node");
 
-const channel = 3;
+const [input, output] = [3, 4];
 const { parse, stringify } = JSON;
 
 function say(value) {
   const bytes = Buffer.from(`${stringify(value)}\n`);
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(channel, bytes, at);
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(output, bytes, at);
 }
 
 let rest = "";
@@ -24,7 +24,7 @@ function next() {
       return line;
     }
     const bytes = Buffer.alloc(1 << 16);
-    const count = fs.readSync(channel, bytes, 0, bytes.length, null);
+    const count = fs.readSync(input, bytes, 0, bytes.length, null);
     if (count === 0) process.reallyExit(0);
     rest += bytes.toString("latin1", 0, count); // what comes in is ASCII: other characters are escaped
   }

@@ -7,7 +7,7 @@ const fs = require("node:fs");
 const module_ = require("node:module");
 const path = require("node:path");
 
-const channel = 3;
+const channel = 3; // to read; 4 is to write
 const work = process.cwd();
 
 function take(count) {
@@ -25,7 +25,7 @@ const list = (item) => Array.from({ length: number() }, item);
 
 // What most programs load first, loaded while there is time. Touching process.stdout itself would make its pipe non-blocking.
 for (const name of ["net", "tty", "stream", "util"]) require(name);
-fs.writeSync(channel, "R");
+fs.writeSync(4, "R");
 const entry = path.join(work, text());
 const args = list(text);
 let typeScript = false;
@@ -36,7 +36,7 @@ for (let left = number(); left > 0; left--) {
   fs.writeFileSync(file, take(number()));
 }
 const stdin = take(number());
-if (number() === 0) fs.closeSync(channel);
+if (number() === 0) for (const fd of [channel, 4]) fs.closeSync(fd);
 if (stdin.length > 0) {
   // A file on descriptor 0, the lowest that is free, so that /dev/stdin can be opened too.
   const hidden = path.join(path.dirname(work), ".stdin");

@@ -9,7 +9,7 @@ import sys
 
 
 def receive():
-    channel = 3
+    channel = 3  # to read; 4 is to write
     work = posix.getcwd()
 
     def take(count):
@@ -28,7 +28,7 @@ def receive():
     def text():
         return take(number()).decode("utf-8", "surrogatepass")
 
-    posix.write(channel, b"R")
+    posix.write(4, b"R")
     entry = text()
     args = [text() for _ in range(number())]
     for _ in range(number()):
@@ -40,6 +40,7 @@ def receive():
     stdin = take(number())
     if number() == 0:
         posix.close(channel)
+        posix.close(4)
     if stdin:
         # A file on descriptor 0, so that /dev/stdin can be opened too.
         hidden = work + "/../.stdin"

@@ -275,7 +275,7 @@ describe("a conversation", () => {
 while True:
     line = os.read(3, 1000)
     if not line: break
-    os.write(3, line.upper())
+    os.write(4, line.upper())
     if b"end" in line: break
 print("done")
 `;
@@ -289,10 +289,10 @@ print("done")
     assert.deepEqual([end, stdout.text], [{ kind: "exit", code: 0 }, "done\n"]);
   });
   test("works in JavaScript, ends with its program, and hears no flood to its end", async () => {
-    await using talk = await sandbox.converse(javaScript('const fs = require("fs"); fs.writeSync(3, "hi\\n"); process.exit(2);'));
+    await using talk = await sandbox.converse(javaScript('const fs = require("fs"); fs.writeSync(4, "hi\\n"); process.exit(2);'));
     assert.deepEqual([await talk.receive(), await talk.receive()], ["hi", undefined]);
     assert.deepEqual((await talk.result).end, { kind: "exit", code: 2 });
-    await using flood = await sandbox.converse(python("import os\nwhile True: os.write(3, b'x' * 100000)"));
+    await using flood = await sandbox.converse(python("import os\nwhile True: os.write(4, b'x' * 100000)"));
     assert.deepEqual((await flood.result).end, { kind: "limit", limit: "output" });
   });
   test("is over when it is disposed of", async () => {
@@ -305,15 +305,16 @@ print("done")
 describe("weak containment", () => {
   test("runs programs, kills what overruns, and warns each time", async () => {
     const warnings: string[] = [];
-    await using weak = await openSandbox({ containment: "weak", warm: 0, warn: (text) => warnings.push(text) });
+    const weak = await openSandbox({ containment: "weak", warm: 0, warn: (text) => warnings.push(text) });
     const result = await weak.run(python("import os; print(os.getcwd()); open('f', 'w').write('x')"));
     assert.deepEqual([result.end, result.containment], [{ kind: "exit", code: 0 }, "weak"]);
-    assert.ok(!existsSync(result.stdout.text.trim()), "its folder is removed");
     const slow = await weak.run(javaScript("setInterval(() => {}, 1000)", { limits: { wallMs: 300 } }));
     assert.deepEqual(slow.end, { kind: "limit", limit: "wall" });
     const big = await weak.run(python("x = bytearray(1 << 33)", { limits: { memoryMiB: 200 } }));
     assert.deepEqual(big.end, { kind: "exit", code: 1 });
     assert.equal(warnings.length, 3);
     assert.match(warnings[0]!, /weak containment/);
+    await weak[Symbol.asyncDispose]();
+    assert.ok(!existsSync(result.stdout.text.trim()), "its folder is removed");
   });
 });

@@ -811,7 +811,7 @@ os.wait()
   {
     name: "the channel its program came through",
     language: "python",
-    source: `import os${attempt('os.write(3, b"exit 0, all tests passed")\nprint("ESCAPED")')}`,
+    source: `import os${attempt('os.write(3, b"exit 0, all tests passed")\nprint("ESCAPED")')}${attempt('os.write(4, b"exit 0")\nprint("ESCAPED")')}${attempt('os.write(9, b"exit 0\\\\n")\nprint("ESCAPED")')}`,
     ends: ["exit 0"],
     says: /refused/,
   },

@@ -299,25 +299,25 @@ const pythonCheats: Readonly<Record<string, readonly [program: string, evidence:
     /expected -6, got 4.*caller's frames/,
   ],
   "answers in the harness's place": [
-    'import os\nos.write(3, b\'["loaded"]\\n["value",["i","0x4"]]\\n\' * 3)\ndef double(x): return None',
+    'import os\nos.write(4, b\'["loaded"]\\n["value",["i","0x4"]]\\n\' * 3)\ndef double(x): return None',
     /expected -6|descriptors/,
   ],
   "says that it passed, on the channel": [
-    'import os\nos.write(3, b\'["loaded"]\\n["result",3,[],0,""]\\n\')\nos._exit(0)',
+    'import os\nos.write(4, b\'["loaded"]\\n["result",3,[],0,""]\\n\')\nos._exit(0)',
     /writes to descriptors|ends/,
   ],
-  "floods the channel": ["import os\nwhile True: os.write(3, b'x' * 65536)", /limit on output/],
-  "writes nonsense into the channel": ["import os\nos.write(3, b'null\\n{}\\n[[[[\\n')\ndef double(x): return 4", /./],
+  "floods the channel": ["import os\nwhile True: os.write(4, b'x' * 65536)", /limit on output/],
+  "writes nonsense into the channel": ["import os\nos.write(4, b'null\\n{}\\n[[[[\\n')\ndef double(x): return 4", /./],
   "registers an exit handler": [
     "import atexit, os\natexit.register(lambda: os._exit(0))\ndef double(x): return None",
     /registers exit handlers|ends the process early/,
   ],
   "replaces standard output": ["import sys, io\nsys.stdout = io.StringIO()\ndef double(x): return None", /replaces standard output/],
   "redirects its channel to standard output": [
-    "import os\nos.dup2(1, 3)\ndef double(x): return None",
+    "import os\nos.dup2(1, 4)\ndef double(x): return None",
     /limit on wall|ended|writes to descriptors/,
   ],
-  "closes its channel": ["import os\nos.close(3)\ndef double(x): return 4", /ended|writes|limit/],
+  "closes its channel": ["import os\nos.close(4)\ndef double(x): return 4", /ended|writes|limit/],
   "replaces the program's file": [
     "open('program.py', 'w').write('def double(x): return x * 2')\ndef double(x): return None",
     /reads or writes files/,
@@ -358,7 +358,7 @@ const pythonCheats: Readonly<Record<string, readonly [program: string, evidence:
     /./,
   ],
   "starts a child that answers later": [
-    'import os\nif os.fork() == 0:\n    while True: os.write(3, b\'["value",["i","0x4"]]\\n\')\ndef double(x): return None',
+    'import os\nif os.fork() == 0:\n    while True: os.write(4, b\'["value",["i","0x4"]]\\n\')\ndef double(x): return None',
     /./,
   ],
   "catches every signal and waits": [
@@ -394,7 +394,7 @@ const javaScriptCheats: Readonly<Record<string, readonly [program: string, evide
     'const fs = require("fs"); const all = fs.readdirSync(".").map((f) => fs.readFileSync(f, "utf8")).join(); function double() { return all.includes(["strict", "Equal"].join("")) ? 4 : 0; }',
     /got 0.*files/,
   ],
-  "writes into the channel": ['require("fs").writeSync(3, \'["loaded"]\\n["value",["f","4"]]\\n\'); function double() {}', /./],
+  "writes into the channel": ['require("fs").writeSync(4, \'["loaded"]\\n["value",["f","4"]]\\n\'); function double() {}', /./],
   "touches the harness's table": ["Object.freeze(globalThis.__program); function double() {}", /./],
   "replaces globals": ["globalThis.Array = globalThis.Map = globalThis.Promise = null; function double() { return 5; }", /got 5|raised/],
   "never settles": ["async function double() { await new Promise(() => {}); }", /limit on wall|ended/],

@@ -59,7 +59,7 @@ function join(items, write) {
 }
 function say(line) {
   const bytes = bufferFrom(line + "\\n");
-  for (let at = 0; at < bytes.length; ) at += write(3, bytes, at);
+  for (let at = 0; at < bytes.length; ) at += write(4, bytes, at);
 }
 let rest = "";
 function next() {

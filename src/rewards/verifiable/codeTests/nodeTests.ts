@@ -14,7 +14,7 @@ let rest = "", numAsked = 0;
 function ask(line) {
   numAsked++;
   const bytes = Buffer.from(line + "\\n");
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(3, bytes, at);
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(4, bytes, at);
   const buffer = Buffer.alloc(65536);
   for (let end; ; ) {
     if ((end = rest.indexOf("\\n")) >= 0) {
@@ -93,13 +93,13 @@ console.assert = (value, ...said) => require("node:assert").ok(value, said.join(
       passed++;
     } catch (error) {
       if (error instanceof SyntaxError && numAsked === before) {
-        fs.writeSync(3, JSON.stringify(["broken", "SyntaxError: " + error.message]) + "\\n");
+        fs.writeSync(4, JSON.stringify(["broken", "SyntaxError: " + error.message]) + "\\n");
         process.exit(0);
       }
       failures.push(String(error?.name) + ": " + String(error?.message).slice(0, 300));
     }
   }
-  fs.writeSync(3, JSON.stringify(["result", passed, failures.slice(0, 20), failures.length, ""]) + "\\n");
+  fs.writeSync(4, JSON.stringify(["result", passed, failures.slice(0, 20), failures.length, ""]) + "\\n");
   process.exit(0);
 })();
 `;

@@ -9,7 +9,8 @@ export const pythonHarnessFile = "harness.py";
 
 export const pythonHarness = `import _json, builtins, os, sys
 
-channel = 3
+# Descriptors of the conversation.
+hear, tell = 3, 4
 kept = []
 quote = _json.encode_basestring_ascii
 limit = [0]
@@ -46,12 +47,12 @@ keeps = False
 def say(line):
     data = line.encode() + b"\\n"
     while data:
-        data = data[os.write(channel, data):]
+        data = data[os.write(tell, data):]
 
 def lines():
     rest = b""
     while True:
-        part = os.read(channel, 1 << 16)
+        part = os.read(hear, 1 << 16)
         if not part:
             os._exit(0)
         rest += part

@@ -7,16 +7,17 @@ export const pythonRunnerFile = "runner.py";
 
 export const pythonRunner = `import ast, builtins, json, os, sys
 
-channel = 3
+# Descriptors of the conversation.
+hear, tell = 3, 4
 rest = b""
 
 def ask(line):
     global rest
     data = line.encode() + b"\\n"
     while data:
-        data = data[os.write(channel, data):]
+        data = data[os.write(tell, data):]
     while b"\\n" not in rest:
-        part = os.read(channel, 1 << 16)
+        part = os.read(hear, 1 << 16)
         if not part:
             os._exit(0)
         rest += part
@@ -147,7 +148,7 @@ def main():
         tree = ast.parse(text)
         if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)): raise ValueError("they assert nothing")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        os.write(channel, (json.dumps(["broken", type(error).__name__ + ": " + str(error)[:300]]) + "\\n").encode())
+        os.write(tell, (json.dumps(["broken", type(error).__name__ + ": " + str(error)[:300]]) + "\\n").encode())
         return
     scope = {"__name__": "tests", "__check": check}
     for name in used_names(tree) | ({entry} if entry else set()):
@@ -163,7 +164,7 @@ def main():
             scope["check"](scope.get(entry, Proxy(entry)))
     except BaseException as error:
         broke = type(error).__name__ + ": " + str(error)[:300]
-    os.write(channel, (json.dumps(["result", passed, failures[:20], len(failures), broke]) + "\\n").encode())
+    os.write(tell, (json.dumps(["result", passed, failures[:20], len(failures), broke]) + "\\n").encode())
 
 main()
 `;
