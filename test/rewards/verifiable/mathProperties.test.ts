@@ -165,7 +165,7 @@ describe("math on random expressions", () => {
       fc.property(trees(true).filter(isShort), (tree) => {
         assert.equal(score(latex(tree), plain(tree)), 1, `${latex(tree)}\n${plain(tree)}`);
       }),
-      // One tree in some thousands needs more bits than the cap of precision, and scores 0 for that: always the same trees.
+      // The same trees every time: a rare one may need more bits than the cap of precision allows, and would score 0.
       { numRuns: 300, seed: 20261125 },
     );
   });
