@@ -1,5 +1,5 @@
 // Whether the log-probabilities that sampling recorded are those that training computes. A policy is trained for a while, so that its
-// distributions are those of a real run, and goes through a checkpoint; the same 512 rollouts of mixed lengths are sampled by engines
+// distributions are those of a real run, and goes through a checkpoint; the same 512 requests of mixed lengths are sampled by engines
 // that decode 1, 7 and 64 sequences at once, and recomputed in micro-batches of other sizes and paddings. Options: --trainSteps=30.
 
 import { mkdtempSync, rmSync } from "node:fs";

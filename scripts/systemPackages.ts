@@ -4,10 +4,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
+const runPrograms = /\btest[\\/](sandbox|rewards|conformance|cli|e2e)\b/;
+
 /** Debian's name of a package, a file that shows it is there, and the test folders that need it. */
 const packages: readonly { readonly name: string; readonly file: string; readonly neededBy: RegExp }[] = [
-  { name: "bubblewrap", file: "/usr/bin/bwrap", neededBy: /\btest[\\/](sandbox|rewards|conformance|cli|e2e)\b/ },
-  { name: "python3", file: "/usr/bin/python3", neededBy: /\btest[\\/](sandbox|rewards|conformance|cli|e2e)\b/ },
+  { name: "bubblewrap", file: "/usr/bin/bwrap", neededBy: runPrograms },
+  { name: "python3", file: "/usr/bin/python3", neededBy: runPrograms },
 ];
 
 /** What this machine is. */

@@ -3,10 +3,10 @@
 
 /** `work(item)` for each item; at most `numAhead` items are worked on, or wait for an earlier one, at the same time. */
 export async function* inOrder<Item, Result>(
-  items: AsyncIterable<Item>,
+  items: AsyncIterable<Item> | Iterable<Item>,
   { work, numAhead }: { readonly work: (item: Item) => Promise<Result>; readonly numAhead: number },
 ): AsyncGenerator<Result> {
-  const source = items[Symbol.asyncIterator]();
+  const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : eachOf(items);
   const started: Promise<Result>[] = [];
   let reading: Promise<Read<Item>> | undefined = read(source);
   let failure: { readonly cause: unknown } | undefined;
@@ -33,6 +33,10 @@ export async function* inOrder<Item, Result>(
     source.return?.().catch(() => {});
   }
   if (failure !== undefined) throw failure.cause;
+}
+
+async function* eachOf<Item>(items: Iterable<Item>): AsyncGenerator<Item> {
+  yield* items;
 }
 
 type Read<Item> =

@@ -19,7 +19,7 @@ import { loadRecipe } from "../runs/recipeFile.ts";
 import { accuracyText } from "./accuracyText.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
 import { atLeastOne, collect, notNegative, refuseTogether, refuseWithout } from "./options.ts";
-import { print, printError, printJson, shortNumber, table } from "./output.ts";
+import { print, printError, printJson, shortNumber, table, weakContainmentWarning } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 
 interface Options {
@@ -57,6 +57,7 @@ async function evaluate(checkpoint: string, options: Options): Promise<void> {
     ...(maxTokens === undefined ? {} : { maxNewTokens: maxTokens }),
   };
   const progress = progressObserver(process.stderr, systemClock);
+  if (examination.rewards.sandbox === "weak") progress.note(weakContainmentWarning);
   using interrupts = catchInterrupts(() => progress.note("stopping"));
   try {
     const results = await evaluateCheckpoint(checkpoint, { ...examination, measuring: progress.measuring }, interrupts.stop);

@@ -93,7 +93,7 @@ export function timestamp(ms: number): string {
 }
 
 /**
- * Typed arrays as lists, in which a number that is none is null: the log-probability of a token that was forced. Elsewhere, numbers that
+ * Typed arrays as lists, in which a number that is none is null, such as the log-probability of a forced token. Elsewhere, numbers that
  * JSON lacks are their names, which `null` would hide.
  */
 function writable(_key: string, value: unknown): unknown {

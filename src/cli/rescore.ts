@@ -63,7 +63,7 @@ async function rescore(id: string, { runs, folder, all, json }: Options): Promis
   }
 }
 
-function rescoreText({ run, rollouts, verifiers, rewards, differs }: Rescore, { all }: { all: boolean }): string {
+function rescoreText({ run, rollouts, verifiers, rewards }: Rescore, { all }: { all: boolean }): string {
   if (rollouts === 0) return `run ${run}: no rollouts were scored, so that nothing can differ`;
   const { differ, unscorableThen, meanThen, meanNow } = rewards;
   const means = meanThen === undefined ? "" : `; mean ${shortNumber(meanThen)} then, ${shortNumber(meanNow!)} now`;
@@ -75,7 +75,7 @@ function rescoreText({ run, rollouts, verifiers, rewards, differs }: Rescore, { 
     ]),
     `rewards: ${differ} differ, ${unscorableThen} could not be told then${means}`,
     ...verifiers.flatMap(notes),
-    ...(differs && !all ? ["--all lists every verdict that differs"] : []),
+    ...(verifiers.some(({ differ }) => differ > 0) && !all ? ["--all lists every verdict that differs"] : []),
   ].join("\n");
 }
 

@@ -21,8 +21,6 @@ import { printResult, superviseRun } from "./superviseRun.ts";
 interface Options {
   readonly runs: string;
   readonly newChain?: true;
-  /** The older name of the same. */
-  readonly allowDifferentMachine?: true;
   readonly json?: true;
 }
 
@@ -36,12 +34,11 @@ export function addResume(runs: Command): void {
       "--new-chain",
       "go on where code, Node, ONNX Runtime, CPU or a file differ, such as a repaired verifier: a new hash chain from the last checkpoint",
     )
-    .option("--allow-different-machine", "the same as --new-chain")
     .option("--json", "print the result as JSON")
     .action(resume);
 }
 
-async function resume(id: string, { runs, newChain, allowDifferentMachine, json }: Options): Promise<void> {
+async function resume(id: string, { runs, newChain, json }: Options): Promise<void> {
   using store = openStore(runs, systemClock);
   const row = store.run(id);
   const report = row.state === "finished" ? readReport(join(runs, id)) : undefined;
@@ -54,7 +51,7 @@ async function resume(id: string, { runs, newChain, allowDifferentMachine, json 
   const prepared = await prepare(recipe, folder);
   await using pool = await openRewards(recipe, { folder, prepared });
   const fingerprint = fingerprintHere(asJson(recipe), prepared.inputs);
-  const asked = { id, recipe, allowNewChain: newChain === true || allowDifferentMachine === true };
+  const asked = { id, recipe, allowNewChain: newChain === true };
   using run = resumeRun(asked, { store, clock: systemClock, fingerprint });
   await superviseRun(run, { prepared, pool, json: json === true });
 }

@@ -36,7 +36,10 @@ export function addRollouts(runs: Command): void {
     .option("--max-reward <reward>", "only with at most this reward", decimal)
     .option("--unscorable", "only those that could not be scored")
     .option("--limit <count>", "at most so many", wholeNumber, 20)
-    .option("--json", "print one JSON object a line, with tokens and log-probabilities; null for a token that was forced")
+    .option(
+      "--json",
+      "print one JSON object a line, with tokens and log-probabilities; null where there is none, as for a forced token (chosen 0)",
+    )
     .action(printRollouts);
 }
 

@@ -43,7 +43,7 @@ export interface Accuracy {
 
 /** The most frequent failure among the answers that could not be scored. */
 export interface MostFailed {
-  readonly failure: FailureKind | "no verdict";
+  readonly failure: FailureKind;
   readonly count: number;
   /** What the verifier said of the first of them. */
   readonly example: string;
@@ -73,10 +73,7 @@ export async function measureAccuracy(tasks: readonly Task[], measuring: Measuri
   };
 }
 
-interface Failure {
-  readonly failure: MostFailed["failure"];
-  readonly reason: string;
-}
+type Failure = Extract<Verdict, { kind: "unscorable" }>;
 
 interface Outcome {
   readonly family: string;
@@ -105,13 +102,9 @@ async function judge(
 ): Promise<Outcome> {
   const score = await measuring.score(asked, signal);
   measuring.onAnswer?.({ ...asked, ...score });
-  const result = resultOf(score.verdicts[asked.task.verifier]);
+  const verdict = score.verdicts[asked.task.verifier]!;
+  const result = verdict.kind === "scored" ? verdict.score === 1 : verdict;
   return { family: asked.task.family, result, numTokens: asked.rollout.tokens.length };
-}
-
-function resultOf(verdict: Verdict | undefined): boolean | Failure {
-  if (verdict === undefined) return { failure: "no verdict", reason: "no term of the rewards names the task's own verifier" };
-  return verdict.kind === "scored" ? verdict.score === 1 : verdict;
 }
 
 function shareRight(outcomes: readonly Outcome[]): number | undefined {

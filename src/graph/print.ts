@@ -1,7 +1,7 @@
 // Graphs as text, one line for each node in the order of construction, for snapshots and for reading. Numbers count from the start of
 // the printed graph, so that the same construction prints the same text wherever it runs.
 //
-//     %12 = matmul(%3, %7) {transB, alpha=1} : float32[N,64]  @layers.0.ffn
+//     %12 = linear(%3, %7) : float32[N,64]  @layers.0.ffn
 
 import { formatShape } from "./shape.ts";
 import { type Node, nodesOf, type Tensor } from "./tensor.ts";

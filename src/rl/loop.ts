@@ -50,10 +50,10 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     const sampled = await sampleStep(tasks, { config, deps, step }, signal);
     const credits = groupAdvantages(rewardsOf(sampled), config.algorithm.normaliseBy);
     const groups = creditGroups(sampled.groups, credits);
-    const attempt = { step, rollouts: groups.flat() };
+    const attempt = { step, rollouts: sampled.groups.flat() }; // without credit: nothing is learned from it
     const tooMany = tooManyUnscorable(attempt, config.maxUnscorableShare);
     if (tooMany !== undefined) {
-      await record.recordAttempt({ step, rollouts: sampled.groups.flat() });
+      await record.recordAttempt(attempt);
       throw tooMany;
     }
     const learned = await learnFrom(groups, { policy, config, clock, step, guard }).catch(async (error: unknown) => {
@@ -75,7 +75,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       digests: { ...rolloutDigests(sampled.groups.flat()), ...(await policy.digests()) },
       guard,
       notes: learned.notes,
-      rollouts: attempt.rollouts,
+      rollouts: groups.flat(),
     });
     step++;
     if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) await record.checkpoint({ nextStep: step, guard }, save);

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { RunError, StorageError } from "../base/errors.ts";
 
 /** Raised by every change of the tables; kept in `PRAGMA user_version`. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 
 /** Writers of other runs in the same folder hold the database for one step's transaction at most. */
 const busyTimeoutMs = 10_000;
@@ -101,9 +101,10 @@ const tables = `
     stage TEXT NOT NULL,
     step INTEGER NOT NULL,         -- steps of the stage done before it
     name TEXT NOT NULL,
-    result TEXT NOT NULL,          -- JSON
-    UNIQUE (run_id, stage, step, name)
+    superseded INTEGER NOT NULL DEFAULT 0,  -- 1: the steps before it were taken again
+    result TEXT NOT NULL           -- JSON
   ) STRICT;
+  CREATE UNIQUE INDEX live_evaluations ON evaluations(run_id, stage, step, name) WHERE superseded = 0;
 `;
 
 /** Opens the database at `path`, creating folder and tables where there are none. */

@@ -25,10 +25,10 @@ import { type RunReport, reportFile, runReport } from "./report.ts";
 import type { StoredRollout } from "./rows.ts";
 import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
-/** Whoever watches; told about things that are already recorded. */
+/** Whoever watches. Steps and notes are told once they are recorded. */
 export interface RunObserver {
   step(done: { readonly stage: Stage; readonly step: number; readonly steps: number; readonly metrics: StepMetrics }): void;
-  /** While a set of held-out tasks is measured. */
+  /** While a set of held-out tasks is measured at the end of a stage. */
   measuring(progress: MeasuringProgress): void;
   note(text: string): void;
 }

@@ -1,5 +1,5 @@
-// What a fork may change. It goes on from a checkpoint, so that everything which made the checkpoint what it is stays as it was in the
-// parent: the policy, and the stages and steps that are already done.
+// What a fork may change. It goes on from a checkpoint, so that the policy and the stages that are done stay as they were in the parent,
+// and no step that was taken is dropped. Data, rewards and the settings of the stage that goes on may change: from the checkpoint on.
 
 import { ConfigError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";

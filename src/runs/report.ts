@@ -20,7 +20,7 @@ export interface RunReport {
   readonly version: 1;
   /** Spent working, over all the times that the run was started and resumed. */
   readonly seconds: number;
-  /** The most that its processes held at a time, over all the times that the run was started and resumed. */
+  /** The most that its processes held, an upper bound: over what was recorded with its steps, and the last time that it was started. */
   readonly peakRssMiB: number;
   /** Before the first step, where there is no supervised stage. */
   readonly start?: StageReport;

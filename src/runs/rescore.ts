@@ -32,7 +32,7 @@ export interface VerifierRescore {
   readonly reworded: number;
 }
 
-/** A verdict that differs, or a reward that does. */
+/** A verdict that differs, and the rewards of its rollout. */
 export interface RescoredVerdict {
   readonly stage: string;
   readonly step: number;
@@ -91,12 +91,11 @@ export async function rescoreRun({ store, id, recipe, pool, tell }: RescoreDeps,
   const rewards = { differ: 0, unscorableThen: 0, told: 0, sumThen: 0, sumNow: 0 };
   let rollouts = 0;
   const work = async (stored: ScoredRollout) => ({ stored, score: await scoreRollout(stored, scoring, signal) });
-  for await (const { stored, score } of inOrder(stream(store.scoredRollouts(id)), { work, numAhead })) {
+  for await (const { stored, score } of inOrder(store.scoredRollouts(id), { work, numAhead })) {
     rollouts++;
     countReward(rewards, { old: stored.reward, now: rewardOf(score) });
     for (const [verifier, old] of Object.entries(stored.verdicts)) {
-      const now = score.verdicts[verifier];
-      if (now === undefined) continue; // asked for by a term that a later version of this project reads otherwise
+      const now = score.verdicts[verifier]!;
       const count = counts.get(verifier)!;
       count.versionsThen.add(stored.verifierVersions[verifier]!);
       if (countVerdict(count, old, now)) tell(changed({ stored, score, verifier, old, now }));
@@ -194,8 +193,4 @@ function changed(of: {
 
 function rewardOf({ reward }: RolloutScore): number | undefined {
   return reward.kind === "scored" ? reward.reward : undefined;
-}
-
-async function* stream<Item>(items: Iterable<Item>): AsyncGenerator<Item> {
-  yield* items;
 }

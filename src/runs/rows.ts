@@ -210,16 +210,10 @@ export function runFromRow(row: Row): RunRow {
     state: row["state"] as RunState,
     recipe: JSON.parse(row["recipe"] as string) as RunRow["recipe"],
     recipeFile: row["recipe_file"] as string,
-    fingerprint: fingerprintFromJson(row["fingerprint"] as string),
+    fingerprint: JSON.parse(row["fingerprint"] as string) as Fingerprint,
     startHash: row["start_hash"] as string,
     ...(run === null ? {} : { parent: { run: run as string, stage: stage as string, step: step as number } }),
   };
-}
-
-/** Records of version 0.1 have one digest of all files. */
-function fingerprintFromJson(text: string): Fingerprint {
-  const { inputs, ...rest } = JSON.parse(text) as Omit<Fingerprint, "inputs"> & { inputs: string | Fingerprint["inputs"] };
-  return { ...rest, inputs: typeof inputs === "string" ? { "all files together": inputs } : inputs };
 }
 
 export function stepFromRow(row: Row): StepRow {

@@ -133,7 +133,7 @@ export class RunStore implements Disposable {
     });
   }
 
-  /** Takes back the steps after each cut, and lets the run go on under another fingerprint. */
+  /** Takes back the steps after each cut and what was measured after them, and lets the run go on under another fingerprint. */
   startNewChain(
     runId: string,
     { fingerprint, cuts, detail }: { fingerprint: Fingerprint; cuts: readonly { stage: string; step: number }[]; detail: string },
@@ -201,7 +201,10 @@ export class RunStore implements Disposable {
   }
 
   evaluations(runId: string): EvaluationRow[] {
-    return this.#database.prepare("SELECT * FROM evaluations WHERE run_id = ? ORDER BY rowid").all(runId).map(evaluationFromRow);
+    return this.#database
+      .prepare("SELECT * FROM evaluations WHERE run_id = ? AND superseded = 0 ORDER BY id")
+      .all(runId)
+      .map(evaluationFromRow);
   }
 
   /** In the order they were recorded: by step, group and member. Steps that were taken back are left out; one that did not come to its end is not. */
@@ -265,6 +268,8 @@ export class RunStore implements Disposable {
   #supersede(runId: string, { stage, step }: { stage: string; step: number }): void {
     const update = "UPDATE steps SET superseded = 1 WHERE run_id = ? AND stage = ? AND step >= ? AND superseded = 0";
     this.#database.prepare(update).run(runId, stage, step);
+    const measured = "UPDATE evaluations SET superseded = 1 WHERE run_id = ? AND stage = ? AND step > ? AND superseded = 0";
+    this.#database.prepare(measured).run(runId, stage, step);
   }
 
   #insertEvent(runId: string, { stage, step, kind, detail }: NewEvent): void {
@@ -346,4 +351,4 @@ const selectScored = `
 const selectMeasured = `
   SELECT rollouts.*, groups.position AS group_position, groups.task_id, groups.task, evaluations.stage, evaluations.step
   FROM rollouts JOIN groups ON rollouts.group_id = groups.id JOIN evaluations ON groups.evaluation_id = evaluations.id
-  WHERE evaluations.run_id = ?`;
+  WHERE evaluations.run_id = ? AND evaluations.superseded = 0`;

@@ -41,8 +41,8 @@ const never = new AbortController().signal;
 
 /** A backend that starts from a checkpoint folder, with its optimizer state if there is one. */
 export function backendFromCheckpoint(folder: string, engine: EngineConfig): EmbeddedBackend {
-  const { folder: found, ...checkpoint } = loadCheckpoint(folder);
-  const optimizer = readOptimizer(found, checkpoint.config);
+  const checkpoint = loadCheckpoint(folder);
+  const optimizer = readOptimizer(checkpoint.folder, checkpoint.config);
   return new EmbeddedBackend({ ...startFrom(checkpoint), ...(optimizer === undefined ? {} : { optimizer }) }, engine);
 }
 
@@ -59,11 +59,7 @@ export function checkOptimizer(folder: string, config: PolicyConfig): void {
   );
 }
 
-function startFrom({ config, parameters, tokenizerJson, generationConfig, tokenizerConfig }: Omit<Checkpoint, "folder">): EmbeddedStart {
-  const sidecars = {
-    ...(generationConfig === undefined ? {} : { generationConfig }),
-    ...(tokenizerConfig === undefined ? {} : { tokenizerConfig }),
-  };
+function startFrom({ config, parameters, tokenizerJson, tokenizer: _, folder: __, ...sidecars }: Checkpoint): EmbeddedStart {
   return { config, parameters, tokenizerJson, sidecars };
 }
 

@@ -16,8 +16,7 @@ interface OpenCall {
 const goOn = "resume the run from its last checkpoint";
 
 /** What V8, its threads and ONNX Runtime say when there is no memory left. */
-const outOfMemory =
-  /allocation failed|Invalid (?:typed )?array (?:buffer )?length|out of memory|memory limit|bad_alloc|Failed to allocate/i;
+const outOfMemory = /allocation failed|out of memory|memory limit|bad_alloc|Failed to allocate/i;
 
 /** A failure for want of memory, with what takes less of it; undefined for any other failure. */
 export function memoryText(message: string): string | undefined {

@@ -95,6 +95,26 @@ describe("RunStore", () => {
     assert.equal(store.rollouts("sums-1", { set: "heldOut" }).length, 2);
   });
 
+  test("takes back what was measured after the steps that a new chain takes again, and keeps what was measured before", (t) => {
+    const store = storeWithRun(t);
+    const result = { accuracy: 0.5, byFamily: {}, tasks: 1, unscorable: 0, meanResponseTokens: 4 };
+    const measured = (step: number) => ({
+      stage: "rl",
+      step,
+      name: "heldOut",
+      result,
+      rollouts: [sampleScored()],
+      verifierVersions: { numeric: 4 },
+    });
+    for (const step of [0, 4, 6]) store.addEvaluation("sums-1", measured(step));
+    store.startNewChain("sums-1", { fingerprint, cuts: [{ stage: "rl", step: 4 }], detail: "repaired" });
+    const steps = () => store.evaluations("sums-1").map(({ step }) => step);
+    assert.deepEqual(steps(), [0, 4]);
+    assert.deepEqual(store.rollouts("sums-1", { set: "heldOut", step: 6 }), []);
+    store.addEvaluation("sums-1", measured(6));
+    assert.deepEqual(steps(), [0, 4, 6]);
+  });
+
   test("records a step whole or not at all", (t) => {
     const store = storeWithRun(t);
     const broken = sampleScored({ rollout: { ...sampleRollout({ index: 1 }), finish: undefined as unknown as "stop" } }); // SQLite refuses the second rollout
@@ -169,7 +189,7 @@ describe("RunStore", () => {
     const database = new DatabaseSync(join(folder, "whetstone.sqlite"));
     database.exec("PRAGMA user_version = 99");
     database.close();
-    assert.throws(() => new RunStore(folder, stoppedClock()), /tables must be of version 2, got 99/);
+    assert.throws(() => new RunStore(folder, stoppedClock()), /tables must be of version 3, got 99/);
 
     const foreign = tempFolder(t);
     writeFileSync(join(foreign, "whetstone.sqlite"), "not a database, but long enough to look at".repeat(100));
