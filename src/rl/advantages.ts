@@ -1,11 +1,9 @@
 // From rewards to advantages: how much better a rollout did than the other rollouts of its task. Pure. Unscorable rollouts are not
 // zeros: they get no advantage and no part in any mean, so the others are treated as if they had been alone.
 
-/**
- * What the centred rewards are divided by. "group": the standard deviation of the group (GRPO). "batch": that of all centred
- * rewards of the step, so that tasks keep their weight relative to each other. "none": nothing (Dr. GRPO).
- */
-export type Normalisation = "group" | "batch" | "none";
+import type { AdvantagesConfig } from "./algorithmConfig.ts";
+
+type Kind = AdvantagesConfig["kind"];
 
 /** What a group teaches. */
 export type GroupCredit =
@@ -25,12 +23,12 @@ const epsilon = 1e-4;
  *     A_i = (R_i - mean(R)) / (std(R) + epsilon)
  *
  * DeepSeekMath section 4.1.2 (arXiv:2402.03300); mean and std over scored members only, std with n - 1 as TRL and verl compute it.
- * Batch normalisation divides by the std of R_i - mean(R) over the step instead, as REINFORCE++ (arXiv:2501.03262) and ScaleRL
- * (arXiv:2510.13786) do; without normalisation it is Dr. GRPO (arXiv:2503.20783).
+ * REINFORCE++ (arXiv:2501.03262) and ScaleRL (arXiv:2510.13786) divide by the std of R_i - mean(R) over the step instead, so that tasks
+ * keep their weight relative to each other; Dr. GRPO (arXiv:2503.20783) divides by nothing.
  */
-export function groupAdvantages(groups: readonly (readonly (number | undefined)[])[], normalisation: Normalisation): GroupCredit[] {
+export function groupAdvantages(groups: readonly (readonly (number | undefined)[])[], kind: Kind): GroupCredit[] {
   const centred = groups.map(centre);
-  const scale = scaleOf(normalisation, centred);
+  const scale = scaleOf(kind, centred);
   return centred.map((credit) => {
     if (credit.kind !== "trained") return credit;
     const divisor = scale(credit.advantages.filter((a) => a !== undefined));
@@ -51,19 +49,19 @@ function centre(rewards: readonly (number | undefined)[]): GroupCredit {
   return { kind: "trained", advantages: rewards.map((reward) => (reward === undefined ? undefined : reward - baseline)) };
 }
 
-function scaleOf(normalisation: Normalisation, centred: readonly GroupCredit[]): (group: readonly number[]) => number {
-  switch (normalisation) {
-    case "group":
+function scaleOf(kind: Kind, centred: readonly GroupCredit[]): (group: readonly number[]) => number {
+  switch (kind) {
+    case "grpo":
       return (group) => standardDeviation(group) + epsilon;
-    case "batch": {
+    case "reinforce-plus-plus": {
       const all = centred.flatMap((credit) => (credit.kind === "trained" ? credit.advantages.filter((a) => a !== undefined) : []));
       const divisor = standardDeviation(all) + epsilon;
       return () => divisor;
     }
-    case "none":
+    case "dr-grpo":
       return () => 1;
     default:
-      return normalisation satisfies never;
+      return kind satisfies never;
   }
 }
 

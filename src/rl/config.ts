@@ -1,35 +1,17 @@
 // What a policy-gradient stage may vary. Defaults are the setting we stand behind; arXiv numbers name where they come from.
-// A second algorithm would be a second member of the union, so that another algorithm's keys are rejected.
+// The choices of the algorithm stand in `algorithmConfig.ts`.
 
 import { z } from "zod";
 
 import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
-
-const ClipRange = z.strictObject({
-  below: z.number().positive().lt(1).describe("The probability ratio is clipped at 1 - below."),
-  above: z.number().positive().describe("The probability ratio is clipped at 1 + above."),
-});
-
-const Grpo = z.strictObject({
-  kind: z.literal("grpo").describe("Group-relative policy optimisation (arXiv:2402.03300)."),
-  groupSize: z
-    .int()
-    .min(2, "must be at least 2: the group's mean is the baseline, so one rollout teaches nothing")
-    .default(8)
-    .meta({ description: "Rollouts of each task; their mean reward is the baseline.", unit: "rollouts" }),
-  normaliseBy: z
-    .enum(["group", "batch", "none"])
-    .default("group")
-    .describe(
-      "What rewards minus their group's mean are divided by: the group's standard deviation, that of the whole step (arXiv:2510.13786), or nothing (arXiv:2503.20783).",
-    ),
-  clip: ClipRange.default({ below: 0.2, above: 0.28 }).describe("Trust region; more room above than below (arXiv:2503.14476)."),
-});
+import { AdvantagesConfig, AggregationConfig, ObjectiveConfig } from "./algorithmConfig.ts";
 
 /** The `rl` section of a recipe. */
 export const RlConfig = z
   .strictObject({
-    algorithm: z.discriminatedUnion("kind", [Grpo]).prefault({ kind: "grpo" }).describe("How rewards become gradients."),
+    advantages: AdvantagesConfig.prefault({ kind: "grpo" }).describe("How rewards become advantages."),
+    objective: ObjectiveConfig.prefault({ kind: "clip" }).describe("What is maximised."),
+    aggregation: AggregationConfig.prefault({ kind: "token-mean" }).describe("What tokens are averaged over."),
     steps: z.int().positive().meta({ description: "Batches of rollouts learned from.", unit: "steps" }),
     tasksPerStep: z
       .int()

@@ -48,7 +48,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   while (step < config.steps && !stop.aborted) {
     const tasks = deps.tasks(step, config.tasksPerStep);
     const sampled = await sampleStep(tasks, { config, deps, step }, signal);
-    const credits = groupAdvantages(rewardsOf(sampled), config.algorithm.normaliseBy);
+    const credits = groupAdvantages(rewardsOf(sampled), config.advantages.kind);
     const groups = creditGroups(sampled.groups, credits);
     const attempt = { step, rollouts: sampled.groups.flat() }; // without credit: nothing is learned from it
     const tooMany = tooManyUnscorable(attempt, config.maxUnscorableShare);
@@ -91,7 +91,7 @@ function sampleStep(
 ): Promise<SampledStep> {
   const { seed, policy, promptTokens, record, clock } = deps;
   const { temperature, maxNewTokens } = config;
-  const { groupSize } = config.algorithm;
+  const { groupSize } = config.advantages;
   const requests = sampleRequests(tasks, { seed, step, groupSize, temperature, maxNewTokens, promptTokens });
   const reward: RewardRollout = async (asked, abort) =>
     record.recordedReward(step, asked.rollout) ?? earned(await deps.score(asked, abort));

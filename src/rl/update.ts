@@ -47,7 +47,7 @@ export async function learnFrom(
   }: { policy: PolicyBackend; config: RlConfig; clock: Clock; step: number; guard: GuardState },
 ): Promise<LearnedStep> {
   const startMs = clock.elapsedMs();
-  const loss = clippedSurrogateLoss(config.algorithm.clip);
+  const loss = clippedSurrogateLoss(config.objective);
   const reports: UpdateReport[] = [];
   const skipped: string[] = [];
   let guard = before;

@@ -9,6 +9,7 @@ import { z } from "zod";
 
 import { CheckpointError, StorageError, WhetstoneError } from "../base/errors.ts";
 import { syncFolder, writeFileAtomic } from "../base/files.ts";
+import type { Json } from "../base/json.ts";
 import { parseJsonWith } from "../base/parse.ts";
 
 /** What the trainer needs to go on, beside the policy and its optimizer. */
@@ -26,6 +27,8 @@ export const TrainerState = z.strictObject({
     rollbacks: z.int().nonnegative(),
     learningRateScale: z.number(),
   }),
+  /** What else the stage wants to find again. */
+  carried: (z.json() as z.ZodType<Json>).exactOptional(),
   /** Held-out accuracy, where it was measured at this point. */
   accuracy: z.number().exactOptional(),
 });

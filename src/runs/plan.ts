@@ -50,7 +50,7 @@ function sftPlan({ sft }: Recipe, { demonstrations, tokenizer }: Preparation): S
 
 function rlPlan({ rl }: Recipe, { tasks, tokenizer }: Preparation): StagePlan[] {
   if (rl === undefined) return [];
-  const { groupSize } = rl.algorithm;
+  const { groupSize } = rl.advantages;
   const prompts = tasks!.batch(0, rl.tasksPerStep).map((task) => encodePrompt(task, tokenizer).length);
   const sequencesPerStep = rl.tasksPerStep * groupSize;
   return [{ stage: "rl", steps: rl.steps, sequencesPerStep, tokensPerStep: sum(prompts) * groupSize + sequencesPerStep * rl.maxNewTokens }];

@@ -8,7 +8,7 @@ import type { Rollout } from "../data/rollout.ts";
 import { initialGuard } from "../optim/guard.ts";
 import type { RecordedRollout, RlRecord, RlStepRecord } from "../rl/record.ts";
 import type { RolloutReward } from "../rl/rollout.ts";
-import type { StagePoint, StepRecord } from "../train/stage.ts";
+import type { SavedPoint, StagePoint, StepRecord } from "../train/stage.ts";
 import { digestDifferences, type Fingerprint, nextHash } from "./chain.ts";
 import { type Checkpoint, listCheckpoints, pruneCheckpoints, type TrainerState, writeCheckpoint, writeTrainer } from "./checkpoints.ts";
 import { withRuns } from "./commandText.ts";
@@ -107,7 +107,7 @@ export class Run implements Disposable {
 
   #startOf(stage: Stage): StagePoint {
     const own = this.checkpoints().findLast(({ trainer }) => trainer.stage === stage);
-    return own === undefined ? { nextStep: 0, guard: initialGuard } : { nextStep: own.trainer.nextStep, guard: own.trainer.guard };
+    return own === undefined ? { nextStep: 0, guard: initialGuard } : { ...pointOf(own), guard: own.trainer.guard };
   }
 
   #recordStep(
@@ -140,7 +140,10 @@ export class Run implements Disposable {
     this.#hash = hash;
   }
 
-  async #checkpoint({ stage, nextStep, guard }: StagePoint & { stage: Stage }, save: (folder: string) => Promise<void>): Promise<void> {
+  async #checkpoint(
+    { stage, nextStep, guard, carried }: StagePoint & { stage: Stage },
+    save: (folder: string) => Promise<void>,
+  ): Promise<void> {
     const accuracy = nextStep === 0 ? undefined : this.store.step(this.id, { stage, step: nextStep - 1 })?.metrics[heldOutAccuracy];
     const measured = Number.isFinite(accuracy) ? { accuracy: accuracy! } : {}; // JSON has no NaN
     const state: TrainerState = {
@@ -150,16 +153,14 @@ export class Run implements Disposable {
       nextStep,
       hash: this.#hash,
       guard: { ...guard, gradNorms: [...guard.gradNorms] },
+      ...(carried === undefined ? {} : { carried }),
       ...measured,
     };
     await writeCheckpoint(this.folder, state, save);
     pruneCheckpoints(this.checkpoints(), this.recipe.checkpoints);
   }
 
-  #goBack(
-    stage: Stage,
-    { step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] },
-  ): { nextStep: number; folder: string } {
+  #goBack(stage: Stage, { step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] }): SavedPoint {
     const last = this.checkpoints().findLast(({ trainer }) => trainer.stage === stage)!; // a stage saves its first step
     const { nextStep, hash } = last.trainer;
     this.store.goBack(this.id, {
@@ -170,7 +171,7 @@ export class Run implements Disposable {
     });
     writeTrainer(last.folder, { ...last.trainer, guard: { ...guard, gradNorms: [...guard.gradNorms] } });
     this.#hash = hash;
-    return { nextStep, folder: last.folder };
+    return { ...pointOf(last), folder: last.folder };
   }
 
   /**
@@ -192,6 +193,10 @@ export class Run implements Disposable {
       return { verdicts, reward, ...(verifierVersions === undefined ? {} : { verifierVersions }) };
     };
   }
+}
+
+function pointOf({ trainer: { nextStep, carried } }: Checkpoint): Omit<StagePoint, "guard"> {
+  return { nextStep, ...(carried === undefined ? {} : { carried }) };
 }
 
 function storedRollout({ task, rollout, verdicts, reward, advantage, verifierVersions }: RecordedRollout): StoredRollout {

@@ -2,6 +2,7 @@
 // the record that a stage keeps with the run. Written against the `PolicyBackend` contract: any backend will do.
 
 import { TrainingError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
 import type { AdamConfig, StabilityConfig } from "../optim/config.ts";
 import { type GuardRefusal, type GuardState, guardUpdate, refuseUpdate } from "../optim/guard.ts";
 import { learningRateAt, type Schedule } from "../optim/schedule.ts";
@@ -25,7 +26,12 @@ export interface StepRecord {
 export interface StagePoint {
   readonly nextStep: number;
   readonly guard: GuardState;
+  /** What else the next step depends on and the policy does not hold, as the stage wants it kept. Absent at the start. */
+  readonly carried?: Json;
 }
+
+/** A checkpoint that a stage went back to. */
+export type SavedPoint = Omit<StagePoint, "guard"> & { readonly folder: string };
 
 /** A stage's record with its run. `runs` keeps it on disk; the loops know only this. */
 export interface StageRecord<Step extends StepRecord> {
@@ -36,11 +42,7 @@ export interface StageRecord<Step extends StepRecord> {
   checkpointDue(nextStep: number): boolean;
   checkpoint(point: StagePoint, save: (folder: string) => Promise<void>): Promise<void>;
   /** Drops what was recorded after the last checkpoint, keeps `guard` as that checkpoint's guard, and says where the checkpoint is. */
-  goBack(cause: {
-    readonly step: number;
-    readonly reason: string;
-    readonly guard: GuardState;
-  }): Promise<{ readonly nextStep: number; readonly folder: string }>;
+  goBack(cause: { readonly step: number; readonly reason: string; readonly guard: GuardState }): Promise<SavedPoint>;
 }
 
 /** The optimizer's part of a stage's configuration. */

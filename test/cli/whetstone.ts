@@ -74,7 +74,7 @@ export default defineRecipe({
   rewards: { verifiers: [{ use: "numeric" }], numWorkers: 1 },
   model: { kind: "new", architecture: { width: 32, numLayers: 1, numHeads: 2, numKvHeads: 1, headWidth: 16, numExperts: 4, expertWidth: 32, maxPositions: 64 } },
   sft: { steps: 4, batch: 8, learningRate: 3e-3 },
-  rl: { steps: ${rlSteps}, learningRate: 1e-4, maxNewTokens: 16, tasksPerStep: 4, algorithm: { kind: "grpo", groupSize: 4 } },
+  rl: { steps: ${rlSteps}, learningRate: 1e-4, maxNewTokens: 16, tasksPerStep: 4, advantages: { kind: "grpo", groupSize: 4 } },
   eval: { everySteps: 3, tasks: 4, finalTasks: 8 },
   checkpoints: { everySteps: 2, keepLast: 3 },
 });

@@ -24,13 +24,13 @@ describe("groupAdvantages", () => {
   test("matches the hand-worked group of four", () => {
     // rewards 1 0 0 1: mean 1/2, squares 4/4 = 1, std = sqrt(1/3)
     const unit = 0.5 / (Math.sqrt(1 / 3) + 1e-4);
-    assertClose(trained(groupAdvantages([[1, 0, 0, 1]], "group")[0]), [unit, -unit, -unit, unit]);
+    assertClose(trained(groupAdvantages([[1, 0, 0, 1]], "grpo")[0]), [unit, -unit, -unit, unit]);
   });
 
   test("matches the hand-worked group with an unscorable member", () => {
     // scored 1 0 0.5: mean 1/2, squares 1/2, std = sqrt(1/4); the failed checker is nobody's zero
     const unit = 0.5 / (0.5 + 1e-4);
-    assertClose(trained(groupAdvantages([[1, undefined, 0, 0.5]], "group")[0]), [unit, undefined, -unit, 0]);
+    assertClose(trained(groupAdvantages([[1, undefined, 0, 0.5]], "grpo")[0]), [unit, undefined, -unit, 0]);
   });
 
   test("divides by the spread of the whole step when asked to", () => {
@@ -41,14 +41,14 @@ describe("groupAdvantages", () => {
         [1, 0],
         [0.6, 0.4],
       ],
-      "batch",
+      "reinforce-plus-plus",
     );
     assertClose(trained(wide), [0.5 / divisor, -0.5 / divisor]);
     assertClose(trained(narrow), [0.1 / divisor, -0.1 / divisor]);
   });
 
   test("divides by nothing when asked to", () => {
-    assertClose(trained(groupAdvantages([[1, 0, undefined, 0]], "none")[0]), [2 / 3, -1 / 3, undefined, -1 / 3]);
+    assertClose(trained(groupAdvantages([[1, 0, undefined, 0]], "dr-grpo")[0]), [2 / 3, -1 / 3, undefined, -1 / 3]);
   });
 
   test("leaves out groups whose scored members earned the same", () => {
@@ -58,7 +58,7 @@ describe("groupAdvantages", () => {
         [0, 0, undefined],
         [0.1 + 0.2, 0.3, 0.3],
       ],
-      "group",
+      "grpo",
     );
     assert.deepEqual(
       credits.map(({ kind }) => kind),
@@ -74,7 +74,7 @@ describe("groupAdvantages", () => {
         [undefined, undefined],
         [1, 0, undefined, undefined, undefined],
       ],
-      "group",
+      "grpo",
     );
     assert.deepEqual(
       credits.map(({ kind }) => kind),
@@ -83,14 +83,14 @@ describe("groupAdvantages", () => {
   });
 
   test("does not let flat and dropped groups into the spread of the step", () => {
-    const alone = groupAdvantages([[1, 0, 0.25]], "batch")[0];
+    const alone = groupAdvantages([[1, 0, 0.25]], "reinforce-plus-plus")[0];
     const among = groupAdvantages(
       [
         [1, 1, 1],
         [1, 0, 0.25],
         [1, undefined, undefined],
       ],
-      "batch",
+      "reinforce-plus-plus",
     )[1];
     assert.deepEqual(among, alone);
   });
@@ -103,7 +103,7 @@ describe("minScored", () => {
 });
 
 describe("laws of groupAdvantages", () => {
-  const normalisation = fc.constantFrom("group" as const, "batch" as const, "none" as const);
+  const normalisation = fc.constantFrom("grpo" as const, "reinforce-plus-plus" as const, "dr-grpo" as const);
   const reward = fc.double({ min: 0, max: 1, noNaN: true });
   const group = fc.array(fc.option(reward, { nil: undefined, freq: 4 }), { minLength: 2, maxLength: 12 });
 

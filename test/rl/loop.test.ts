@@ -55,7 +55,7 @@ const configure = (about: object = {}): RlConfig =>
     maxNewTokens: 3,
     learningRate: 0.1,
     warmupSteps: 2,
-    algorithm: { kind: "grpo", groupSize: 8 },
+    advantages: { kind: "grpo", groupSize: 8 },
     ...about,
   });
 

@@ -39,7 +39,7 @@ describe("loadRecipe", () => {
     const { recipe, folder, file } = await loadRecipe(recipeFile(t, `export default ${good}`));
     assert.equal(join(folder, "recipe.ts"), file);
     assert.equal(recipe.rl?.minibatchTasks, recipe.rl?.tasksPerStep);
-    assert.deepEqual(recipe.rl?.algorithm.clip, { below: 0.2, above: 0.28 });
+    assert.deepEqual(recipe.rl?.objective, { kind: "clip", below: 0.2, above: 0.28 });
     assert.equal(recipe.model.kind, "new");
     assert.equal(recipe.sft, undefined);
   });
@@ -62,7 +62,7 @@ describe("loadRecipe", () => {
   test("finds the place of a key that is spelt right but stands elsewhere", async (t) => {
     assert.equal(
       await messageOf(changed(t, "r.rl.groupSize = 4")),
-      'recipe.ts: unknown key "rl.groupSize"; did you mean "rl.algorithm.groupSize"',
+      'recipe.ts: unknown key "rl.groupSize"; did you mean "rl.advantages.groupSize"',
     );
   });
 
@@ -92,7 +92,7 @@ describe("loadRecipe", () => {
   });
 
   test("rejects a union member that does not exist", async (t) => {
-    assert.equal(await messageOf(changed(t, `r.rl.algorithm = { kind: "ppo" }`)), 'recipe.ts: rl.algorithm.kind must be "grpo", got "ppo"');
+    assert.equal(await messageOf(changed(t, `r.rl.objective = { kind: "ppo" }`)), 'recipe.ts: rl.objective.kind must be "clip", got "ppo"');
   });
 
   test("keeps rules across fields", async (t) => {
@@ -140,11 +140,9 @@ describe("--set", () => {
   });
 
   test("reaches below a section that the recipe leaves out, starting from its default", async (t) => {
-    const { recipe } = await loadRecipe(recipeFile(t, `export default ${good}`), [
-      "rl.algorithm.groupSize=4",
-      "rl.algorithm.clip.above=0.4",
-    ]);
-    assert.deepEqual(recipe.rl?.algorithm, { ...recipe.rl?.algorithm, groupSize: 4, clip: { below: 0.2, above: 0.4 } });
+    const { recipe } = await loadRecipe(recipeFile(t, `export default ${good}`), ["rl.advantages.groupSize=4", "rl.objective.above=0.4"]);
+    assert.deepEqual(recipe.rl?.advantages, { kind: "grpo", groupSize: 4 });
+    assert.deepEqual(recipe.rl?.objective, { kind: "clip", below: 0.2, above: 0.4 });
   });
 
   test("rejects an unknown path with the nearest right one, and a value out of range as in the file", async (t) => {

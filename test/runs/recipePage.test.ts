@@ -14,7 +14,7 @@ describe("docs/recipe.md", () => {
   test("lists keys with type, default, unit and meaning", () => {
     const page = recipePage();
     assert.ok(page.includes("| `rl.steps` | integer, > 0 | required | steps | Batches of rollouts learned from. |"));
-    assert.ok(page.includes("| `rl.algorithm.groupSize` | integer, >= 2 | `8` | rollouts |"));
+    assert.ok(page.includes("| `rl.advantages.groupSize` | integer, >= 2 | `8` | rollouts |"));
     assert.ok(
       page.includes('| `sft.decay.floor` | number, >= 0, <= 1 | `0.1` | share of the peak | With kind "cosine": Rate at the last step. |'),
     );

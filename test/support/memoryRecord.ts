@@ -8,18 +8,16 @@ import type { Rollout } from "../../src/data/rollout.ts";
 import { initialGuard } from "../../src/optim/guard.ts";
 import type { RlRecord, RlStepRecord } from "../../src/rl/record.ts";
 import type { RolloutReward } from "../../src/rl/rollout.ts";
-import type { StagePoint, StageRecord, StepRecord } from "../../src/train/stage.ts";
+import type { SavedPoint, StagePoint, StageRecord, StepRecord } from "../../src/train/stage.ts";
 
-interface SavedPoint extends StagePoint {
-  readonly folder: string;
-}
+type MemoryPoint = StagePoint & SavedPoint;
 
 export class MemoryRecord<Step extends StepRecord = StepRecord> implements StageRecord<Step> {
   readonly folder: string;
   readonly everySteps: number;
   readonly start: StagePoint;
   readonly steps: Step[];
-  readonly points: SavedPoint[];
+  readonly points: MemoryPoint[];
   readonly wentBack: { readonly step: number; readonly reason: string }[] = [];
 
   constructor(folder: string, { everySteps, earlier, until = 0 }: { everySteps: number; earlier?: MemoryRecord<Step>; until?: number }) {
@@ -44,20 +42,13 @@ export class MemoryRecord<Step extends StepRecord = StepRecord> implements Stage
     this.points.push({ ...structuredClone(point), folder });
   }
 
-  async goBack({
-    step,
-    reason,
-    guard,
-  }: {
-    step: number;
-    reason: string;
-    guard: StagePoint["guard"];
-  }): Promise<{ nextStep: number; folder: string }> {
-    const { nextStep, folder } = this.points.at(-1)!;
-    this.points[this.points.length - 1] = { nextStep, folder, guard };
+  async goBack({ step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] }): Promise<SavedPoint> {
+    const last = this.points.at(-1)!;
+    const { nextStep } = last;
+    this.points[this.points.length - 1] = { ...last, guard };
     this.wentBack.push({ step, reason });
     this.steps.length = nextStep;
-    return { nextStep, folder };
+    return last;
   }
 
   /** One digest of everything that was learned from and left behind. */
