@@ -34,6 +34,8 @@ export { characterTokenizerJson } from "./policy/alphabets.ts";
 export { initialParameters, type PolicyConfig } from "./policy/architecture.ts";
 export type {
   BuiltLoss,
+  ForwardOutputs,
+  ForwardSample,
   Loss,
   LossInputs,
   OptimSettings,

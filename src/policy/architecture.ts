@@ -33,6 +33,8 @@ export interface PolicyConfig {
   readonly maxPositions: number;
   readonly routerAuxLossWeight: number;
   readonly routerZLossWeight: number;
+  /** Whether a value is read from the stream too: the policy is a critic. No key of a recipe; it is absent from other policies. */
+  readonly valueHead?: true;
 }
 
 /** One tensor of the layout. */
@@ -41,7 +43,7 @@ export interface ParameterEntry {
   readonly shape: readonly number[];
   /** First float in the flat vector; a multiple of `alignmentFloats`. */
   readonly offset: number;
-  readonly kind: "norm" | "matrix" | "embedding";
+  readonly kind: "norm" | "matrix" | "embedding" | "value";
   /** Number of inputs that add up in one output; an embedding row is read alone, so 1. */
   readonly fanIn: number;
 }
@@ -56,9 +58,12 @@ export interface ParameterLayout {
 /** Tensors start at 64-byte boundaries, so that kernels read whole vector registers. */
 const alignmentFloats = 16;
 
-/** Where every tensor lies. Layers are contiguous, in order, between the embedding and the final norm. */
+/**
+ * Where every tensor lies. Layers are contiguous, in order, between the embedding and the final norm. The value head is last, so that
+ * a critic's vector begins as the vector of a policy without one.
+ */
 export function parameterLayout(config: PolicyConfig): ParameterLayout {
-  const { vocabSize: V, width: D, numLayers, tieEmbeddings } = config;
+  const { vocabSize: V, width: D, numLayers, tieEmbeddings, valueHead = false } = config;
   const specs: EntrySpec[] = [
     { name: "embed", shape: [V, D], kind: "embedding", fanIn: 1 },
     ...Array.from({ length: numLayers }, (_, layer) =>
@@ -66,6 +71,7 @@ export function parameterLayout(config: PolicyConfig): ParameterLayout {
     ).flat(),
     norm("finalNorm", D),
     ...(tieEmbeddings ? [] : [matrix("head", [V, D])]),
+    ...(valueHead ? [{ name: "valueHead", shape: [1, D], kind: "value", fanIn: D } as const] : []),
   ];
   const entries: ParameterEntry[] = [];
   let total = 0;
@@ -83,16 +89,17 @@ export function parameterView(flat: Float32Array<ArrayBuffer>, entry: ParameterE
 
 /** Trainable numbers, padding excluded. */
 export function numParameters(config: PolicyConfig): number {
-  const { vocabSize: V, width: D, numLayers, tieEmbeddings } = config;
+  const { vocabSize: V, width: D, numLayers, tieEmbeddings, valueHead = false } = config;
   const ofLayer = layerEntries(config).reduce((sum, { shape }) => sum + numElements(shape), 0);
-  return V * D * (tieEmbeddings ? 1 : 2) + numLayers * ofLayer + D;
+  return V * D * (tieEmbeddings ? 1 : 2) + numLayers * ofLayer + D * (valueHead ? 2 : 1);
 }
 
 /** Of a new policy: training would hold at least five vectors of 8 GiB. */
 export const maxParameters = 2 ** 31;
 
 /**
- * Normal initialisation that keeps activations and gradients in scale with depth. Norm weights are 1.
+ * Normal initialisation that keeps activations and gradients in scale with depth. Norm weights are 1; the value head is 0, so that
+ * values start at 0 and not at the noise of a random direction.
  *
  *     std(W) = 1 / sqrt(fanIn)                           input of rms 1, output of rms 1 (LeCun et al. 1998, eq. 16)
  *     std(attentionOut), std(down) = s / sqrt(fanIn 2L)   2L branches together add variance of order s^2 (GPT-2, section 2.3)
@@ -109,7 +116,8 @@ export function initialParameters(config: PolicyConfig, seed: readonly (string |
   for (const entry of entries) {
     const view = parameterView(flat, entry);
     if (entry.kind === "norm") view.fill(1);
-    else fillNormal(view, { std: initialStd(config, entry), rng: rngFor(...seed, "initial-parameters", entry.name) });
+    else if (entry.kind !== "value")
+      fillNormal(view, { std: initialStd(config, entry), rng: rngFor(...seed, "initial-parameters", entry.name) });
   }
   return flat;
 }

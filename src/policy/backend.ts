@@ -1,4 +1,4 @@
-// The four verbs a trainer needs from a policy, and nothing else. The embedded backend is `src/train`; a remote one would
+// The five verbs a trainer needs from a policy, and nothing else. The embedded backend is `src/train`; a remote one would
 // know the losses by name and settings.
 //
 // Dimension key:  N trained tokens of a batch, all sequences after one another.
@@ -27,14 +27,28 @@ export interface SampleRequest {
   readonly thinkingBudget?: number;
 }
 
-/** One sequence to learn from. */
-export interface TrainSample {
+/** One sequence and what is asked about it. */
+export interface ForwardSample {
   /** Prompt and response. */
   readonly tokens: Int32Array;
-  /** Positions in `tokens` that are predicted and enter the loss, ascending, each at least 1. */
+  /** Positions in `tokens` that are predicted, ascending, each at least 1. */
   readonly targets: Int32Array;
   /** Divides the logits, as in sampling. */
   readonly temperature: number;
+}
+
+/** What a policy says of a sample, one number for each target. */
+export interface ForwardOutputs {
+  /** Log-probability of each target token. */
+  readonly logProb: Float32Array;
+  /** Entropy of the distribution that each target was predicted from, in nats. */
+  readonly entropy: Float32Array;
+  /** Value of the state before each target was chosen. Absent where the policy has no value head. */
+  readonly value?: Float32Array;
+}
+
+/** One sequence to learn from; its targets enter the loss. */
+export interface TrainSample extends ForwardSample {
   /** Per-target numbers that the loss asks for by name, each as long as `targets`. */
   readonly columns: Readonly<Record<string, Float32Array>>;
 }
@@ -50,6 +64,8 @@ export interface LossInputs {
   readonly logProb_N: Tensor;
   /** Entropy of the distribution that each target was predicted from, in nats. */
   readonly entropy_N: Tensor;
+  /** Value of the state before each target was chosen. Absent where the policy has no value head. */
+  readonly value_N?: Tensor;
   /** The batch's columns by name; they carry no gradient. */
   readonly column: (name: string) => Tensor;
 }
@@ -91,6 +107,8 @@ export interface OptimSettings {
 export interface PolicyBackend extends AsyncDisposable {
   /** Rollouts in order of completion. */
   sample(requests: readonly SampleRequest[], signal?: AbortSignal): AsyncIterable<Rollout>;
+  /** What the policy says of each sample, without a gradient: the bits that sampling recorded and `forwardBackward` computes. */
+  forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]>;
   /**
    * Adds the gradient of `loss` over `batch` to the accumulated one. Reports `loss`, `gradNorm` (Euclidean norm of the accumulated
    * gradient before clipping, not finite when any element is not) and the loss's own metrics. When it fails, nothing is accumulated.

@@ -40,6 +40,8 @@ const ModelJson = z.object({
   max_position_embeddings: count.default(32768),
   router_aux_loss_coef: z.number().nonnegative().default(0.001),
   router_z_loss_coef: z.number().nonnegative().default(0),
+  /** A key of this project: the file holds a value head. Readers of Hugging Face pass over it and over the tensor. */
+  value_head: z.literal(true).optional(),
   // One supported value each.
   hidden_act: z.literal("silu").default("silu"),
   attention_bias: z.literal(false).default(false),
@@ -93,6 +95,7 @@ function toPolicyConfig(json: z.infer<typeof ModelJson>, file: string): PolicyCo
     maxPositions: json.max_position_embeddings,
     routerAuxLossWeight: json.router_aux_loss_coef,
     routerZLossWeight: json.router_z_loss_coef,
+    ...(json.value_head === undefined ? {} : { valueHead: json.value_head }),
   };
 }
 
@@ -136,6 +139,7 @@ export function writeModelJson(config: PolicyConfig, { eosTokenId }: { eosTokenI
     use_sliding_window: false,
     vocab_size: config.vocabSize,
     ...(isMoe ? experts : {}),
+    ...(config.valueHead === undefined ? {} : { value_head: config.valueHead }),
   };
   return `${JSON.stringify(json, null, 2)}\n`;
 }
@@ -200,4 +204,5 @@ const wholeNames: Readonly<Record<string, string>> = {
   router: "mlp.gate.weight",
   finalNorm: "model.norm.weight",
   head: "lm_head.weight",
+  valueHead: "value_head.weight",
 };

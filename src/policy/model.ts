@@ -84,6 +84,15 @@ export function nextTokenLogProbs(
   });
 }
 
+/** Value of the state that each row of the stream stands for, after the last layer: [N]. */
+export function stateValues(parameters: ParameterInputs, { x_ND, config }: { x_ND: Tensor; config: PolicyConfig }): Tensor {
+  return scope("valueHead", () => {
+    const normal_ND = rmsNorm(x_ND, parameters.get("finalNorm"), config.rmsNormEpsilon);
+    // Row by row: a product with a weight of one row takes another path in the engine for few rows, with other bits.
+    return sum(mul(normal_ND, parameters.get("valueHead")), { axes: [1] });
+  });
+}
+
 interface FeedForward {
   readonly y_ND: Tensor;
   readonly router: RouterReport | undefined;

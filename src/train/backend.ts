@@ -9,7 +9,16 @@ import { canonicalJson } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
 import { adamW } from "../optim/adamw.ts";
 import { type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
-import type { Loss, OptimSettings, PolicyBackend, SampleRequest, StepMetrics, TrainBatch } from "../policy/backend.ts";
+import type {
+  ForwardOutputs,
+  ForwardSample,
+  Loss,
+  OptimSettings,
+  PolicyBackend,
+  SampleRequest,
+  StepMetrics,
+  TrainBatch,
+} from "../policy/backend.ts";
 import { splitResponse } from "../policy/chat.ts";
 import { type Checkpoint, type CheckpointContent, loadCheckpoint, saveCheckpoint } from "../policy/checkpoint.ts";
 import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
@@ -59,6 +68,15 @@ export function checkOptimizer(folder: string, config: PolicyConfig): void {
   );
 }
 
+/** A critic of a policy that starts where the policy is, with values of 0 and a fresh optimizer. */
+export function criticOf(policy: EmbeddedBackend, engine: EngineConfig): EmbeddedBackend {
+  const { config: ofPolicy, parameters: start, tokenizerJson } = policy.copyStart();
+  const config: PolicyConfig = { ...ofPolicy, valueHead: true };
+  const parameters = new Float32Array(parameterLayout(config).total);
+  parameters.set(start); // the value head is last
+  return new EmbeddedBackend({ config, parameters, tokenizerJson }, engine);
+}
+
 function startFrom({ config, parameters, tokenizerJson, tokenizer: _, folder: __, ...sidecars }: Checkpoint): EmbeddedStart {
   return { config, parameters, tokenizerJson, sidecars };
 }
@@ -94,13 +112,17 @@ export class EmbeddedBackend implements PolicyBackend {
     for await (const response of this.engines.sample(requests, signal)) yield toRollout(response, { version, tokenizer: this.tokenizer });
   }
 
+  async forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]> {
+    this.checkLengths("forward", samples);
+    const asked = samples.flatMap(({ targets }, index) => (targets.length > 0 ? [index] : []));
+    const answers = await this.engines.forward(asked.map((index) => samples[index]!));
+    const all = samples.map(() => noTargets(this.config));
+    for (const [i, index] of asked.entries()) all[index] = answers[i]!;
+    return all;
+  }
+
   async forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics> {
-    const longest = Math.max(...batch.samples.map(({ tokens }) => tokens.length));
-    if (longest > this.microBatchTokens) {
-      throw new ConfigError(
-        `forwardBackward: a sequence must fit into engine.microBatchTokens, got ${longest} tokens and ${this.microBatchTokens}; raise it`,
-      );
-    }
+    this.checkLengths("forwardBackward", batch.samples);
     const key = `${loss.name} ${canonicalJson(loss.settings)}`;
     await this.compile(key, loss);
     return this.engines.forwardBackward(key, batch.samples);
@@ -119,6 +141,12 @@ export class EmbeddedBackend implements PolicyBackend {
     const { parameters, ...optimizer } = this.engines.copyState();
     const { config, tokenizerJson, sidecars } = this;
     saveCheckpoint(folder, { config, parameters, tokenizerJson, ...sidecars, extra: { [optimizerFile]: optimizerChunks(optimizer) } });
+  }
+
+  /** What another backend may start from: all but the optimizer's state. */
+  copyStart(): EmbeddedStart {
+    const { config, tokenizerJson, sidecars } = this;
+    return { config, parameters: this.engines.copyState().parameters, tokenizerJson, sidecars };
   }
 
   /** Parameters and optimizer state of a checkpoint of the same architecture. */
@@ -141,6 +169,14 @@ export class EmbeddedBackend implements PolicyBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engines[Symbol.asyncDispose]();
+  }
+
+  private checkLengths(verb: string, samples: readonly ForwardSample[]): void {
+    const longest = Math.max(...samples.map(({ tokens }) => tokens.length));
+    if (longest <= this.microBatchTokens) return;
+    throw new ConfigError(
+      `${verb}: a sequence must fit into engine.microBatchTokens, got ${longest} tokens and ${this.microBatchTokens}; raise it`,
+    );
   }
 
   private compile(key: string, loss: Loss): Promise<void> {
@@ -193,6 +229,12 @@ function toRollout(response: SampledResponse, { version, tokenizer }: { version:
     ...{ tokens, chosen, logProbs, finish, thinkingText, answerText },
     thinking: { tokens: thinkingTokens, ...budget, closedBy },
   };
+}
+
+/** Of a sample that nothing is asked about. */
+function noTargets({ valueHead }: PolicyConfig): ForwardOutputs {
+  const none = new Float32Array(0);
+  return { logProb: none, entropy: none, ...(valueHead === undefined ? {} : { value: none }) };
 }
 
 function freshOptimizer(config: PolicyConfig): OptimizerState {

@@ -7,11 +7,12 @@ import { numElements } from "../graph/shape.ts";
 import { type AdamWSettings, adamW, type DecayRange } from "../optim/adamw.ts";
 import { gradientNorm } from "../optim/clip.ts";
 import { type ParameterLayout, type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
-import type { SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
+import type { ForwardOutputs, ForwardSample, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import { createDecoder, type Decoder } from "../policy/decoder.ts";
 import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
 import { type ResponseTokens, type SampledResponse, sampleResponses } from "../policy/sample.ts";
 import { compile, type NDArray, type Session } from "../runtime/session.ts";
+import { type ForwardGraph, forwardGraph } from "./forwardGraph.ts";
 import { microBatchFeeds } from "./microBatchFeeds.ts";
 import { clipRanges, type Range, shardBatches } from "./shards.ts";
 import { gradientName, type TrainGraph } from "./trainGraph.ts";
@@ -70,6 +71,7 @@ export class Engine implements AsyncDisposable {
   private readonly views: ReadonlyMap<string, NDArray>;
   private version = -1;
   private decoder: Decoder | undefined;
+  private forwarding: { readonly graph: ForwardGraph; readonly session: Session } | undefined;
 
   constructor(options: EngineOptions, shared: SharedState) {
     this.options = options;
@@ -92,6 +94,28 @@ export class Engine implements AsyncDisposable {
     if (version === this.version) return;
     this.parameters.set(this.shared.parameters);
     this.version = version;
+  }
+
+  /** What the policy says of each sample, micro-batch by micro-batch. Every sample has a target. */
+  async forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]> {
+    const { config, microBatchTokens: maxTokens } = this.options;
+    this.forwarding ??= await compileForward(config, this.pieces);
+    const { graph, session } = this.forwarding;
+    const weights = Object.fromEntries(graph.pieces.map(({ name }) => [name, this.views.get(name)!]));
+    const answers: ForwardOutputs[] = [];
+    const indices = samples.map((_, index) => index);
+    for (const members of shardBatches(indices, { length: (index) => samples[index]!.tokens.length, maxTokens })) {
+      const batch = members.map((index) => ({ ...samples[index]!, columns: {} }));
+      const outputs = await session.run({ ...weights, ...microBatchFeeds(batch, { config, columns: [], share: 1 }) });
+      let from = 0;
+      for (const index of members) {
+        const to = from + samples[index]!.targets.length;
+        const part = (name: string): Float32Array => (outputs[name]!.data as Float32Array).slice(from, to);
+        answers[index] = Object.fromEntries(graph.outputs.map((name) => [name, part(name)])) as unknown as ForwardOutputs; // its keys
+        from = to;
+      }
+    }
+    return answers;
   }
 
   /** The gradient of a shard, micro-batch by micro-batch in a fixed order, into the shard's vector. */
@@ -159,11 +183,17 @@ export class Engine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { session } of this.graphs.values()) await session[Symbol.asyncDispose]();
+    await this.forwarding?.session[Symbol.asyncDispose]();
     await this.decoder?.[Symbol.asyncDispose]();
   }
 }
 
-/** Weight decay acts on matrices, not on norms' weights and embeddings, whose scale is their meaning. */
+async function compileForward(config: PolicyConfig, pieces: readonly ParameterPiece[]): Promise<{ graph: ForwardGraph; session: Session }> {
+  const graph = forwardGraph(config, pieces);
+  return { graph, session: await compile(graph.model, { numThreads: 1 }) };
+}
+
+/** Weight decay acts on matrices, not on norms' weights, embeddings and the value head, whose scale is their meaning. */
 function decayRanges({ entries, total }: ParameterLayout): DecayRange[] {
   return entries.map(({ offset, kind }, i) => ({ from: offset, to: entries[i + 1]?.offset ?? total, decays: kind === "matrix" }));
 }

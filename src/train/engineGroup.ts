@@ -4,7 +4,7 @@
 
 import { EngineError } from "../base/errors.ts";
 import { clipScale } from "../optim/clip.ts";
-import type { OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
+import type { ForwardOutputs, ForwardSample, OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import type { SampledResponse } from "../policy/sample.ts";
 import type { EngineConfig } from "./config.ts";
 import type { EngineOptions, SharedState } from "./engine.ts";
@@ -50,6 +50,23 @@ export class EngineGroup implements AsyncDisposable {
 
   async addGraph(key: string, graph: TrainGraph): Promise<void> {
     await Promise.all(this.engines.map((engine) => engine.call("addGraph", { key, graph })));
+  }
+
+  /** What the policy says of each sample, in their order, whichever engine computed it. */
+  async forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]> {
+    const shares = dealShards(
+      samples.map(({ tokens }) => tokens.length),
+      this.engines.length,
+    );
+    const { version } = this;
+    const answers: ForwardOutputs[] = [];
+    await Promise.all(
+      shares.map(async (members, i) => {
+        const own = await this.engineFor(i).call("forward", { version, samples: members.map((index) => samples[index]!) });
+        for (const [at, index] of members.entries()) answers[index] = own[at]!;
+      }),
+    );
+    return answers;
   }
 
   /** Adds the gradient of the batch's loss to the accumulated one. */

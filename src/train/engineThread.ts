@@ -41,6 +41,9 @@ async function carryOut(call: Call, signal: AbortSignal): Promise<unknown> {
   switch (call.name) {
     case "addGraph":
       return engine.addGraph(call.argument.key, call.argument.graph);
+    case "forward":
+      engine.refresh(call.argument.version);
+      return engine.forward(call.argument.samples);
     case "forwardBackward":
       engine.refresh(call.argument.version);
       return engine.forwardBackward(call.argument.key, call.argument.work);

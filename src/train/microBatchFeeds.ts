@@ -1,6 +1,6 @@
-// A micro-batch of samples as inputs of a training graph.
+// A micro-batch of samples as inputs of a graph that trains or only looks.
 //
-// Dimension key:  N tokens, M trained tokens, R = M + 1.
+// Dimension key:  N tokens, M targets, R = M + 1.
 
 import type { PolicyConfig } from "../policy/architecture.ts";
 import type { TrainSample } from "../policy/backend.ts";

@@ -1,7 +1,7 @@
 // What the main thread and an engine's thread say to each other. Calls carry a number; every answer names the call it belongs to.
 // Not a network protocol: both ends are the same version of this code.
 
-import type { SampleRequest } from "../policy/backend.ts";
+import type { ForwardOutputs, ForwardSample, SampleRequest } from "../policy/backend.ts";
 import type { SampledResponse } from "../policy/sample.ts";
 import type { EngineOptions, RangeUpdate, ShardMetrics, ShardWork, SharedState } from "./engine.ts";
 import type { Range } from "./shards.ts";
@@ -10,6 +10,10 @@ import type { TrainGraph } from "./trainGraph.ts";
 /** The engine's verbs: their arguments and results. `version` counts the changes of the shared parameters. */
 export interface EngineCalls {
   readonly addGraph: { readonly in: { readonly key: string; readonly graph: TrainGraph }; readonly out: undefined };
+  readonly forward: {
+    readonly in: { readonly version: number; readonly samples: readonly ForwardSample[] };
+    readonly out: readonly ForwardOutputs[];
+  };
   readonly forwardBackward: {
     readonly in: { readonly key: string; readonly version: number; readonly work: ShardWork };
     readonly out: ShardMetrics;

@@ -1,16 +1,16 @@
 // A loss over whole sequences and its gradient as one graph: what `forwardBackward` runs for each micro-batch.
 //
-// Dimension key:  N tokens, M trained tokens, R = M + 1 rows of the head, D width, V vocabulary.
+// Dimension key:  M trained tokens.
 
 import { gradients } from "../graph/backward.ts";
 import { type OnnxModel, toOnnx } from "../graph/onnx.ts";
-import { add, addAll, constant, entropy, gatherDistinctRows, input, mul, pick, reshape } from "../graph/ops.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { add, addAll, constant, input, mul } from "../graph/ops.ts";
+import { nodesOf, type Tensor } from "../graph/tensor.ts";
 import type { PolicyConfig } from "../policy/architecture.ts";
 import type { Loss } from "../policy/backend.ts";
-import { nextTokenLogProbs, type RouterReport } from "../policy/model.ts";
+import type { RouterReport } from "../policy/model.ts";
 import { type ParameterPiece, parameterInputs } from "../policy/parameters.ts";
-import { forwardSequences, sequenceInputs } from "../policy/sequences.ts";
+import { forwardTargets } from "./forwardGraph.ts";
 
 /** The graph and how to read it. Outputs: each of `metrics` and `maxima` by name, and `gradientName(piece)` for each piece. */
 export interface TrainGraph {
@@ -32,26 +32,19 @@ export const columnName = (column: string): string => `column ${column}`;
 /** The graph of `loss`, the router's losses and their gradient by every piece that the policy uses. */
 export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfig; pieces: readonly ParameterPiece[] }): TrainGraph {
   const parameters = parameterInputs(pieces);
-  const { x_ND, routers } = forwardSequences(parameters, { inputs: sequenceInputs(config), config });
+  const { outputs, routers } = forwardTargets(parameters, config);
   const columns = new Map<string, Tensor>();
   const column = (name: string): Tensor => {
     const known = columns.get(name) ?? input(columnName(name), ["M"]);
     columns.set(name, known);
     return known;
   };
-  // The head has one row more than there are targets, since a product of one row has other bits; `real` leaves it out again.
-  const rows_RD = gatherDistinctRows(x_ND, input("targetRows", ["R"], "int32"));
-  const logProbs_RV = nextTokenLogProbs(parameters, { x_ND: rows_RD, temperature_N1: input("temperature", ["R", 1]), config });
-  const real = input("real", ["M"], "int32");
-  const picked_R = reshape(pick(logProbs_RV, input("targets", ["R", 1], "int32")), ["R"]);
-  const built = loss.build({
-    logProb_N: gatherDistinctRows(picked_R, real),
-    entropy_N: gatherDistinctRows(entropy(logProbs_RV), real),
-    column,
-  });
+  const built = loss.build({ ...outputs, column });
   const router = routers.length === 0 ? undefined : routerLosses(routers);
   const total = router === undefined ? built.loss : add(built.loss, routerPenalty(router, config));
-  const used = parameters.used();
+  // A critic's loss reads no log-probabilities: the output head is no part of its graph.
+  const reached = new Set(nodesOf([total]).map(({ id }) => id));
+  const used = parameters.used().filter(({ tensor }) => reached.has(tensor.node.id));
   const grads = gradients(
     total,
     used.map(({ tensor }) => tensor),

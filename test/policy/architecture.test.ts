@@ -72,6 +72,11 @@ describe("parameterLayout", () => {
     assert.equal(rows(dense).at(-1), "finalNorm [4] 448");
   });
 
+  test("puts a value head after everything else", () => {
+    assert.deepEqual(rows({ ...tiny, valueHead: true }), [...rows(tiny), "valueHead [1,4] 720"]);
+    assert.equal(numParameters({ ...tiny, valueHead: true }), numParameters(tiny) + 4);
+  });
+
   test("has as many parameters as Qwen3-30B-A3B publishes: 30.5 billion, 29.9 without embeddings", () => {
     const published: PolicyConfig = {
       ...wide,
@@ -100,6 +105,11 @@ describe("initialParameters", () => {
       if (kind === "norm") assert.deepEqual(new Set(flat.subarray(offset, end)), new Set([1]));
       assert.ok(flat.subarray(end, Math.ceil(end / 16) * 16).every((value) => value === 0));
     }
+  });
+
+  test("gives a critic the policy's own numbers and a value head of zeros", () => {
+    const [plain, critic] = [initialParameters(tiny, [1]), initialParameters({ ...tiny, valueHead: true }, [1])];
+    assert.deepEqual(critic, Float32Array.of(...plain, ...new Float32Array(16)));
   });
 
   test("gives each matrix the spread that its formula promises", () => {

@@ -137,7 +137,11 @@ describe("readModelJson", () => {
   });
 
   test("reads back what writeModelJson wrote", () => {
-    for (const config of [tiny, { ...tiny, routerZLossWeight: 0.25, ropeTheta: 12345.5, normTopkProb: false, tieEmbeddings: true }]) {
+    for (const config of [
+      tiny,
+      { ...tiny, valueHead: true as const },
+      { ...tiny, routerZLossWeight: 0.25, ropeTheta: 12345.5, normTopkProb: false, tieEmbeddings: true },
+    ]) {
       assert.deepEqual(readModelJson(writeModelJson(config, { eosTokenId: 3 }), "config.json"), config);
     }
     const dense = {
@@ -154,7 +158,20 @@ describe("readModelJson", () => {
   });
 });
 
+describe("writeModelJson", () => {
+  test("says nothing of a value head where there is none", () => {
+    const keys = (config: PolicyConfig) => Object.keys(JSON.parse(writeModelJson(config, { eosTokenId: 3 })) as object);
+    assert.deepEqual(keys({ ...tiny, valueHead: true }), [...keys(tiny), "value_head"]);
+  });
+});
+
 describe("tensorPlaces", () => {
+  test("adds a critic's value head after what Hugging Face knows", () => {
+    const [plain, critic] = [tensorPlaces(tiny), tensorPlaces({ ...tiny, valueHead: true })];
+    assert.deepEqual(critic.slice(0, -1), plain);
+    assert.deepEqual([critic.at(-1)!.name, critic.at(-1)!.shape], ["value_head.weight", [1, 4]]);
+  });
+
   test("names and shapes tensors as Qwen3MoeForCausalLM does", () => {
     assert.deepEqual(
       tensorPlaces(tiny).map(({ name, shape }) => `${name} [${shape}]`),

@@ -9,40 +9,47 @@ import type { Loss } from "../../src/policy/backend.ts";
 export interface LossFeeds {
   readonly logProb: readonly number[];
   readonly entropy: readonly number[];
+  /** Of a critic. */
+  readonly value?: readonly number[];
   readonly columns: Readonly<Record<string, readonly number[]>>;
 }
 
 export interface LossValues {
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
-  /** d loss / d logProb and d loss / d entropy, one number a token. */
+  /** d loss / d logProb, d loss / d entropy and d loss / d value, one number a token. */
   readonly dLogProb: readonly number[];
   readonly dEntropy: readonly number[];
+  readonly dValue: readonly number[];
 }
 
-export function evaluateLoss(loss: Loss, { logProb, entropy, columns }: LossFeeds): LossValues {
+export function evaluateLoss(loss: Loss, { logProb, entropy, value, columns }: LossFeeds): LossValues {
   const N = logProb.length;
   const logProb_N = input("logProb", [N]);
   const entropy_N = input("entropy", [N]);
+  const value_N = input("value", [N]);
   const names = Object.keys(columns);
   const inputs = new Map(names.map((name) => [name, input(`column.${name}`, [N])]));
-  const built = loss.build({ logProb_N, entropy_N, column: (name) => inputs.get(name)! });
+  const valued = value === undefined ? {} : { value_N };
+  const built = loss.build({ logProb_N, entropy_N, ...valued, column: (name) => inputs.get(name)! });
   const scalars = { ...built.metrics, ...built.maxima };
   const vector = (values: readonly number[]) => ({ shape: [N], data: Float64Array.from(values) });
-  const values = evaluate64([built.loss, ...gradients(built.loss, [logProb_N, entropy_N]), ...Object.values(scalars)], {
+  const slopes = gradients(built.loss, [logProb_N, entropy_N, value_N]);
+  const values = evaluate64([built.loss, ...slopes, ...Object.values(scalars)], {
     logProb: vector(logProb),
     entropy: vector(entropy),
+    value: vector(value ?? logProb.map(() => 0)),
     ...Object.fromEntries(names.map((name) => [`column.${name}`, vector(columns[name]!)])),
   });
-  const [total, dLogProb, dEntropy, ...rest] = values.map(({ data }) => [...data]);
+  const [total, dLogProb, dEntropy, dValue, ...rest] = values.map(({ data }) => [...data]);
   const metrics = Object.fromEntries(Object.keys(scalars).map((name, i) => [name, rest[i]![0]!]));
-  return { loss: total![0]!, metrics, dLogProb: dLogProb!, dEntropy: dEntropy! };
+  return { loss: total![0]!, metrics, dLogProb: dLogProb!, dEntropy: dEntropy!, dValue: dValue! };
 }
 
-/** Central differences of the loss in each token's log-probability. */
-export function numericalGradient(loss: Loss, feeds: LossFeeds): number[] {
+/** Central differences of the loss in each token's log-probability, or in another of the policy's numbers. */
+export function numericalGradient(loss: Loss, feeds: LossFeeds, by: "logProb" | "entropy" | "value" = "logProb"): number[] {
   const h = 1e-6;
   const at = (i: number, shift: number): number =>
-    evaluateLoss(loss, { ...feeds, logProb: feeds.logProb.map((x, j) => (i === j ? x + shift : x)) }).loss;
+    evaluateLoss(loss, { ...feeds, [by]: feeds[by]!.map((x, j) => (i === j ? x + shift : x)) }).loss;
   return feeds.logProb.map((_, i) => (at(i, h) - at(i, -h)) / (2 * h));
 }

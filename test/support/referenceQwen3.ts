@@ -42,6 +42,8 @@ export interface LayerTrace {
 
 export interface TokenTrace {
   readonly logits: Float64Array;
+  /** Of this project's own tensor `value_head.weight`; undefined where there is none. */
+  readonly value: number | undefined;
   readonly layers: readonly LayerTrace[];
 }
 
@@ -75,7 +77,9 @@ export function referenceForward({ config, tensors }: ReferenceModel, tokens: Ar
       stream = plus(middle, ffn);
       return { attention, ffn, stream, routerLogits };
     });
-    return { logits: linear(head, norm(stream, tensor("model.norm.weight"), epsilon)), layers };
+    const normal = norm(stream, tensor("model.norm.weight"), epsilon);
+    const valueHead = tensors.get("value_head.weight");
+    return { logits: linear(head, normal), value: valueHead && dot(valueHead, normal), layers };
   });
 }
 

@@ -1,4 +1,4 @@
-// A policy small enough for loop tests: one row of logits for each previous token. It samples, differentiates any `Loss` through the
+// A policy small enough for loop tests: one row of logits for each previous token, and as a critic one value. It samples, differentiates any `Loss` through the
 // graph, learns with AdamW and keeps checkpoints, so a loop cannot tell it from a transformer. Rollouts come back last first;
 // after an abort they come back cancelled.
 // On request some of its gradients are hit by a fault, as memory that flips a bit would do it.
@@ -13,7 +13,16 @@ import { rngFromSeed } from "../../src/base/rng.ts";
 import type { Rollout } from "../../src/data/rollout.ts";
 import { type AdamWState, adamW } from "../../src/optim/adamw.ts";
 import { clipScale, gradientNorm } from "../../src/optim/clip.ts";
-import type { Loss, OptimSettings, PolicyBackend, SampleRequest, StepMetrics, TrainBatch } from "../../src/policy/backend.ts";
+import type {
+  ForwardOutputs,
+  ForwardSample,
+  Loss,
+  OptimSettings,
+  PolicyBackend,
+  SampleRequest,
+  StepMetrics,
+  TrainBatch,
+} from "../../src/policy/backend.ts";
 import { evaluateLoss } from "./lossValues.ts";
 
 /** Ends a response. */
@@ -29,6 +38,8 @@ interface Target {
 
 export class TabularPolicy implements PolicyBackend {
   readonly numTokens: number;
+  readonly isCritic: boolean;
+  /** The rows of logits; after them a critic's values, one a row. */
   readonly parameters: Float32Array;
   readonly #gradient: Float32Array;
   /** Whether the gradient of the n-th call, counted from 0, is hit by a fault. */
@@ -36,12 +47,17 @@ export class TabularPolicy implements PolicyBackend {
   #numCalls = 0;
   #adam: AdamWState;
 
-  constructor(numTokens: number, { faultAt = () => false }: { faultAt?: (call: number) => boolean } = {}) {
+  constructor(
+    numTokens: number,
+    { faultAt = () => false, isCritic = false }: { faultAt?: (call: number) => boolean; isCritic?: boolean } = {},
+  ) {
     this.numTokens = numTokens;
+    this.isCritic = isCritic;
     this.#faultAt = faultAt;
-    this.parameters = new Float32Array(numTokens * numTokens);
-    this.#gradient = new Float32Array(numTokens * numTokens);
-    this.#adam = adamW.init(numTokens * numTokens);
+    const total = numTokens * (numTokens + (isCritic ? 1 : 0));
+    this.parameters = new Float32Array(total);
+    this.#gradient = new Float32Array(total);
+    this.#adam = adamW.init(total);
   }
 
   async *sample(requests: readonly SampleRequest[], signal?: AbortSignal): AsyncIterable<Rollout> {
@@ -53,19 +69,30 @@ export class TabularPolicy implements PolicyBackend {
     }
   }
 
+  async forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]> {
+    return samples.map((sample) => {
+      const targets = targetsOf(sample);
+      return {
+        logProb: Float32Array.from(targets, (target) => this.#logProbs(target)[target.token]!),
+        entropy: Float32Array.from(targets, (target) => entropyOf(this.#logProbs(target))),
+        ...(this.isCritic ? { value: Float32Array.from(targets, ({ row }) => this.#value(row)) } : {}),
+      };
+    });
+  }
+
   async forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics> {
-    const targets = batch.samples.flatMap(({ tokens, targets, temperature }) =>
-      Array.from(targets, (at): Target => ({ row: tokens[at - 1]!, token: tokens[at]!, temperature })),
-    );
+    const targets = batch.samples.flatMap(targetsOf);
     const rows = targets.map((target) => this.#logProbs(target));
     const names = Object.keys(batch.samples[0]?.columns ?? {});
     const values = evaluateLoss(loss, {
       logProb: targets.map(({ token }, i) => Math.fround(rows[i]![token]!)),
       entropy: rows.map(entropyOf),
+      ...(this.isCritic ? { value: targets.map(({ row }) => this.#value(row)) } : {}),
       columns: Object.fromEntries(names.map((name) => [name, batch.samples.flatMap(({ columns }) => [...columns[name]!])])),
     });
     targets.forEach((target, i) => {
       this.#accumulate(target, { logProbs: rows[i]!, dLogProb: values.dLogProb[i]!, dEntropy: values.dEntropy[i]! });
+      if (this.isCritic) this.#gradient[this.numTokens ** 2 + target.row]! += values.dValue[i]!;
     });
     if (this.#faultAt(this.#numCalls++)) this.#gradient[0] = Number.NaN;
     return { ...values.metrics, loss: values.loss, gradNorm: gradientNorm(this.#gradient) };
@@ -151,6 +178,10 @@ export class TabularPolicy implements PolicyBackend {
     };
   }
 
+  #value(row: number): number {
+    return this.parameters[this.numTokens ** 2 + row]!;
+  }
+
   /** Log-softmax of one row, the same function in sampling and in training. */
   #logProbs({ row, temperature }: Pick<Target, "row" | "temperature">): Float64Array {
     const logits = Float64Array.from(this.parameters.subarray(row * this.numTokens, (row + 1) * this.numTokens), (z) => z / temperature);
@@ -171,6 +202,10 @@ export class TabularPolicy implements PolicyBackend {
       this.#gradient[row * this.numTokens + j]! += slope / temperature;
     });
   }
+}
+
+function targetsOf({ tokens, targets, temperature }: ForwardSample): Target[] {
+  return Array.from(targets, (at) => ({ row: tokens[at - 1]!, token: tokens[at]!, temperature }));
 }
 
 function entropyOf(logProbs: Float64Array): number {

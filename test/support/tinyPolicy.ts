@@ -28,12 +28,13 @@ export function tinyConfig(changes: Partial<PolicyConfig> = {}): PolicyConfig {
   return { ...model, vocabSize: tinyTokenizer.vocabSize, ...changes };
 }
 
-/** Initial parameters with norms that are not 1, and a head small enough that responses vary. */
+/** Initial parameters with norms that are not 1, a value head that is not 0, and a head small enough that responses vary. */
 export function tinyParameters(config: PolicyConfig, seed: string | number = 0): Float32Array<ArrayBuffer> {
   const flat = initialParameters(config, ["tiny", seed]);
   for (const entry of parameterLayout(config).entries) {
     const rng = rngFor("tiny-norm", seed, entry.name);
-    if (entry.kind === "norm") for (const [i] of parameterView(flat, entry).entries()) flat[entry.offset + i] = 1 + 0.3 * rng.normal();
+    if (entry.kind === "norm" || entry.kind === "value")
+      for (const [i] of parameterView(flat, entry).entries()) flat[entry.offset + i] = (entry.kind === "norm" ? 1 : 0) + 0.3 * rng.normal();
   }
   return flat;
 }

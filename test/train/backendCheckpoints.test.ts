@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import { CheckpointError } from "../../src/base/errors.ts";
+import { mul, sub, sum } from "../../src/graph/ops.ts";
 import { parameterLayout } from "../../src/policy/architecture.ts";
+import type { Loss } from "../../src/policy/backend.ts";
 import { saveCheckpoint } from "../../src/policy/checkpoint.ts";
 import { safetensorsChunks } from "../../src/policy/safetensors.ts";
-import { backendFromCheckpoint, type EmbeddedBackend, policyFromCheckpoint } from "../../src/train/backend.ts";
+import { backendFromCheckpoint, criticOf, type EmbeddedBackend, policyFromCheckpoint } from "../../src/train/backend.ts";
 import { tempFolder } from "../support/tempFolder.ts";
 import { adamSettings, engineConfig, oneLayer, openBackend, weightedCrossEntropy } from "../support/tinyBackend.ts";
 import { randomSequences, samplesFor, tinyConfig, tinyParameters, tinyTokenizerJson } from "../support/tinyPolicy.ts";
@@ -44,6 +46,35 @@ describe("save and load", () => {
     await step(resumed, otherBatch);
     assert.deepEqual(await resumed.digests(), after);
     assert.equal(resumed.tokenizer.json, tinyTokenizerJson);
+  });
+
+  test("bring back a critic, its value head and its optimizer", async (t) => {
+    const folder = join(tempFolder(t), "critic");
+    await using policy = openBackend();
+    await step(policy);
+    await using critic = criticOf(policy, engineConfig());
+    const valueLoss: Loss = {
+      name: "value",
+      settings: {},
+      build: ({ value_N, column }) => {
+        const error_N = sub(value_N!, column("weight"));
+        return { loss: sum(mul(error_N, error_N)), metrics: {} };
+      },
+    };
+    const [before] = await critic.forward(batch.samples);
+    assert.deepEqual(before!.logProb, (await policy.forward(batch.samples))[0]!.logProb);
+    assert.ok(before!.value!.every((value) => value === 0));
+    for (let i = 0; i < 2; i++) {
+      await critic.forwardBackward(batch, valueLoss);
+      await critic.optimStep(adamSettings);
+    }
+    const learned = await critic.forward(batch.samples);
+    assert.ok(learned[0]!.value!.every((value) => value !== 0));
+    await critic.save(folder);
+    await using resumed = backendFromCheckpoint(folder, engineConfig());
+    assert.deepEqual(await resumed.digests(), await critic.digests());
+    assert.deepEqual(await resumed.forward(batch.samples), learned);
+    await assert.rejects(policy.load(folder), /its config\.json must describe the policy that is running/);
   });
 
   test("keep what a foreign checkpoint says about sampling and its chat template", async (t) => {

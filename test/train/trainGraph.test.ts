@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 
 import { rngFor } from "../../src/base/rng.ts";
 import { add, constant, mul, neg, sum } from "../../src/graph/ops.ts";
+import type { Tensor } from "../../src/graph/tensor.ts";
 import { type PolicyConfig, parameterLayout, parameterView } from "../../src/policy/architecture.ts";
 import type { Loss, TrainSample } from "../../src/policy/backend.ts";
 import { parameterPieces } from "../../src/policy/parameters.ts";
@@ -19,17 +20,23 @@ const configs: Readonly<Record<string, PolicyConfig>> = {
   "tied embeddings": { ...base, tieEmbeddings: true },
   "as many key/value heads as heads, expert weights as the router gives them": { ...base, numKvHeads: 4, normTopkProb: false },
   "no experts": { ...base, numExperts: 0 },
+  "a value head": { ...base, numLayers: 1, valueHead: true },
 };
 
-/** Cross-entropy less a little entropy, so that both model outputs have a gradient. */
+/** Cross-entropy less a little entropy, and half the square of a critic's values, so that all model outputs have a gradient. */
 const loss: Loss = {
   name: "test",
   settings: {},
-  build: ({ logProb_N, entropy_N, column }) => {
+  build: ({ logProb_N, entropy_N, value_N, column }) => {
     const entropy = sum(mul(column("weight"), entropy_N));
-    return { loss: add(neg(sum(mul(column("weight"), logProb_N))), mul(constant(-0.4), entropy)), metrics: { entropy } };
+    const loss = add(neg(sum(mul(column("weight"), logProb_N))), mul(constant(-0.4), entropy));
+    return { loss: value_N === undefined ? loss : add(loss, halfSquares(value_N, column)), metrics: { entropy } };
   },
 };
+
+function halfSquares(value_N: Tensor, column: (name: string) => Tensor): Tensor {
+  return mul(constant(0.5), sum(mul(column("weight"), mul(value_N, value_N))));
+}
 
 interface Case {
   readonly config: PolicyConfig;
@@ -64,6 +71,7 @@ async function inEngine({ config, parameters, samples, share }: Case) {
 function inReference(model: ReferenceModel, { config, samples, share }: Case) {
   let crossEntropy = 0;
   let entropy = 0;
+  let squares = 0;
   const routerLogits: Float64Array[][] = Array.from({ length: config.numLayers }, () => []);
   for (const { tokens, targets, temperature, columns } of samples) {
     const traces = referenceForward(model, tokens);
@@ -72,12 +80,13 @@ function inReference(model: ReferenceModel, { config, samples, share }: Case) {
       const row = logSoftmax(traces[target - 1]!.logits, temperature);
       crossEntropy -= columns["weight"]![i]! * row[tokens[target]!]!;
       entropy -= columns["weight"]![i]! * row.reduce((total, logProb) => total + Math.exp(logProb) * logProb, 0);
+      squares += columns["weight"]![i]! * (traces[target - 1]!.value ?? 0) ** 2;
     });
   }
   const isMixture = config.numExperts > 0;
   const routerBalance = isMixture ? share * mean(routerLogits.map((rows) => balance(rows, config))) : 0;
   const routerZLoss = isMixture ? share * mean(routerLogits.map(zLoss)) : 0;
-  const taskLoss = crossEntropy - 0.4 * entropy;
+  const taskLoss = crossEntropy - 0.4 * entropy + 0.5 * squares;
   const total = taskLoss + config.routerAuxLossWeight * routerBalance + config.routerZLossWeight * routerZLoss;
   return { total, metrics: { loss: taskLoss, entropy, ...(isMixture ? { routerBalance, routerZLoss } : {}) } };
 }
@@ -145,6 +154,18 @@ describe("trainGraph", () => {
       }
     });
   }
+
+  test("leaves the output head out where a critic's loss reads only values", () => {
+    const config = configs["a value head"]!;
+    const ofValues: Loss = {
+      name: "values",
+      settings: {},
+      build: ({ value_N, column }) => ({ loss: halfSquares(value_N!, column), metrics: {} }),
+    };
+    const names = trainGraph(ofValues, { config, pieces: parameterPieces(parameterLayout(config)) }).pieces.map(({ name }) => name);
+    assert.equal(names.includes("head"), false);
+    assert.ok(names.includes("valueHead") && names.includes("layers.0.down.3") && names.includes("finalNorm"));
+  });
 
   test("lists the columns that the loss reads, once each", () => {
     const graph = trainGraph(loss, { config: base, pieces: parameterPieces(parameterLayout(base)) });
