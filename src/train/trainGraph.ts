@@ -11,6 +11,7 @@ import type { Loss } from "../policy/backend.ts";
 import { nextTokenLogProbs, type RouterReport } from "../policy/model.ts";
 import { type ParameterPiece, parameterInputs } from "../policy/parameters.ts";
 import { forwardSequences, sequenceInputs } from "../policy/sequences.ts";
+import { sequenceMean, sequenceMeanInputs } from "./sequenceMean.ts";
 
 /** The graph and how to read it. Outputs: each of `metrics` and `maxima` by name, and `gradientName(piece)` for each piece. */
 export interface TrainGraph {
@@ -48,6 +49,7 @@ export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfi
     logProb_N: gatherDistinctRows(picked_R, real),
     entropy_N: gatherDistinctRows(entropy(logProbs_RV), real),
     column,
+    sequenceMean: (x_M) => sequenceMean(x_M, sequenceMeanInputs()),
   });
   const router = routers.length === 0 ? undefined : routerLosses(routers);
   const total = router === undefined ? built.loss : add(built.loss, routerPenalty(router, config));

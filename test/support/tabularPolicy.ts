@@ -63,6 +63,7 @@ export class TabularPolicy implements PolicyBackend {
       logProb: targets.map(({ token }, i) => Math.fround(rows[i]![token]!)),
       entropy: rows.map(entropyOf),
       columns: Object.fromEntries(names.map((name) => [name, batch.samples.flatMap(({ columns }) => [...columns[name]!])])),
+      lengths: batch.samples.map(({ targets }) => targets.length),
     });
     targets.forEach((target, i) => {
       this.#accumulate(target, { logProbs: rows[i]!, dLogProb: values.dLogProb[i]!, dEntropy: values.dEntropy[i]! });
