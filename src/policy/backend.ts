@@ -68,6 +68,8 @@ export interface LossInputs {
   readonly value_N?: Tensor;
   /** The batch's columns by name; they carry no gradient. */
   readonly column: (name: string) => Tensor;
+  /** The mean of `x_N` over the trained tokens of the same sequence, at each of them. A sequence is never cut across micro-batches. */
+  readonly sequenceMean: (x_N: Tensor) => Tensor;
 }
 
 /** Scalars. The names of `metrics` and `maxima` are those under which `forwardBackward` reports them. */

@@ -56,12 +56,29 @@ export function composeReward(
     return verdict.kind === "scored" ? [[id, verdict.score] as const] : [];
   });
   const components = Object.fromEntries(scores);
-  const isClosed = judged.some(({ gate, score }) => gate !== undefined && score !== undefined && score < gate.atLeast);
-  if (isClosed) return { kind: "scored", reward: 0, components };
+  if (judged.some(isGateClosed)) return { kind: "scored", reward: 0, components };
   const needed = judged.filter(({ weight, gate }) => weight > 0 || gate !== undefined);
   const failures = needed.flatMap((term) => term.failures);
   if (failures.length > 0) return { kind: "unscorable", failures };
   return { kind: "scored", reward: judged.reduce((sum, { weight, score = 0 }) => sum + weight * score, 0), components };
+}
+
+/** A term's part of a reward: the weights times the scores add up to it. */
+export interface TermScore {
+  readonly weight: number;
+  readonly score: number;
+}
+
+/** What the terms that weigh gave to a reward that could be scored, in their order: nothing where a gate was closed. */
+export function termScores(
+  verdicts: Verdicts,
+  { terms, taskVerifier }: { readonly terms: readonly RewardTerm[]; readonly taskVerifier: string },
+): TermScore[] {
+  const judged = terms.map((term) => ({ ...term, ...judgeTerm(idsOf(term, taskVerifier), verdicts) }));
+  const isClosed = judged.some(isGateClosed);
+  return judged
+    .filter(({ weight }) => weight > 0)
+    .map(({ weight, score }) => ({ weight, score: isClosed || score === undefined ? 0 : score }));
 }
 
 /** The terms with the task's own verifier among them, watched where it neither weighs nor gates: what measures accuracy needs its verdict. */
@@ -85,6 +102,10 @@ export function namesOf({ verifier }: Pick<RewardTerm, "verifier">): readonly st
 
 function idsOf(term: RewardTerm, taskVerifier: string): string[] {
   return [...new Set(namesOf(term).map((name) => (name === ownVerifier ? taskVerifier : name)))];
+}
+
+function isGateClosed({ gate, score }: Pick<RewardTerm, "gate"> & { readonly score: number | undefined }): boolean {
+  return gate !== undefined && score !== undefined && score < gate.atLeast;
 }
 
 /** The score of the first that gives one; where none does, what kept each. */

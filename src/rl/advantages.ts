@@ -1,9 +1,10 @@
 // From rewards to advantages: how much better a rollout did than the other rollouts of its task. Pure. Unscorable rollouts are not
 // zeros: they get no advantage and no part in any mean, so the others are treated as if they had been alone.
 
+import { TrainingError } from "../base/errors.ts";
 import type { AdvantagesConfig } from "./algorithmConfig.ts";
 
-type Kind = AdvantagesConfig["kind"];
+type Kind = Exclude<AdvantagesConfig["kind"], "gdpo">;
 
 /** What a group teaches. */
 export type GroupCredit =
@@ -15,24 +16,30 @@ export type GroupCredit =
   | { readonly kind: "dropped" };
 
 /** Added to the standard deviation, so that a group of nearly equal rewards does not explode. TRL's value. */
-const epsilon = 1e-4;
+export const epsilon = 1e-4;
 
 /**
- * Advantages of every group from the rewards of its members; an undefined reward is an unscorable rollout.
+ * Advantages of every group from the rewards of its members; an undefined reward is an unscorable rollout. With mean, std and n over the
+ * scored members of a group, std with n - 1 as TRL and verl compute it:
  *
- *     A_i = (R_i - mean(R)) / (std(R) + epsilon)
+ *     grpo                 A_i = (R_i - mean) / (std + epsilon)               DeepSeekMath section 4.1.2 (arXiv:2402.03300)
+ *     dr-grpo              A_i = R_i - mean                                   Dr. GRPO section 3.2 (arXiv:2503.20783)
+ *     rloo                 A_i = R_i - mean of the others                     RLOO eq. 7 (arXiv:2402.14740)
+ *                              = (R_i - mean) n / (n - 1)
+ *     reinforce-plus-plus  A_i = (R_i - mean) / (std of R_i - mean over the step's groups + epsilon)
+ *                                REINFORCE++ with group baseline (arXiv:2501.03262), ScaleRL (arXiv:2510.13786): tasks keep their weight
+ *                                relative to each other
+ *     max-rl               A_i = (R_i - mean) / mean                          MaxRL (arXiv:2602.02710)
  *
- * DeepSeekMath section 4.1.2 (arXiv:2402.03300); mean and std over scored members only, std with n - 1 as TRL and verl compute it.
- * REINFORCE++ (arXiv:2501.03262) and ScaleRL (arXiv:2510.13786) divide by the std of R_i - mean(R) over the step instead, so that tasks
- * keep their weight relative to each other; Dr. GRPO (arXiv:2503.20783) divides by nothing.
+ * The gradient of max-rl is that of log p, p the chance of success, where the others' is that of p, or nearly: a hard task weighs 1 / p more.
  */
 export function groupAdvantages(groups: readonly (readonly (number | undefined)[])[], kind: Kind): GroupCredit[] {
   const centred = groups.map(centre);
   const scale = scaleOf(kind, centred);
-  return centred.map((credit) => {
-    if (credit.kind !== "trained") return credit;
-    const divisor = scale(credit.advantages.filter((a) => a !== undefined));
-    return { kind: "trained", advantages: credit.advantages.map((a) => (a === undefined ? undefined : a / divisor)) };
+  return centred.map((group) => {
+    if (group.kind !== "trained") return group;
+    const divisor = scale(group);
+    return { kind: "trained", advantages: group.advantages.map((a) => (a === undefined ? undefined : a / divisor)) };
   });
 }
 
@@ -41,28 +48,48 @@ export function minScored(groupSize: number): number {
   return Math.max(2, Math.ceil(groupSize / 2));
 }
 
-function centre(rewards: readonly (number | undefined)[]): GroupCredit {
+/** A group less its mean; `deviations` are the advantages of the scored members. */
+type Centred =
+  | (GroupCredit & { readonly kind: "trained"; readonly deviations: readonly number[]; readonly baseline: number })
+  | Exclude<GroupCredit, { kind: "trained" }>;
+
+function centre(rewards: readonly (number | undefined)[]): Centred {
   const scored = rewards.filter((reward) => reward !== undefined);
   if (scored.length < minScored(rewards.length)) return { kind: "dropped" };
   if (scored.every((reward) => reward === scored[0])) return { kind: "flat" };
   const baseline = mean(scored);
-  return { kind: "trained", advantages: rewards.map((reward) => (reward === undefined ? undefined : reward - baseline)) };
+  const advantages = rewards.map((reward) => (reward === undefined ? undefined : reward - baseline));
+  return { kind: "trained", advantages, deviations: scored.map((reward) => reward - baseline), baseline };
 }
 
-function scaleOf(kind: Kind, centred: readonly GroupCredit[]): (group: readonly number[]) => number {
+function scaleOf(
+  kind: Kind,
+  centred: readonly Centred[],
+): (group: { readonly deviations: readonly number[]; readonly baseline: number }) => number {
   switch (kind) {
     case "grpo":
-      return (group) => standardDeviation(group) + epsilon;
+      return ({ deviations }) => standardDeviation(deviations) + epsilon;
     case "reinforce-plus-plus": {
-      const all = centred.flatMap((credit) => (credit.kind === "trained" ? credit.advantages.filter((a) => a !== undefined) : []));
-      const divisor = standardDeviation(all) + epsilon;
+      const divisor = standardDeviation(centred.flatMap((group) => (group.kind === "trained" ? group.deviations : []))) + epsilon;
       return () => divisor;
     }
     case "dr-grpo":
       return () => 1;
+    case "rloo":
+      return ({ deviations: { length: n } }) => (n - 1) / n;
+    case "max-rl":
+      return ({ baseline }) => positive(baseline);
     default:
       return kind satisfies never;
   }
+}
+
+/** Divided by a mean of 0 or less, better rollouts would become worse ones. */
+function positive(baseline: number): number {
+  if (baseline > 0) return baseline;
+  throw new TrainingError(
+    `rl.advantages: "max-rl" divides by a group's mean reward, which must be above 0, got ${baseline}; take another kind where rewards can be negative`,
+  );
 }
 
 /** Arithmetic mean; NaN of nothing. */
@@ -70,7 +97,8 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function standardDeviation(values: readonly number[]): number {
+/** With n - 1, so of two values at least. */
+export function standardDeviation(values: readonly number[]): number {
   const middle = mean(values);
   const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
   return Math.sqrt(squares / (values.length - 1));

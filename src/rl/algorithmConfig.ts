@@ -9,7 +9,7 @@ const groupSize = z
   .default(8)
   .meta({ description: "Rollouts of each task; their mean reward is the baseline.", unit: "rollouts" });
 
-/** How rewards become advantages (`advantages.ts`). */
+/** How rewards become advantages (`advantages.ts`, `gdpo.ts`). */
 export const AdvantagesConfig = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("grpo").describe("Reward minus the group's mean, divided by the group's standard deviation (arXiv:2402.03300)."),
@@ -23,6 +23,22 @@ export const AdvantagesConfig = z.discriminatedUnion("kind", [
     kind: z
       .literal("reinforce-plus-plus")
       .describe("Reward minus the group's mean, divided by the standard deviation over the whole step (arXiv:2501.03262, 2510.13786)."),
+    groupSize,
+  }),
+  z.strictObject({
+    kind: z.literal("rloo").describe("Reward minus the mean of the group's other members, not divided by anything (arXiv:2402.14740)."),
+    groupSize,
+  }),
+  z.strictObject({
+    kind: z
+      .literal("max-rl")
+      .describe("Reward minus the group's mean, divided by that mean: tasks that rarely succeed weigh more (arXiv:2602.02710)."),
+    groupSize,
+  }),
+  z.strictObject({
+    kind: z
+      .literal("gdpo")
+      .describe("Each term of the reward as in grpo by itself; the weighted sum divided by its spread over the step (arXiv:2601.05242)."),
     groupSize,
   }),
 ]);

@@ -7,10 +7,12 @@ import { TrainingError } from "../base/errors.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
+import { type RewardTerm, termScores } from "../rewards/compose.ts";
 import type { RolloutScore } from "../rewards/score.ts";
 import { isCheckpointWanted, phaseSpeed } from "../train/stage.ts";
-import { groupAdvantages } from "./advantages.ts";
+import { type GroupCredit, groupAdvantages } from "./advantages.ts";
 import type { RlConfig } from "./config.ts";
+import { gdpoAdvantages, type MemberTerms } from "./gdpo.ts";
 import { rolloutMetrics } from "./metrics.ts";
 import { type RlRecord, rolloutDigests } from "./record.ts";
 import {
@@ -30,6 +32,8 @@ export interface RlDeps {
   /** The tasks of a step; a pure function of it. */
   readonly tasks: (step: number, count: number) => readonly Task[];
   readonly promptTokens: (task: Task) => Int32Array;
+  /** What `score` makes rewards of, for advantages that look at each term by itself. */
+  readonly terms: readonly RewardTerm[];
   readonly score: (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutScore>;
   /** Held-out measurements after a step; empty where none are due. */
   readonly evaluate: (nextStep: number, signal: AbortSignal) => Promise<StepMetrics>;
@@ -48,7 +52,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   while (step < config.steps && !stop.aborted) {
     const tasks = deps.tasks(step, config.tasksPerStep);
     const sampled = await sampleStep(tasks, { config, deps, step }, signal);
-    const credits = groupAdvantages(rewardsOf(sampled), config.advantages.kind);
+    const credits = creditsOf(sampled, { config, terms: deps.terms });
     const groups = creditGroups(sampled.groups, credits);
     const attempt = { step, rollouts: sampled.groups.flat() }; // without credit: nothing is learned from it
     const tooMany = tooManyUnscorable(attempt, config.maxUnscorableShare);
@@ -102,8 +106,17 @@ function earned({ verdicts, reward }: RolloutScore): RolloutReward {
   return { verdicts, reward: reward.kind === "scored" ? reward.reward : undefined };
 }
 
-function rewardsOf({ groups }: SampledStep): (number | undefined)[][] {
-  return groups.map((members) => members.map(({ reward }) => reward));
+/** Terms are read from the verdicts, so that a reward that was recorded has them too. */
+function creditsOf({ groups }: SampledStep, { config, terms }: { config: RlConfig; terms: readonly RewardTerm[] }): GroupCredit[] {
+  const { kind } = config.advantages;
+  if (kind !== "gdpo")
+    return groupAdvantages(
+      groups.map((members) => members.map(({ reward }) => reward)),
+      kind,
+    );
+  const ofMember = ({ task, verdicts, reward }: RewardedRollout): MemberTerms =>
+    reward === undefined ? undefined : termScores(verdicts, { terms, taskVerifier: task.verifier });
+  return gdpoAdvantages(groups.map((members) => members.map(ofMember)));
 }
 
 function samplingSpeed({ groups, samplingMs, scoringMs }: SampledStep): StepMetrics {

@@ -117,8 +117,9 @@ async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Pro
     }
     case "rl": {
       const tasks = (step: number, count: number) => prepared.tasks!.batch(step, count);
-      const score = scoringBy(run.recipe.rewards.terms, at);
-      await trainPolicy(run.recipe.rl!, { ...common, seed: run.recipe.seed, tasks, promptTokens: promptTokens(prepared), score }, signal);
+      const { terms } = run.recipe.rewards;
+      const deps = { ...common, seed: run.recipe.seed, tasks, promptTokens: promptTokens(prepared), terms, score: scoringBy(terms, at) };
+      await trainPolicy(run.recipe.rl!, deps, signal);
       return;
     }
     default:

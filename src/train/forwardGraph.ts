@@ -13,7 +13,7 @@ import { forwardSequences, sequenceInputs } from "../policy/sequences.ts";
 
 interface TargetOutputs {
   /** Vectors [M]. */
-  readonly outputs: Omit<LossInputs, "column">;
+  readonly outputs: Pick<LossInputs, "logProb_N" | "entropy_N" | "value_N">;
   readonly routers: readonly RouterReport[];
 }
 

@@ -6,6 +6,7 @@ import type { PolicyConfig } from "../policy/architecture.ts";
 import type { TrainSample } from "../policy/backend.ts";
 import { sequenceFeeds } from "../policy/sequenceFeeds.ts";
 import type { NDArray } from "../runtime/session.ts";
+import { sequenceMeanFeeds } from "./sequenceMean.ts";
 import { columnName } from "./trainGraph.ts";
 
 /** Feeds for `samples`; `share` is their part of the whole batch's tokens. */
@@ -40,6 +41,7 @@ export function microBatchFeeds(
     temperature: { shape: [M + 1, 1], data: temperature },
     real: { shape: [M], data: Int32Array.from({ length: M }, (_, i) => i) },
     share: { shape: [], data: Float32Array.of(share) },
+    ...sequenceMeanFeeds(samples),
     ...Object.fromEntries([...values].map(([name, data]) => [columnName(name), { shape: [M], data }])),
   };
 }

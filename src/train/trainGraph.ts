@@ -11,6 +11,7 @@ import type { Loss } from "../policy/backend.ts";
 import type { RouterReport } from "../policy/model.ts";
 import { type ParameterPiece, parameterInputs } from "../policy/parameters.ts";
 import { forwardTargets } from "./forwardGraph.ts";
+import { sequenceMean, sequenceMeanInputs } from "./sequenceMean.ts";
 
 /** The graph and how to read it. Outputs: each of `metrics` and `maxima` by name, and `gradientName(piece)` for each piece. */
 export interface TrainGraph {
@@ -39,7 +40,7 @@ export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfi
     columns.set(name, known);
     return known;
   };
-  const built = loss.build({ ...outputs, column });
+  const built = loss.build({ ...outputs, column, sequenceMean: (x_M) => sequenceMean(x_M, sequenceMeanInputs()) });
   const router = routers.length === 0 ? undefined : routerLosses(routers);
   const total = router === undefined ? built.loss : add(built.loss, routerPenalty(router, config));
   // A critic's loss reads no log-probabilities: the output head is no part of its graph.

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 
 import { VerifierError } from "../../src/base/errors.ts";
 import type { Verdict } from "../../src/data/verdict.ts";
-import { checkTerms, composeReward, type RewardTerm, verifiersOf, watchingOwn } from "../../src/rewards/compose.ts";
+import { checkTerms, composeReward, type RewardTerm, termScores, verifiersOf, watchingOwn } from "../../src/rewards/compose.ts";
 
 const scored = (score: number): Verdict => ({ kind: "scored", score, evidence: "because" });
 const timeout: Verdict = { kind: "unscorable", failure: "timeout", reason: "2000 ms are over" };
@@ -74,6 +74,27 @@ describe("composeReward", () => {
       reward: 1.125,
       components: { form: 0.5, audit: 0 },
     });
+  });
+});
+
+describe("termScores", () => {
+  const scoresOf = (numeric: Verdict, form: Verdict, audit: Verdict = scored(0)) =>
+    termScores({ numeric, form, audit }, { terms, taskVerifier: "numeric" });
+
+  test("are those of the terms that weigh, and add up to the reward", () => {
+    assert.deepEqual(scoresOf(scored(0.5), scored(0.75), scored(1)), [
+      { weight: 2, score: 0.5 },
+      { weight: 0.25, score: 0.75 },
+    ]);
+  });
+
+  test("are all 0 behind a closed gate, whatever else could not be told", () => {
+    for (const numeric of [scored(1), timeout]) {
+      assert.deepEqual(
+        scoresOf(numeric, scored(0.49)).map(({ score }) => score),
+        [0, 0],
+      );
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 
 import { type GroupCredit, groupAdvantages, minScored } from "../../src/rl/advantages.ts";
+import { AdvantagesConfig } from "../../src/rl/algorithmConfig.ts";
 
 /** Advantages of a group that must be trained on. */
 function trained(credit: GroupCredit | undefined): readonly (number | undefined)[] {
@@ -49,6 +50,23 @@ describe("groupAdvantages", () => {
 
   test("divides by nothing when asked to", () => {
     assertClose(trained(groupAdvantages([[1, 0, undefined, 0]], "dr-grpo")[0]), [2 / 3, -1 / 3, undefined, -1 / 3]);
+  });
+
+  test("takes the others' mean as the baseline when asked to", () => {
+    // rewards 1 0 0.5: 1 - 0.25, 0 - 0.75, 0.5 - 0.5
+    assertClose(trained(groupAdvantages([[1, 0, undefined, 0.5]], "rloo")[0]), [0.75, -0.75, undefined, 0]);
+  });
+
+  test("divides by the group's mean when asked to", () => {
+    // mean 1/4: (1 - 1/4) / (1/4) and -1
+    assertClose(trained(groupAdvantages([[1, 0, 0, undefined, 0]], "max-rl")[0]), [3, -1, -1, undefined, -1]);
+  });
+
+  test("refuses to divide by a mean that is not above 0", () => {
+    assert.throws(() => groupAdvantages([[-1, 0.5]], "max-rl"), {
+      name: "TrainingError",
+      message: /"max-rl" divides by a group's mean reward, which must be above 0, got -0\.25; take another kind/,
+    });
   });
 
   test("leaves out groups whose scored members earned the same", () => {
@@ -103,7 +121,8 @@ describe("minScored", () => {
 });
 
 describe("laws of groupAdvantages", () => {
-  const normalisation = fc.constantFrom("grpo" as const, "reinforce-plus-plus" as const, "dr-grpo" as const);
+  const kinds = AdvantagesConfig.options.map(({ shape }) => shape.kind.value).filter((kind) => kind !== "gdpo");
+  const normalisation = fc.constantFrom(...kinds);
   const reward = fc.double({ min: 0, max: 1, noNaN: true });
   const group = fc.array(fc.option(reward, { nil: undefined, freq: 4 }), { minLength: 2, maxLength: 12 });
 
@@ -139,6 +158,42 @@ describe("laws of groupAdvantages", () => {
           assert.ok(a >= sorted[i]!.a);
         });
       }),
+    );
+  });
+
+  test("every kind is the group's deviations times a positive number of the group", () => {
+    const tenths = fc.array(fc.option(fc.integer({ min: 0, max: 10 }), { nil: undefined, freq: 4 }), { minLength: 2, maxLength: 12 });
+    fc.assert(
+      fc.property(tenths, normalisation, (tenthsOf, by) => {
+        const rewards = tenthsOf.map((r) => r && r / 10);
+        const [plain, scaled] = [groupAdvantages([rewards], "dr-grpo")[0]!, groupAdvantages([rewards], by)[0]!];
+        assert.equal(scaled.kind, plain.kind);
+        fc.pre(plain.kind === "trained");
+        const pairs = trained(plain).flatMap((a, i) => (a === undefined ? [] : [{ a, b: trained(scaled)[i]! }]));
+        const most = pairs.reduce((top, pair) => (Math.abs(pair.a) > Math.abs(top.a) ? pair : top));
+        assert.ok(most.b / most.a > 0);
+        for (const { a, b } of pairs) assert.ok(Math.abs(b - (a * most.b) / most.a) <= 1e-9 * Math.abs(most.b));
+      }),
+    );
+  });
+
+  test("rloo is dr-grpo times n / (n - 1), so the same for large groups", () => {
+    const rewards = Array.from({ length: 100 }, (_, i) => (i % 3 === 0 ? 1 : 0));
+    const [rloo, plain] = (["rloo", "dr-grpo"] as const).map((kind) => trained(groupAdvantages([rewards], kind)[0]));
+    assertClose(
+      rloo!.map((a) => (a! * 99) / 100),
+      plain!,
+    );
+  });
+
+  test("max-rl on successes and failures is grpo with the variance p (1 - p) in place of its root, times 1 - p", () => {
+    // (R - p) / p = (1 - p) (R - p) / (p (1 - p))
+    const rewards = [1, 0, 0, 0, 1, 0, 0, 0, 0, 0];
+    const p = 0.2;
+    const maxRl = trained(groupAdvantages([rewards], "max-rl")[0]);
+    assertClose(
+      maxRl,
+      rewards.map((r) => ((1 - p) * (r - p)) / (p * (1 - p))),
     );
   });
 

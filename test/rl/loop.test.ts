@@ -8,6 +8,7 @@ import { after, describe, test } from "node:test";
 
 import { TrainingError } from "../../src/base/errors.ts";
 import type { Task } from "../../src/data/task.ts";
+import { ownVerifier } from "../../src/rewards/compose.ts";
 import type { RolloutScore } from "../../src/rewards/score.ts";
 import { RlConfig } from "../../src/rl/config.ts";
 import { type RlDeps, trainPolicy } from "../../src/rl/loop.ts";
@@ -83,6 +84,7 @@ async function train({
       policy,
       tasks,
       promptTokens: (task) => Int32Array.of(asked(task)),
+      terms: [{ verifier: ownVerifier, weight: 1 }],
       score: exact,
       evaluate: async () => ({}),
       record,

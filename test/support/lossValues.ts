@@ -4,6 +4,7 @@ import { gradients } from "../../src/graph/backward.ts";
 import { evaluate64 } from "../../src/graph/evaluate64.ts";
 import { input } from "../../src/graph/ops.ts";
 import type { Loss } from "../../src/policy/backend.ts";
+import { sequenceMean } from "../../src/train/sequenceMean.ts";
 
 /** One number a token. */
 export interface LossFeeds {
@@ -12,6 +13,8 @@ export interface LossFeeds {
   /** Of a critic. */
   readonly value?: readonly number[];
   readonly columns: Readonly<Record<string, readonly number[]>>;
+  /** Trained tokens of each sequence. Absent: all are of one. */
+  readonly lengths?: readonly number[];
 }
 
 export interface LossValues {
@@ -23,7 +26,7 @@ export interface LossValues {
   readonly dValue: readonly number[];
 }
 
-export function evaluateLoss(loss: Loss, { logProb, entropy, value, columns }: LossFeeds): LossValues {
+export function evaluateLoss(loss: Loss, { logProb, entropy, value, columns, lengths = [logProb.length] }: LossFeeds): LossValues {
   const N = logProb.length;
   const logProb_N = input("logProb", [N]);
   const entropy_N = input("entropy", [N]);
@@ -31,7 +34,18 @@ export function evaluateLoss(loss: Loss, { logProb, entropy, value, columns }: L
   const names = Object.keys(columns);
   const inputs = new Map(names.map((name) => [name, input(`column.${name}`, [N])]));
   const valued = value === undefined ? {} : { value_N };
-  const built = loss.build({ logProb_N, entropy_N, ...valued, column: (name) => inputs.get(name)! });
+  const sequences = {
+    sequence_M: input("sequence", [N], "int32"),
+    share_M: input("sequenceShare", [N]),
+    like_S: input("sequences", [lengths.length]),
+  };
+  const built = loss.build({
+    logProb_N,
+    entropy_N,
+    ...valued,
+    column: (name) => inputs.get(name)!,
+    sequenceMean: (x_N) => sequenceMean(x_N, sequences),
+  });
   const scalars = { ...built.metrics, ...built.maxima };
   const vector = (values: readonly number[]) => ({ shape: [N], data: Float64Array.from(values) });
   const slopes = gradients(built.loss, [logProb_N, entropy_N, value_N]);
@@ -39,6 +53,9 @@ export function evaluateLoss(loss: Loss, { logProb, entropy, value, columns }: L
     logProb: vector(logProb),
     entropy: vector(entropy),
     value: vector(value ?? logProb.map(() => 0)),
+    sequence: vector(lengths.flatMap((length, index) => Array<number>(length).fill(index))),
+    sequenceShare: vector(lengths.flatMap((length) => Array<number>(length).fill(1 / length))),
+    sequences: { shape: [lengths.length], data: new Float64Array(lengths.length) },
     ...Object.fromEntries(names.map((name) => [`column.${name}`, vector(columns[name]!)])),
   });
   const [total, dLogProb, dEntropy, dValue, ...rest] = values.map(({ data }) => [...data]);

@@ -89,6 +89,7 @@ export class TabularPolicy implements PolicyBackend {
       entropy: rows.map(entropyOf),
       ...(this.isCritic ? { value: targets.map(({ row }) => this.#value(row)) } : {}),
       columns: Object.fromEntries(names.map((name) => [name, batch.samples.flatMap(({ columns }) => [...columns[name]!])])),
+      lengths: batch.samples.map(({ targets }) => targets.length),
     });
     targets.forEach((target, i) => {
       this.#accumulate(target, { logProbs: rows[i]!, dLogProb: values.dLogProb[i]!, dEntropy: values.dEntropy[i]! });
