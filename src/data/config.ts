@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 
+import { BudgetMix } from "./budgets.ts";
 import { Columns } from "./columns.ts";
 import { MixtureEntry } from "./families.ts";
 
@@ -25,6 +26,17 @@ const FileSource = z.strictObject({
     ),
 });
 
-/** Where tasks or demonstrations come from. */
+/** Where tasks come from. */
 export const DataSource = z.discriminatedUnion("kind", [FamiliesSource, FileSource]);
 export type DataSource = z.output<typeof DataSource>;
+
+/** Where demonstrations come from. */
+export const DemonstrationSource = z.discriminatedUnion("kind", [
+  FamiliesSource.extend({
+    budgets: BudgetMix.exactOptional().describe(
+      "Thinking budgets that are demonstrated: under a budget the thinking is in the most detailed style that fits, or cut where none does. Absent: none",
+    ),
+  }),
+  FileSource,
+]);
+export type DemonstrationSource = z.output<typeof DemonstrationSource>;

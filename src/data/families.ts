@@ -3,8 +3,9 @@
 
 import { z } from "zod";
 
-import type { Rng } from "../base/rng.ts";
+import { type Rng, rngFromSeed } from "../base/rng.ts";
 import { arithmeticChain } from "./families/arithmeticChain.ts";
+import { assignments } from "./families/assignments.ts";
 import { boolean } from "./families/boolean.ts";
 import { countdown } from "./families/countdown.ts";
 import type { Family } from "./families/family.ts";
@@ -13,7 +14,7 @@ import { sorting } from "./families/sorting.ts";
 import { type Demonstration, questionTask } from "./task.ts";
 
 /** Every family, in the order in which documents list them. */
-export const families = [arithmeticChain, products, countdown, sorting, boolean] as const satisfies readonly Family[];
+export const families = [arithmeticChain, products, countdown, sorting, boolean, assignments] as const satisfies readonly Family[];
 
 /** One family of a mixture, as a recipe says it. */
 export const MixtureEntry = z.discriminatedUnion("family", [
@@ -22,6 +23,7 @@ export const MixtureEntry = z.discriminatedUnion("family", [
   entryOf(countdown),
   entryOf(sorting),
   entryOf(boolean),
+  entryOf(assignments),
 ]);
 export type MixtureEntry = z.output<typeof MixtureEntry>;
 
@@ -33,11 +35,17 @@ function familyOf(id: FamilyId): Family {
   return byId.get(id)!;
 }
 
-/** One task with its worked response; the task alone does not depend on `slipRate`. `settings` are parsed by the family's own schema. */
+/**
+ * One task with its worked response, from the stream that `rng` names; the task alone does not depend on `slipRate`. `settings` are
+ * parsed by the family's own schema.
+ */
 export function drawDemonstration(rng: Rng, { family, settings }: Pick<MixtureEntry, "family" | "settings">): Demonstration {
   const { id, verifier, make } = familyOf(family);
-  const { question, thinking, answer, reference } = make(rng, settings);
-  return { task: questionTask({ family: id, question, verifier, reference }), thinking, answer };
+  const { question, thinking, terser, answer, reference } = make(rngFromSeed(rng.seed), settings);
+  // The same question without slips, whose length is the task's own.
+  const right = settings.slipRate === 0 ? thinking : make(rngFromSeed(rng.seed), { ...settings, slipRate: 0 }).thinking;
+  const task = { ...questionTask({ family: id, question, verifier, reference }), difficulty: right.length };
+  return { task, thinking, ...(terser === undefined ? {} : { terser }), answer };
 }
 
 function entryOf<Id extends string, Settings extends z.ZodType>({ id, settings }: Family<Id, Settings>) {

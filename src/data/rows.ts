@@ -27,9 +27,15 @@ const TaskRow = z.strictObject({
   verifier: Text.min(1),
   reference: z.json(),
   thinkingBudget: z.int().nonnegative().optional(),
+  difficulty: z.number().optional(),
 });
 
-const DemonstrationRow = z.strictObject({ task: TaskRow, thinking: Text.default(""), answer: Text });
+const DemonstrationRow = z.strictObject({
+  task: TaskRow,
+  thinking: Text.default(""),
+  terser: z.array(Text).min(1).optional(),
+  answer: Text,
+});
 
 /** A task from a row in this project's own form, or, with `columns`, from a row of somebody else's. */
 export function taskFromRow(row: Row, columns: Columns | undefined): Task {
@@ -44,14 +50,19 @@ export function taskFromRow(row: Row, columns: Columns | undefined): Task {
 /** As `taskFromRow`, with the worked response. */
 export function demonstrationFromRow(row: Row, columns: Columns | undefined): Demonstration {
   if (columns === undefined) {
-    const { task, thinking, answer } = parseOwn(DemonstrationRow, row);
-    return { task: ownTask(task), thinking, answer };
+    const { task, terser, ...rest } = parseOwn(DemonstrationRow, row);
+    return { task: ownTask(task), ...rest, ...(terser === undefined ? {} : { terser }) };
   }
   return { task: taskFromRow(row, columns), thinking: thinkingOf(row, columns), answer: answerOf(row, columns) };
 }
 
-function ownTask({ id, thinkingBudget, ...rest }: z.output<typeof TaskRow>): Task {
-  return { id: id ?? taskId(rest), ...rest, ...(thinkingBudget === undefined ? {} : { thinkingBudget }) };
+function ownTask({ id, thinkingBudget, difficulty, ...rest }: z.output<typeof TaskRow>): Task {
+  return {
+    id: id ?? taskId(rest),
+    ...rest,
+    ...(thinkingBudget === undefined ? {} : { thinkingBudget }),
+    ...(difficulty === undefined ? {} : { difficulty }),
+  };
 }
 
 function parseOwn<Shape>(schema: z.ZodType<Shape>, { place, value }: Row): Shape {

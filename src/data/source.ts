@@ -3,7 +3,7 @@
 
 import { DataError } from "../base/errors.ts";
 import { rngFor } from "../base/rng.ts";
-import type { DataSource } from "./config.ts";
+import type { DataSource, DemonstrationSource } from "./config.ts";
 import { readDemonstrations, readTasks } from "./readers.ts";
 import { assertDisjoint, questionText, type Side, sideOf } from "./split.ts";
 import { type DemonstrationStream, demonstrationStream, evaluationSet, type TaskStream, taskStream } from "./stream.ts";
@@ -31,10 +31,10 @@ export async function openTasks(source: DataSource, { seed, heldOut }: TrainingO
 }
 
 /** Demonstrations to train on. */
-export async function openDemonstrations(source: DataSource, { seed, heldOut }: TrainingOptions): Promise<DemonstrationStream> {
+export async function openDemonstrations(source: DemonstrationSource, { seed, heldOut }: TrainingOptions): Promise<DemonstrationStream> {
   switch (source.kind) {
     case "families":
-      return demonstrationStream({ families: source.families, seed, heldOut: new Set(heldOut.map(questionText)) });
+      return demonstrationStream({ ...source, seed, heldOut: new Set(heldOut.map(questionText)) });
     case "file": {
       const read = await readDemonstrations(source.path, source.columns);
       const demonstrations = onSide(read, { source, side: "train", taskOf: ({ task }) => task });

@@ -3,6 +3,7 @@
 
 import { DataError } from "../base/errors.ts";
 import { rngFor } from "../base/rng.ts";
+import { type BudgetMix, drawBudget } from "./budgets.ts";
 import { drawDemonstration, type MixtureEntry } from "./families.ts";
 import { questionText, type Side, sideOf } from "./split.ts";
 import type { Demonstration, Task } from "./task.ts";
@@ -37,14 +38,23 @@ export function taskStream({ families, seed, side, heldOut = nothing }: Mixture 
   };
 }
 
-/** Demonstrations of training tasks; no seed, step or setting makes one of an evaluation task. */
-export function demonstrationStream({ families, seed, heldOut = nothing }: Mixture): DemonstrationStream {
-  return {
-    batch: (step, count) =>
-      Array.from({ length: count }, (_, index) =>
-        drawNew({ families, side: "train", heldOut, purpose: ["demonstrations", seed, step, index] }, nothing),
-      ),
+/**
+ * Demonstrations of training tasks; no seed, step or setting makes one of an evaluation task. `budgets` asks some of them for a thinking
+ * budget, and changes nothing else of what is drawn.
+ */
+export function demonstrationStream({
+  families,
+  seed,
+  heldOut = nothing,
+  budgets,
+}: Mixture & { readonly budgets?: BudgetMix }): DemonstrationStream {
+  const draw = (step: number, index: number): Demonstration => {
+    const drawn = drawNew({ families, side: "train", heldOut, purpose: ["demonstrations", seed, step, index] }, nothing);
+    if (budgets === undefined) return drawn;
+    const thinkingBudget = drawBudget(rngFor("demonstration-budget", seed, step, index), budgets);
+    return thinkingBudget === undefined ? drawn : { ...drawn, task: { ...drawn.task, thinkingBudget } };
   };
+  return { batch: (step, count) => Array.from({ length: count }, (_, index) => draw(step, index)) };
 }
 
 /** `count` distinct tasks of the evaluation side. */

@@ -22,6 +22,8 @@ export interface Task {
   readonly reference: Json;
   /** Tokens. 0: do not think. Absent: the policy decides. */
   readonly thinkingBudget?: number;
+  /** How much thinking it takes, as a number to rank tasks of one source by. Of a family's task: characters of its right, most detailed thinking. */
+  readonly difficulty?: number;
 }
 
 /** A task with a worked response, for supervised training. */
@@ -29,6 +31,8 @@ export interface Demonstration {
   readonly task: Task;
   /** What stands between `<think>` and `</think>`. Empty: no thinking. */
   readonly thinking: string;
+  /** The same thinking in ever fewer words, for budgets that `thinking` does not fit into. */
+  readonly terser?: readonly string[];
   readonly answer: string;
 }
 

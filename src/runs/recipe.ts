@@ -4,7 +4,7 @@
 import { z } from "zod";
 
 import { alphabet } from "../data/alphabet.ts";
-import { DataSource } from "../data/config.ts";
+import { DataSource, DemonstrationSource } from "../data/config.ts";
 import { EvalConfig } from "../eval/config.ts";
 import { ModelConfig } from "../policy/config.ts";
 import { RewardConfig } from "../rewards/config.ts";
@@ -43,7 +43,7 @@ const Model = z.discriminatedUnion("kind", [
 ]);
 
 const Data = z.strictObject({
-  demonstrations: DataSource.exactOptional().describe("What sft learns from. Absent: there is no sft."),
+  demonstrations: DemonstrationSource.exactOptional().describe("What sft learns from. Absent: there is no sft."),
   training: DataSource.exactOptional().describe("Tasks that rl practises. Absent: there is no rl."),
   evaluation: DataSource.describe("Held-out tasks; no demonstration and no practised task is one of them."),
   evaluationBeyond: DataSource.exactOptional().describe("Held-out tasks harder than any demonstration, reported separately."),

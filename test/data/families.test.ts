@@ -20,6 +20,7 @@ const hard: Record<string, object> = {
   countdown: { minNumbers: 5, maxNumbers: 6, maxNumber: 75, maxTarget: 999, operators: ["+", "-", "*", "/"] },
   sorting: { minItems: 8, maxItems: 20, maxDigits: 4 },
   boolean: { minOperators: 4, maxOperators: 10, notRate: 0.6 },
+  assignments: { minSteps: 10, maxSteps: 25 },
 };
 
 describe("families", () => {
@@ -58,8 +59,9 @@ describe("families", () => {
       test("writes nothing outside the alphabet, with and without slips", () => {
         fc.assert(
           fc.property(fc.nat(), fc.constantFrom(0, 0.5, 1), fc.boolean(), (seed, slipRate, isHard) => {
-            const { task, thinking, answer } = draw(id, { seed, settings: { ...(isHard ? hard[id] : {}), slipRate } });
-            for (const character of question(task) + thinking + answer) assert.ok(alphabet.includes(character), `"${character}"`);
+            const { task, thinking, terser = [], answer } = draw(id, { seed, settings: { ...(isHard ? hard[id] : {}), slipRate } });
+            for (const character of question(task) + thinking + terser.join("") + answer)
+              assert.ok(alphabet.includes(character), `"${character}"`);
           }),
         );
       });
@@ -70,6 +72,18 @@ describe("families", () => {
             assert.deepEqual(draw(id, { seed, settings: { slipRate } }).task, draw(id, { seed }).task);
           }),
         );
+      });
+
+      test("is as difficult as its right thinking is long, and has a terser style only where that is shorter", () => {
+        for (let seed = 0; seed < 50; seed++) {
+          const { task, thinking, terser = [] } = draw(id, { seed, settings: hard[id]! });
+          assert.equal(task.difficulty, thinking.length);
+          const lengths = [thinking, ...terser].map(({ length }) => length);
+          assert.deepEqual(
+            lengths,
+            [...new Set(lengths)].toSorted((a, b) => b - a),
+          );
+        }
       });
 
       test("slips more often the higher the rate, and at rate 1 in nearly every demonstration", () => {

@@ -53,10 +53,10 @@ const own = questionTask({ family: "sums", question: "1+2=?", verifier: "numeric
 const other = questionTask({ family: "sums", question: "3+4=?", verifier: "numeric", reference: { answer: "7" } });
 
 describe("readTasks from JSON Lines", () => {
-  test("reads tasks in this project's own form, with and without ids and budgets", async () => {
+  test("reads tasks in this project's own form, with and without ids, budgets and difficulties", async () => {
     const { id: _, ...unnamed } = own;
-    const path = jsonl(unnamed, { ...other, id: "mine", thinkingBudget: 0 });
-    assert.deepEqual(await readTasks(path), [own, { ...other, id: "mine", thinkingBudget: 0 }]);
+    const more = { ...other, id: "mine", thinkingBudget: 0, difficulty: 2.5 };
+    assert.deepEqual(await readTasks(jsonl(unnamed, more)), [own, more]);
   });
 
   test("reads question and answer columns by the mapping and ignores the others", async () => {

@@ -118,6 +118,28 @@ describe("demonstrationStream", () => {
   });
 });
 
+describe("demonstrationStream with budgets", () => {
+  const budgets = { grid: [0, 16, 64], autonomousShare: 0.5 };
+
+  test("asks some demonstrations for a budget and changes nothing else", () => {
+    const plain = demonstrationStream({ families: all, seed: 4 }).batch(7, 60);
+    const budgeted = demonstrationStream({ families: all, seed: 4, budgets }).batch(7, 60);
+    const without = budgeted.map(({ task: { thinkingBudget: _, ...task }, ...rest }) => ({ task, ...rest }));
+    assert.deepEqual(without, plain);
+    assert.deepEqual(new Set(budgeted.map(({ task }) => task.thinkingBudget)), new Set([undefined, 0, 16, 64]));
+  });
+
+  test("draws budgets anew in every step, and the same for the same seed and step", () => {
+    const drawn = (seed: number, step: number): string =>
+      demonstrationStream({ families: chains, seed, budgets })
+        .batch(step, 20)
+        .map(({ task }) => String(task.thinkingBudget))
+        .join();
+    assert.equal(drawn(1, 1), drawn(1, 1));
+    assert.equal(new Set([drawn(1, 1), drawn(1, 2), drawn(2, 1)]).size, 3);
+  });
+});
+
 describe("evaluationSet", () => {
   test("holds the asked number of distinct tasks, and the same ones for the same seed", () => {
     const tasks = evaluationSet({ families: all, seed: 1, count: 200 });

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 
 import fc from "fast-check";
 
+import { alphabet } from "../../src/data/alphabet.ts";
 import type { Demonstration, Message } from "../../src/data/task.ts";
 import { byteTokenizerJson, characterTokenizerJson } from "../../src/policy/alphabets.ts";
 import { chatTemplate, encodeDemonstration, encodePrompt, splitResponse, splitResponseText } from "../../src/policy/chat.ts";
@@ -69,10 +70,24 @@ describe("encodePrompt", () => {
   });
 
   test("closes the thinking in the prompt when its budget is 0, and only then", () => {
-    const open = encodePrompt({ messages: [user("x")], thinkingBudget: 5 }, bytes);
+    const open = encodePrompt({ messages: [user("x")] }, bytes);
     const closed = encodePrompt({ messages: [user("x")], thinkingBudget: 0 }, bytes);
     assert.deepEqual([...closed], [...open, thinkOpenId, thinkCloseId]);
-    assert.deepEqual(encodePrompt({ messages: [user("x")] }, bytes), open);
+    assert.equal(encodePrompt({ messages: [user("x")], thinkingBudget: 5 }, bytes).includes(thinkOpenId), false);
+  });
+
+  test("tells a budget in a turn of its own before the assistant's, after everything that does not depend on it", () => {
+    const prompt = (thinkingBudget: number): string => bytes.decode(encodePrompt({ messages: [user("x")], thinkingBudget }, bytes));
+    assert.equal(prompt(128), "<|im_start|>user\nx<|im_end|>\n<|im_start|>system\nthink 128<|im_end|>\n<|im_start|>assistant\n");
+    assert.equal(prompt(5), prompt(128).replace("128", "5"));
+  });
+
+  test("tells a budget to character-level policies in the characters that families write with", () => {
+    const characters = loadTokenizer(characterTokenizerJson(alphabet));
+    const tokens = encodePrompt({ messages: [user("1+1=?")], thinkingBudget: 16 }, characters);
+    assert.match(characters.decode(tokens), /<\|im_start\|>system\nthink 16<\|im_end\|>/);
+    const digits = loadTokenizer(characterTokenizerJson("12+="));
+    assert.throws(() => encodePrompt({ messages: [user("1+2=")], thinkingBudget: 16 }, digits), /characters of the vocabulary.*"think 16"/);
   });
 
   test("never lets a message place a control token", () => {
@@ -116,6 +131,30 @@ describe("encodeDemonstration", () => {
     const { tokens, targets } = encodeDemonstration(demonstration({ ...sum, thinkingBudget: 0 }), bytes);
     assert.equal(bytes.decode(tokens.slice(targets[0])), "15<|im_end|>");
     assert.equal(bytes.decode(tokens.slice(0, targets[0])).endsWith("assistant\n<think></think>"), true);
+  });
+
+  describe("under a budget", () => {
+    const styles = { messages: [user("17+25-8=?")], thinking: "17+25=42;42-8=34", answer: "34" };
+    const under = (thinkingBudget: number, terser: readonly string[] = ["42;34"]) => {
+      const encoded = encodeDemonstration({ ...demonstration({ ...styles, thinkingBudget }), terser }, bytes);
+      const { length } = encodePrompt({ ...styles, thinkingBudget }, bytes);
+      const untrained = Array.from(encoded.tokens.keys()).filter((at) => at >= length && !encoded.targets.includes(at));
+      return { response: bytes.decode(encoded.tokens.subarray(length)), untrained: untrained.map((at) => at - length) };
+    };
+
+    test("thinks in the most detailed style that leaves room for its close", () => {
+      // 16 and 5 tokens: at as many tokens as the budget the close would be forced.
+      assert.deepEqual(under(17), { response: "<think>17+25=42;42-8=34</think>34<|im_end|>", untrained: [] });
+      assert.deepEqual(under(16), { response: "<think>42;34</think>34<|im_end|>", untrained: [] });
+      assert.deepEqual(under(6), { response: "<think>42;34</think>34<|im_end|>", untrained: [] });
+    });
+
+    test("is cut where no style fits: the close is not learned, the answer after it is", () => {
+      // "<think>" is at 0, four tokens of thinking follow, the forced close is at 5.
+      assert.deepEqual(under(5), { response: "<think>42;34</think>34<|im_end|>", untrained: [6] });
+      assert.deepEqual(under(4), { response: "<think>42;3</think>34<|im_end|>", untrained: [5] });
+      assert.deepEqual(under(4, []), { response: "<think>17+2</think>34<|im_end|>", untrained: [5] });
+    });
   });
 
   test("is taken apart again by splitResponse, whatever the text", () => {
@@ -200,11 +239,14 @@ describe("splitResponseText", () => {
 });
 
 test("chatTemplate spells the format that encodePrompt produces", () => {
-  // Compared by hand with jinja2 3.1 on several turns; a change here must change encodePrompt too.
+  // Compared by hand with jinja2 3.1 on several turns and budgets; a change here must change encodePrompt too.
   assert.equal(
     chatTemplate,
     "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{%- endfor %}" +
-      "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}" +
-      "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think></think>' }}{%- endif %}{%- endif %}",
+      "{%- if add_generation_prompt %}" +
+      "{%- set closed = (enable_thinking is defined and enable_thinking is false) or (thinking_budget is defined and thinking_budget == 0) %}" +
+      "{%- if thinking_budget is defined and thinking_budget and not closed %}" +
+      "{{- '<|im_start|>system\\nthink ' ~ thinking_budget ~ '<|im_end|>\\n' }}{%- endif %}" +
+      "{{- '<|im_start|>assistant\\n' }}{%- if closed %}{{- '<think></think>' }}{%- endif %}{%- endif %}",
   );
 });

@@ -1,5 +1,7 @@
 // Chains of additions and subtractions: "17+25-8=?" is worked as "17+25=42;42-8=34".
 //
+// In few words it is the partial results alone, "42;34".
+//
 // Partial results stay within 0..maxTotal, so that a step of a long chain looks like a step of a short one: whoever can do
 // one step and find the next term can do chains longer than any demonstrated.
 
@@ -7,7 +9,7 @@ import { z } from "zod";
 
 import type { Rng } from "../../base/rng.ts";
 import { defineFamily, slipRate } from "./family.ts";
-import { drawBetween, drawNumber, largestWith, nearMiss, smallestWith } from "./numbers.ts";
+import { drawBetween, drawNumber, largestWith, slipTotals, smallestWith } from "./numbers.ts";
 
 const Settings = z
   .strictObject({
@@ -48,6 +50,7 @@ export const arithmeticChain = defineFamily({
     return {
       question: `${chainText(first, moves)}=?`,
       thinking: settings.thinking === "steps" ? equations(believed, moves) : remainders(believed, moves),
+      terser: [believed.slice(1).join(";")],
       answer: String(believed.at(-1)),
       reference: { answer: String(totals.at(-1)) },
     };
@@ -84,19 +87,6 @@ function runningTotals(first: number, moves: readonly Move[]): number[] {
   const totals = [first];
   for (const move of moves) totals.push(apply(totals.at(-1)!, move));
   return totals;
-}
-
-/** Totals as somebody would write them who slips now and then: from a slip on all of them are off, but none leaves 0..max. */
-function slipTotals(rng: Rng, totals: readonly number[], { slipRate, max }: { slipRate: number; max: number }): number[] {
-  const believed = [...totals];
-  for (let step = 1; step < totals.length; step++) {
-    if (rng.uniform() >= slipRate) continue;
-    const value = believed[step]!;
-    const rest = believed.slice(step);
-    const wrong = nearMiss(rng, { value, min: value - Math.min(...rest), max: value + max - Math.max(...rest) });
-    for (let later = step; later < totals.length; later++) believed[later]! += wrong - value;
-  }
-  return believed;
 }
 
 function chainText(first: number, moves: readonly Move[]): string {

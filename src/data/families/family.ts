@@ -12,6 +12,8 @@ export interface WorkedQuestion {
   readonly question: string;
   /** Correct, step by step, unless a slip was drawn. */
   readonly thinking: string;
+  /** The same thinking in ever fewer words; absent where the family has one style only. */
+  readonly terser?: readonly string[];
   /** Follows from `thinking`, so that a slip reaches it. */
   readonly answer: string;
   /** What the verifier needs. Always right. */

@@ -37,3 +37,16 @@ export function nearMiss(rng: Rng, { value, min, max }: { readonly value: number
   const possible = [-10, -2, -1, 1, 2, 10].map((offset) => value + offset).filter((wrong) => wrong >= min && wrong <= max);
   return possible.length === 0 ? value : rng.pick(possible);
 }
+
+/** Totals as somebody would write them who slips now and then: from a slip on all of them are off, but none leaves 0..max. */
+export function slipTotals(rng: Rng, totals: readonly number[], { slipRate, max }: { slipRate: number; max: number }): number[] {
+  const believed = [...totals];
+  for (let step = 1; step < totals.length; step++) {
+    if (rng.uniform() >= slipRate) continue;
+    const value = believed[step]!;
+    const rest = believed.slice(step);
+    const wrong = nearMiss(rng, { value, min: value - Math.min(...rest), max: value + max - Math.max(...rest) });
+    for (let later = step; later < totals.length; later++) believed[later]! += wrong - value;
+  }
+  return believed;
+}

@@ -48,6 +48,15 @@ describe("arithmeticChain", () => {
     );
   });
 
+  test("says in few words the partial results alone, slips included", () => {
+    fc.assert(
+      fc.property(fc.nat(), settings, fc.constantFrom(0, 0.5), (seed, knobs, slipRate) => {
+        const { thinking, terser } = make(seed, { ...knobs, slipRate });
+        assert.deepEqual(terser, [thinking.replaceAll(/[^;=]+=/g, "")]);
+      }),
+    );
+  });
+
   test("rewrites what is left of the chain when asked to, down to the answer, with equal values", () => {
     fc.assert(
       fc.property(fc.nat(), settings, (seed, knobs) => {
