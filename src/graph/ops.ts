@@ -29,4 +29,4 @@ export { concat, concatRows, flattenRows, reshape, split, splitRows, transpose }
 export { addAll, entropy, logSoftmax, logSumExp, mean, rmsNorm, rotary, softmax } from "./ops/normalize.ts";
 export { padLike, prefix } from "./ops/prefix.ts";
 export { linear, matmul } from "./ops/product.ts";
-export { combine, route, topK } from "./ops/routing.ts";
+export { combine, replay, route, topK } from "./ops/routing.ts";

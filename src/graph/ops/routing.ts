@@ -104,6 +104,32 @@ export function route(experts: Tensor, { numExperts, symbol }: { numExperts: num
   return { source: source!, origin: origin!, real: real!, rows: rows!, counts: counts! };
 }
 
+const replayOp: OpDef<Record<string, never>> = {
+  name: "replay",
+  infer: ([own, recorded], _attributes, fail) => {
+    if (own!.dtype !== "int64" || recorded!.dtype !== "int64" || !sameDims(own!.shape, recorded!.shape))
+      fail("both must be int64 of the same shape");
+    return [
+      { shape: own!.shape, dtype: "int64" },
+      { shape: own!.shape, dtype: "float32" },
+    ];
+  },
+  onnx: ({ emit, int64, inputNames, outputNames }) => {
+    const [own, recorded] = inputNames as [string, string];
+    const [indices, replayed] = outputNames as [string, string];
+    const [missing] = emit("Less", { inputs: [recorded, int64([0], [])] });
+    emit("Where", { inputs: [missing!, own, recorded], outputs: [indices] });
+    const [known] = emit("Not", { inputs: [missing!] });
+    emit("Cast", { inputs: [known!], outputs: [replayed], attributes: { to: { int: elementType.float32 } } });
+  },
+};
+
+/** `recorded` indices in place of one's own, which stay where nothing was recorded (-1). `replayed` is 1 where something was. */
+export function replay(own: Tensor, recorded: Tensor): { readonly indices: Tensor; readonly replayed: Tensor } {
+  const [indices, replayed] = apply(replayOp, [own, recorded], {});
+  return { indices: indices!, replayed: replayed! };
+}
+
 const combineOp: OpDef<Record<string, never>> = {
   name: "combine",
   infer: ([y, weights, rows], _attributes, fail) => {

@@ -109,6 +109,11 @@ const route: Kernel<{ readonly numExperts: number }> = ({ inputs: [experts], att
   ];
 };
 
+const replay: Kernel<None> = ({ inputs: [own, recorded] }) => [
+  generate(own!.shape, (index) => (at(recorded!, index) < 0 ? at(own!, index) : at(recorded!, index))),
+  generate(own!.shape, (index) => Number(at(recorded!, index) >= 0)),
+];
+
 /** The second output is the rows of each token, before they are weighted. */
 const combine: Kernel<None> = ({ inputs: [y, weights, rows], fail }) => {
   const picked = takeRows(y!, { index: rows!, fail });
@@ -133,4 +138,4 @@ function swapLastAxes(x: ArrayValue): ArrayValue {
   return generate(shape, (index) => at(x, [...index.slice(0, -2), index.at(-1)!, index.at(-2)!]));
 }
 
-export const modelKernels = { matmul, linear, softmax, logSoftmax, rmsNorm, attend, rotary, topK, route, combine };
+export const modelKernels = { matmul, linear, softmax, logSoftmax, rmsNorm, attend, rotary, topK, route, replay, combine };

@@ -9,6 +9,7 @@ import {
   logSoftmax,
   logSumExp,
   mean,
+  replay,
   rmsNorm,
   rotary,
   route,
@@ -270,6 +271,34 @@ export const modelCases: Readonly<Record<string, OpEntry>> = {
           return combine(input("y", ["R", 4]), { weights: input("weights", ["N", 3]), route: routed });
         },
         message: "combine: there must be one weight for each (token, slot) pair, got [R,4] x [N,3] x [N,2] x [R] x [R] x [R,1]",
+      },
+    ],
+  },
+  replay: {
+    cases: [
+      {
+        what: "of two slots, with rows that were not recorded",
+        operands: [
+          integers(5, ["N", 2]),
+          given(["N", 2], (rng, [rows]) => Array.from({ length: 2 * rows! }, (_, i) => (i % 6 < 2 ? -1 : rng.int(5)))),
+        ],
+        build: (own, recorded) => Object.values(replay(own!, recorded!)),
+        shapes: [
+          ["N", 2],
+          ["N", 2],
+        ],
+      },
+    ],
+    rejections: [
+      {
+        what: "another number of slots",
+        build: () => replay(input("own", ["N", 2], "int64"), input("recorded", ["N", 3], "int64")),
+        message: "replay: both must be int64 of the same shape, got [N,2] x [N,3]",
+      },
+      {
+        what: "other integers",
+        build: () => replay(input("own", ["N", 2], "int64"), input("recorded", ["N", 2], "int32")),
+        message: "replay: both must be int64 of the same shape, got [N,2] x [N,2]",
       },
     ],
   },
