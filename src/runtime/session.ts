@@ -26,8 +26,11 @@ export interface SessionOptions {
 /** A graph that can be run, until it is disposed of. */
 export interface Session extends AsyncDisposable {
   readonly model: OnnxModel;
-  /** Runs the graph; blocks this thread. Arrays must not change until the promise settles. */
-  run(feeds: Readonly<Record<string, NDArray>>): Promise<Readonly<Record<string, NDArray>>>;
+  /**
+   * Runs the graph; blocks this thread. Arrays must not change until the promise settles. Outputs that are `left` are computed, but
+   * neither copied nor returned.
+   */
+  run(feeds: Readonly<Record<string, NDArray>>, left?: readonly string[]): Promise<Readonly<Record<string, NDArray>>>;
 }
 
 const arrayTypes = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, bool: undefined } as const satisfies Record<
@@ -53,13 +56,14 @@ export async function compile(model: OnnxModel, { numThreads, profilePrefix }: S
   const session = await ort.InferenceSession.create(model.bytes, options).catch((cause: Error) => {
     throw new EngineError(`compiling a graph of ${model.numNodes} nodes failed: ${cause.message}`, cause);
   });
-  const run = async (feeds: Readonly<Record<string, NDArray>>): Promise<Readonly<Record<string, NDArray>>> => {
+  const run: Session["run"] = async (feeds, left = []) => {
+    const wanted = model.outputs.filter(({ name }) => !left.includes(name));
     const inputs = Object.fromEntries(model.inputs.map(({ name, dtype }) => [name, toTensor({ name, dtype }, feeds[name])]));
-    const outputs = await session.run(inputs).catch((cause: Error) => {
+    const outputs = await session.run(inputs, [...new Set(wanted.map(({ value }) => value))]).catch((cause: Error) => {
       throw new EngineError(`running a graph of ${model.numNodes} nodes failed: ${cause.message}`, cause);
     });
     const array = (value: string): NDArray => ({ shape: outputs[value]!.dims, data: outputs[value]!.data as NDArray["data"] });
-    return Object.fromEntries(model.outputs.map(({ name, value }) => [name, array(value)]));
+    return Object.fromEntries(wanted.map(({ name, value }) => [name, array(value)]));
   };
   const release = async (): Promise<void> => {
     if (profilePrefix !== undefined) session.endProfiling();
