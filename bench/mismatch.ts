@@ -13,7 +13,7 @@ import { parameterLayout } from "../src/policy/architecture.ts";
 import type { Loss, SampleRequest } from "../src/policy/backend.ts";
 import { loadCheckpoint, saveCheckpoint } from "../src/policy/checkpoint.ts";
 import { parameterPieces } from "../src/policy/parameters.ts";
-import type { SampledResponse } from "../src/policy/sample.ts";
+import type { SampledResponse } from "../src/policy/response.ts";
 import { crossEntropyLoss } from "../src/sft/loss.ts";
 import { EngineGroup, type TrainedState } from "../src/train/engineGroup.ts";
 import { trainGraph } from "../src/train/trainGraph.ts";

@@ -22,13 +22,19 @@ export interface Rollout {
   readonly logProbs: Float32Array;
   /** Training divides its logits by the same number. */
   readonly temperature: number;
+  /**
+   * Where sampling sent the tokens, for replay in training: expert ids [tokens, layers, experts a token], heaviest expert first, of prompt
+   * and response in order but for the last response token, which was drawn and not fed to the network any more. Absent where nobody asked.
+   */
+  readonly experts?: Uint16Array;
   readonly thinking: {
     readonly tokens: number;
     readonly budget?: number;
     /** "none": thinking was never opened, or never closed. */
     readonly closedBy: "policy" | "budget" | "none";
   };
-  readonly finish: "stop" | "length" | "cancelled";
+  /** "paused": as many tokens as one call was to sample; a later call may go on, and until then it is not scored. */
+  readonly finish: "stop" | "length" | "cancelled" | "paused";
   readonly thinkingText: string;
   readonly answerText: string;
 }

@@ -25,6 +25,16 @@ export interface SampleRequest {
   readonly maxNewTokens: number;
   /** Tokens; at the budget the thinking is closed by forced tokens. Absent: the policy decides. */
   readonly thinkingBudget?: number;
+  /** Keeps where the tokens were sent, for replay in training. */
+  readonly recordExperts?: true;
+  /** Response tokens that this call adds at most, forced ones included; a response that is not at its end then comes back as "paused". */
+  readonly pauseAfter?: number;
+  /**
+   * A paused rollout of the same prompt, stream, temperature and budget to go on with, under the parameters as they are now: keys and
+   * values are computed anew, what was recorded of its tokens stays. Under the same parameters the result is, in every bit, the rollout
+   * that was never paused.
+   */
+  readonly continues?: Rollout;
 }
 
 /** One sequence and what is asked about it. */
@@ -35,6 +45,11 @@ export interface ForwardSample {
   readonly targets: Int32Array;
   /** Divides the logits, as in sampling. */
   readonly temperature: number;
+  /**
+   * A rollout's `experts`: the tokens are sent there, whatever the router would choose now; the experts' weights and their gradient come
+   * from the router's logits as they are now. Of a batch either all samples have them or none.
+   */
+  readonly experts?: Uint16Array;
 }
 
 /** What a policy says of a sample, one number for each target. */
@@ -113,7 +128,8 @@ export interface PolicyBackend extends AsyncDisposable {
   forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]>;
   /**
    * Adds the gradient of `loss` over `batch` to the accumulated one. Reports `loss`, `gradNorm` (Euclidean norm of the accumulated
-   * gradient before clipping, not finite when any element is not) and the loss's own metrics. When it fails, nothing is accumulated.
+   * gradient before clipping, not finite when any element is not), the loss's own metrics, and `routingAgreement` where experts are replayed:
+   * the share of (token, layer, slot) whose expert the router would choose now as well. When it fails, nothing is accumulated.
    */
   forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics>;
   /** Updates the parameters with the accumulated gradient and clears it. */

@@ -2,7 +2,8 @@
 // layer's heads, `between` finishes a layer and makes the next one's heads (one graph for all layers: weights are inputs), `leave`
 // finishes the last layer and gives log-probabilities. The cache stays with the caller, so nothing of it is ever copied.
 //
-// Dimension key:  B sequences (one new token each), D width, H query heads, C key/value heads, G = H / C, K head width, S cached positions.
+// Dimension key:  B sequences (one new token each), D width, H query heads, C key/value heads, G = H / C, K head width, S cached positions,
+// k experts a token.
 
 import { type OnnxModel, toOnnx } from "../graph/onnx.ts";
 import { attend, concat, input, reshape, rmsNorm, rotary, split } from "../graph/ops.ts";
@@ -17,12 +18,15 @@ export interface DecodeGraph {
   readonly pieceNames: readonly string[];
 }
 
+/** The output that says where a layer sent its tokens: int64 [B, k]. Policies without experts lack it. */
+export const expertsName = "experts";
+
 export interface DecodeGraphs {
   /** In: tokens [B], positions [B, 1], cos, sin. Out: nextStream [B, D], nextQueries [B, H, 1, K], newKeys and newValues [B, C, 1, K]. */
   readonly enter: DecodeGraph;
-  /** In: stream, queries, cachedKeys and cachedValues [B, C, S, K], visible [B, 1, 1, S], positions, cos, sin. Out: as `enter`. Absent with one layer. */
+  /** In: stream, queries, cachedKeys and cachedValues [B, C, S, K], visible [B, 1, 1, S], positions, cos, sin. Out: as `enter`, and `experts`. Absent with one layer. */
   readonly between: DecodeGraph | undefined;
-  /** In: stream, queries, cachedKeys, cachedValues, visible, temperature [B, 1]. Out: logProbs [B, V]. */
+  /** In: stream, queries, cachedKeys, cachedValues, visible, temperature [B, 1]. Out: logProbs [B, V], and `experts`. */
   readonly leave: DecodeGraph;
 }
 
@@ -55,14 +59,15 @@ function enterGraph(config: PolicyConfig, pieces: readonly ParameterPiece[]): De
 
 function betweenGraph(config: PolicyConfig, pieces: readonly ParameterPiece[]): DecodeGraph {
   const parameters = parameterInputs(pieces);
-  const stream = finishCached(parameters, { layer: 0, config });
-  return finish(parameters, { nextStream: stream, ...newHeads(parameters, { stream, layer: 1, config }) });
+  const { stream, ...experts } = finishCached(parameters, { layer: 0, config });
+  return finish(parameters, { nextStream: stream, ...newHeads(parameters, { stream, layer: 1, config }), ...experts });
 }
 
 function leaveGraph(config: PolicyConfig, pieces: readonly ParameterPiece[]): DecodeGraph {
   const parameters = parameterInputs(pieces);
-  const x_ND = finishCached(parameters, { layer: config.numLayers - 1, config });
-  return finish(parameters, { logProbs: nextTokenLogProbs(parameters, { x_ND, temperature_N1: input("temperature", ["B", 1]), config }) });
+  const { stream, ...experts } = finishCached(parameters, { layer: config.numLayers - 1, config });
+  const logProbs = nextTokenLogProbs(parameters, { x_ND: stream, temperature_N1: input("temperature", ["B", 1]), config });
+  return finish(parameters, { logProbs, ...experts });
 }
 
 function finish(parameters: ParameterInputs, outputs: Readonly<Record<string, Tensor>>): DecodeGraph {
@@ -87,7 +92,10 @@ function newHeads(parameters: ParameterInputs, { stream, layer, config }: LayerS
 }
 
 /** The stream after a layer whose queries attend to the cache, which holds the new token's key and value already. */
-function finishCached(parameters: ParameterInputs, { layer, config }: LayerStep): Tensor {
+function finishCached(
+  parameters: ParameterInputs,
+  { layer, config }: LayerStep,
+): { readonly stream: Tensor; readonly [expertsName]?: Tensor } {
   const { width: D, numHeads: H, numKvHeads: C, headWidth: K } = config;
   const heads_N = scope(`layers.${layer}.attention`, () => {
     const cache = { k: input("cachedKeys", ["B", C, "S", K]), v: input("cachedValues", ["B", C, "S", K]) };
@@ -97,5 +105,6 @@ function finishCached(parameters: ParameterInputs, { layer, config }: LayerStep)
     const out = attend({ q: rows, ...cache, mask: input("visible", ["B", 1, 1, "S"]), scale: 1 / Math.sqrt(K) });
     return reshape(H === C ? split(out, { axis: 2, sizes: [1, 1] })[0]! : out, ["B", H * K]);
   });
-  return finishLayer(parameters, { x_ND: input("stream", ["B", D]), heads_N, layer, config }).x_ND;
+  const { x_ND, router } = finishLayer(parameters, { x_ND: input("stream", ["B", D]), heads_N, layer, config });
+  return { stream: x_ND, ...(router === undefined ? {} : { [expertsName]: router.chosen }) };
 }

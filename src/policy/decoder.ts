@@ -1,16 +1,15 @@
 // The policy as a machine that takes one token for each of many sequences and gives the log-probabilities of the next ones.
 //
-// Dimension key:  B sequences, V vocabulary, T padded length of the prompts, C key/value heads, K head width.
+// Dimension key:  B sequences, V vocabulary, L layers, k experts a token.
 
-import { toOnnx } from "../graph/onnx.ts";
-import type { Tensor } from "../graph/tensor.ts";
 import { compile, type NDArray, type Session } from "../runtime/session.ts";
 import type { PolicyConfig } from "./architecture.ts";
-import { type DecodeGraph, decodeGraphs, pieceFor } from "./decodeGraphs.ts";
+import { type DecodeGraph, decodeGraphs, expertsName, pieceFor } from "./decodeGraphs.ts";
+import { joinLayers } from "./experts.ts";
 import { type CachedPrompt, KvCache } from "./kvCache.ts";
-import { type ParameterPiece, parameterInputs } from "./parameters.ts";
-import { rotaryTables, sequenceFeeds } from "./sequenceFeeds.ts";
-import { forwardSequences, sequenceInputs } from "./sequences.ts";
+import type { ParameterPiece } from "./parameters.ts";
+import { prefillGraph, runPrefill } from "./prefill.ts";
+import { rotaryTables } from "./sequenceFeeds.ts";
 
 export interface DecoderOptions {
   readonly config: PolicyConfig;
@@ -28,21 +27,33 @@ export interface DecodeStep {
   readonly positions: readonly number[];
   /** Divides the logits. */
   readonly temperatures: readonly number[];
+  readonly recordExperts: boolean;
+}
+
+/** What a step gives, in order of the slots. */
+export interface DecodedStep {
+  /** Log-probabilities [B, V] of the next token, in the engine's own array. */
+  readonly logProbs: Float32Array;
+  /** Where each sequence's token was sent, [L, k]; undefined where nobody asked. */
+  readonly experts: readonly Uint16Array[] | undefined;
 }
 
 export interface Decoder extends AsyncDisposable {
   readonly cache: KvCache;
   /** Keys and values of all but the last token of each prompt; the last one is the first that `step` takes. */
-  prefill(prompts: readonly Int32Array[]): Promise<readonly CachedPrompt[]>;
-  /** Log-probabilities [B, V] of the next token, in the engine's own array. */
-  step(step: DecodeStep): Promise<Float32Array>;
+  prefill(prompts: readonly Int32Array[], options: { readonly recordExperts: boolean }): Promise<readonly CachedPrompt[]>;
+  step(step: DecodeStep): Promise<DecodedStep>;
+}
+
+interface Prefill {
+  readonly session: Session;
+  readonly weights: Readonly<Record<string, NDArray>>;
 }
 
 export async function createDecoder({ config, pieces, parameter, numThreads, maxSequences }: DecoderOptions): Promise<Decoder> {
   const graphs = decodeGraphs(config, pieces);
-  const prefillGraph = buildPrefill(config, pieces);
   const open = (graph: DecodeGraph): Promise<Session> => compile(graph.model, { numThreads });
-  const [enter, leave, prefill] = [await open(graphs.enter), await open(graphs.leave), await open(prefillGraph)];
+  const [enter, leave] = [await open(graphs.enter), await open(graphs.leave)];
   const between = graphs.between && (await open(graphs.between));
   const feedsFor = ({ pieceNames }: DecodeGraph, layer: number): Record<string, NDArray> =>
     Object.fromEntries(pieceNames.map((name) => [name, parameter(pieceFor(name, layer))]));
@@ -50,14 +61,15 @@ export async function createDecoder({ config, pieces, parameter, numThreads, max
     enter: feedsFor(graphs.enter, 0),
     between: Array.from({ length: config.numLayers - 1 }, (_, layer) => feedsFor(graphs.between!, layer)),
     leave: feedsFor(graphs.leave, 0),
-    prefill: feedsFor(prefillGraph, 0),
   };
   // One slot more than sequences, since a lone sequence is decoded twice: a product of one row has other bits.
   const { numLayers, numKvHeads, headWidth } = config;
   const cache = new KvCache({ numLayers, numKvHeads, headWidth, numSlots: maxSequences + 1 });
   const tables = rotaryTables(config.maxPositions, config);
 
-  const step = async ({ tokens, positions, temperatures }: DecodeStep): Promise<Float32Array> => {
+  const step = async ({ tokens, positions, temperatures, recordExperts }: DecodeStep): Promise<DecodedStep> => {
+    const left = recordExperts ? [] : [expertsName];
+    const experts: NDArray[] = [];
     const lone = tokens.length === 1;
     if (lone) cache.move(0, 1);
     const pad = <T>(list: readonly T[]): readonly T[] => (lone ? [list[0]!, list[0]!] : list);
@@ -77,59 +89,41 @@ export async function createDecoder({ config, pieces, parameter, numThreads, max
     for (let layer = 0; layer < numLayers - 1; layer++) {
       write(layer);
       const inputs = { stream: state["nextStream"]!, queries: state["nextQueries"]!, ...cache.feeds(layer, numSlots), ...turn };
-      state = await between!.run({ ...weights.between[layer], ...inputs });
+      state = await between!.run({ ...weights.between[layer], ...inputs }, left);
+      if (recordExperts) experts.push(state[expertsName]!);
     }
     write(numLayers - 1);
     const temperature = { shape: [numSlots, 1], data: Float32Array.from(divisors) };
     const inputs = { stream: state["nextStream"]!, queries: state["nextQueries"]!, ...cache.feeds(numLayers - 1, numSlots), temperature };
-    const { logProbs } = await leave.run({ ...weights.leave, ...inputs });
-    return logProbs!.data as Float32Array;
+    const last = await leave.run({ ...weights.leave, ...inputs }, left);
+    const logProbs = last["logProbs"]!.data as Float32Array;
+    return { logProbs, experts: recordExperts ? rowsOf(joinLayers([...experts, last[expertsName]!]), numSlots) : undefined };
+  };
+
+  // Compiled when first asked for: a run that records needs one of the two, and so does one that does not.
+  const prefills = new Map<boolean, Prefill>();
+  const openPrefill = async (records: boolean): Promise<Prefill> => {
+    const graph = prefillGraph(config, { pieces, records });
+    const opened = { session: await open(graph), weights: feedsFor(graph, 0) };
+    prefills.set(records, opened);
+    return opened;
   };
 
   return {
     cache,
     step,
-    prefill: (prompts) => runPrefill(prefill, { prompts, weights: weights.prefill, config }),
+    prefill: async (prompts, { recordExperts }) => {
+      const opened = prefills.get(recordExperts) ?? (await openPrefill(recordExperts));
+      return runPrefill(opened.session, { prompts, weights: opened.weights, config, records: recordExperts });
+    },
     [Symbol.asyncDispose]: async () => {
-      for (const session of [enter, between, leave, prefill]) await session?.[Symbol.asyncDispose]();
+      const sessions = [enter, between, leave, ...[...prefills.values()].map(({ session }) => session)];
+      for (const session of sessions) await session?.[Symbol.asyncDispose]();
     },
   };
 }
 
-/** The forward pass over whole prompts, of which only keys and values are kept. */
-function buildPrefill(config: PolicyConfig, pieces: readonly ParameterPiece[]): DecodeGraph {
-  const parameters = parameterInputs(pieces);
-  const { caches } = forwardSequences(parameters, { inputs: sequenceInputs(config), config });
-  const outputs: Record<string, Tensor> = {};
-  caches.forEach(({ keys, values }, layer) => {
-    outputs[`keys${layer}`] = keys;
-    outputs[`values${layer}`] = values;
-  });
-  const model = toOnnx(outputs);
-  // What only the last layer's result needs is not part of the graph.
-  const names = new Set(model.inputs.map(({ name }) => name));
-  return { model, pieceNames: parameters.used().flatMap(({ piece }) => (names.has(piece.name) ? [piece.name] : [])) };
-}
-
-async function runPrefill(
-  session: Session,
-  { prompts, weights, config }: { prompts: readonly Int32Array[]; weights: Record<string, NDArray>; config: PolicyConfig },
-): Promise<readonly CachedPrompt[]> {
-  const { numLayers, numKvHeads: C, headWidth: K } = config;
-  const results = await session.run({ ...weights, ...sequenceFeeds(prompts, config) });
-  return prompts.map((prompt, b) => {
-    const numPositions = prompt.length - 1;
-    const cut = (name: string): Float32Array => {
-      const grid = results[name]!.data as Float32Array;
-      const T = results[name]!.shape[2]!;
-      const part = new Float32Array(C * numPositions * K);
-      for (let head = 0; head < C; head++) {
-        const from = (b * C + head) * T * K;
-        part.set(grid.subarray(from, from + numPositions * K), head * numPositions * K);
-      }
-      return part;
-    };
-    const layers = Array.from({ length: numLayers }, (_, layer) => ({ keys: cut(`keys${layer}`), values: cut(`values${layer}`) }));
-    return { numPositions, layers };
-  });
+function rowsOf(all: Uint16Array, numRows: number): Uint16Array[] {
+  const width = all.length / numRows;
+  return Array.from({ length: numRows }, (_, row) => all.subarray(row * width, (row + 1) * width));
 }

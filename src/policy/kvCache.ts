@@ -17,6 +17,8 @@ export interface CacheShape {
 /** Keys and values of one prompt: for each layer [C, positions, K]. */
 export interface CachedPrompt {
   readonly numPositions: number;
+  /** Where its positions were sent, [positions, L, k]; absent where nobody asked. */
+  readonly experts?: Uint16Array;
   readonly layers: readonly { readonly keys: Float32Array; readonly values: Float32Array }[];
 }
 

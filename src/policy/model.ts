@@ -19,6 +19,9 @@ import {
   logSoftmax,
   logSumExp,
   mul,
+  oneHot,
+  pick,
+  replay,
   rmsNorm,
   route,
   silu,
@@ -34,12 +37,24 @@ import type { ParameterInputs } from "./parameters.ts";
 
 /** What the router did with the tokens of one layer. */
 export interface RouterReport {
+  /** int64 [N, k]: the experts that each token was sent to. */
+  readonly chosen: Tensor;
   /** int64 [E]: tokens sent to each expert, plus 2. */
   readonly counts: Tensor;
   /** Load-balancing loss, a scalar: 1 when the load is even. */
   readonly balance: Tensor;
   /** Router z-loss, a scalar. */
   readonly zLoss: Tensor;
+  /** A scalar: of the replayed (token, slot) pairs those whose expert is among the router's own top k. Undefined where nothing is replayed. */
+  readonly numAgreed: Tensor | undefined;
+}
+
+/** One layer of the model. */
+export interface LayerPlace {
+  readonly layer: number;
+  readonly config: PolicyConfig;
+  /** int64 [N, k]: experts to send tokens to, -1 in rows where the router decides. Absent: it decides everywhere. */
+  readonly recorded?: Tensor | undefined;
 }
 
 /** Residual stream at the start: one embedding row for each token (integers [N]). */
@@ -61,13 +76,15 @@ export function projectHeads(
 /** The stream after a layer, from the stream before it and the heads' results [N, H K]. */
 export function finishLayer(
   parameters: ParameterInputs,
-  { x_ND, heads_N, layer, config }: { x_ND: Tensor; heads_N: Tensor; layer: number; config: PolicyConfig },
+  { x_ND, heads_N, layer, config, recorded }: LayerPlace & { x_ND: Tensor; heads_N: Tensor },
 ): { readonly x_ND: Tensor; readonly router: RouterReport | undefined } {
   return scope(`layers.${layer}`, () => {
     const attended_ND = add(x_ND, linear(heads_N, parameters.get(`layers.${layer}.attentionOut`)));
     const normal_ND = rmsNorm(attended_ND, parameters.get(`layers.${layer}.ffnNorm`), config.rmsNormEpsilon);
     const ffn =
-      config.numExperts === 0 ? dense(parameters, { x_ND: normal_ND, layer }) : experts(parameters, { x_ND: normal_ND, layer, config });
+      config.numExperts === 0
+        ? dense(parameters, { x_ND: normal_ND, layer })
+        : experts(parameters, { x_ND: normal_ND, layer, config, recorded });
     return { x_ND: add(attended_ND, ffn.y_ND), router: ffn.router };
   });
 }
@@ -110,16 +127,15 @@ function swiglu(x: Tensor, weight: (name: "gate" | "up" | "down") => Tensor): Te
   return linear(mul(silu(linear(x, weight("gate"))), linear(x, weight("up"))), weight("down"));
 }
 
-/** Each token goes to its top k experts; an expert multiplies only the rows that were sent to it. */
-function experts(parameters: ParameterInputs, { x_ND, layer, config }: { x_ND: Tensor; layer: number; config: PolicyConfig }): FeedForward {
+/** Each token goes to its k experts; an expert multiplies only the rows that were sent to it. */
+function experts(parameters: ParameterInputs, { x_ND, layer, config, recorded }: LayerPlace & { x_ND: Tensor }): FeedForward {
   return scope("ffn", () => {
-    const { numExperts, expertsPerToken, normTopkProb } = config;
+    const { numExperts } = config;
     const logits_NE = linear(x_ND, parameters.get(`layers.${layer}.router`));
     const probs_NE = softmax(logits_NE);
-    const { values, indices } = topK(probs_NE, expertsPerToken);
-    const weights_Nk = normTopkProb ? div(values, sum(values, { axes: [1], keepDims: true })) : values;
+    const { chosen, weights_Nk, numAgreed } = choose(probs_NE, { config, recorded });
     const numRows = `rows${layer}`;
-    const sent = route(indices, { numExperts, symbol: numRows });
+    const sent = route(chosen, { numExperts, symbol: numRows });
 
     const symbols = Array.from({ length: numExperts }, (_, expert) => `rows${layer}expert${expert}`);
     const inputs = splitRows(gatherRows(x_ND, sent.source, sent.rows), { counts: sent.counts, symbols });
@@ -128,15 +144,42 @@ function experts(parameters: ParameterInputs, { x_ND, layer, config }: { x_ND: T
     );
     const y_RD = concatRows(outputs, { counts: sent.counts, rows: numRows });
     const y_ND = combine(y_RD, { weights: weights_Nk, route: sent });
-    return { y_ND, router: reportRouter({ logits_NE, probs_NE, counts: sent.counts, config }) };
+    return {
+      y_ND,
+      router: { chosen, counts: sent.counts, numAgreed, ...routerLosses({ logits_NE, probs_NE, counts: sent.counts, config }) },
+    };
   });
+}
+
+interface Choice {
+  readonly chosen: Tensor;
+  readonly weights_Nk: Tensor;
+  readonly numAgreed: Tensor | undefined;
+}
+
+/**
+ * The experts of each token and their weights. Where a set I was recorded, it takes the place of the router's own top k; the weights, and so
+ * the gradient, come from the router's logits s either way (R3, arXiv:2510.11370):
+ *
+ *     g_i = I_i exp(s_i) / sum_j I_j exp(s_j)
+ *
+ * This is the softmax over all experts, scaled to add up to 1 over the set; with `normTopkProb` off it is not scaled.
+ */
+function choose(probs_NE: Tensor, { config, recorded }: { config: PolicyConfig; recorded: Tensor | undefined }): Choice {
+  const { numExperts, expertsPerToken, normTopkProb } = config;
+  const weigh = (values: Tensor): Tensor => (normTopkProb ? div(values, sum(values, { axes: [1], keepDims: true })) : values);
+  const own = topK(probs_NE, expertsPerToken);
+  if (recorded === undefined) return { chosen: own.indices, weights_Nk: weigh(own.values), numAgreed: undefined };
+  const { indices, replayed } = replay(own.indices, recorded);
+  const isOwn_NE = sum(oneHot(own.indices, numExperts), { axes: [1] });
+  return { chosen: indices, weights_Nk: weigh(pick(probs_NE, indices)), numAgreed: sum(mul(pick(isOwn_NE, indices), replayed)) };
 }
 
 /**
  * Load balance: E sum_e f_e P_e with f the share of (token, slot) pairs and P the mean probability of expert e (Fedus et al. 2021,
  * eq. 4, arXiv:2101.03961; it is 1 when the load is even). z-loss: mean of logsumexp(logits)^2 (Zoph et al. 2022, eq. 5, arXiv:2202.08906).
  */
-function reportRouter({
+function routerLosses({
   logits_NE,
   probs_NE,
   counts,
@@ -146,7 +189,7 @@ function reportRouter({
   probs_NE: Tensor;
   counts: Tensor;
   config: PolicyConfig;
-}): RouterReport {
+}): Pick<RouterReport, "balance" | "zLoss"> {
   const sent_E = sub(cast(counts, "float32"), constant(2));
   const share_E = div(sent_E, sum(sent_E));
   const sums_E = sum(probs_NE, { axes: [0] });
@@ -154,7 +197,6 @@ function reportRouter({
   const z_N1 = logSumExp(logits_NE);
   const ones_N = sum(probs_NE, { axes: [1] });
   return {
-    counts,
     balance: mul(constant(config.numExperts), sum(mul(share_E, meanProb_E))),
     zLoss: div(sum(mul(z_N1, z_N1)), sum(ones_N)),
   };

@@ -1,26 +1,11 @@
 // Sampling many sequences at once. Sequences that finish make room for waiting ones, and requests with the same prompt share its
-// computation. A sequence depends on its request and the parameters alone: it draws from its own random stream, and no bit of
+// computation; the prompt of a response that goes on ends with what was sampled before. A sequence depends on its request and the parameters alone: it draws from its own random stream, and no bit of
 // its log-probabilities depends on who is sampled beside it.
 
-import { type Rng, rngFromSeed } from "../base/rng.ts";
-import type { Rollout } from "../data/rollout.ts";
 import type { SampleRequest } from "./backend.ts";
 import type { Decoder } from "./decoder.ts";
-import { drawToken } from "./draw.ts";
 import type { CachedPrompt } from "./kvCache.ts";
-
-/** The tokens that a response is steered by. */
-export interface ResponseTokens {
-  readonly thinkOpenId: number;
-  readonly thinkCloseId: number;
-  readonly endOfTurnId: number;
-}
-
-/** A response as numbers; texts are added where the tokenizer lives. */
-export type SampledResponse = Pick<Rollout, "tokens" | "chosen" | "logProbs" | "finish"> & {
-  readonly request: SampleRequest;
-  readonly closedBy: Rollout["thinking"]["closedBy"];
-};
+import { GrowingResponse, type ResponseTokens, type SampledResponse } from "./response.ts";
 
 /** What sampling works with: a decoder and the bounds of its policy. */
 export interface SampleOptions {
@@ -42,12 +27,11 @@ export async function* sampleResponses(
 ): AsyncGenerator<SampledResponse> {
   const prompts = new PromptCache(requests, decoder);
   const waiting = [...requests].reverse();
-  const active: Sequence[] = [];
+  const active: GrowingResponse[] = [];
   while (waiting.length > 0 || active.length > 0) {
     if (signal.aborted) {
-      yield* [...active, ...waiting.toReversed().map((request) => new Sequence(request, control))].map((sequence) =>
-        sequence.result("cancelled"),
-      );
+      const unstarted = waiting.toReversed().map((request) => new GrowingResponse(request, { control, promptExperts: undefined }));
+      yield* [...active, ...unstarted].map((response) => response.result("cancelled"));
       return;
     }
     const room = Math.min(waiting.length, maxSequences - active.length);
@@ -55,21 +39,24 @@ export async function* sampleResponses(
     if (room > 0) await prompts.compute(waiting.slice(-maxSequences).reverse(), waiting.slice(-room));
     const admitted = waiting.splice(waiting.length - room, room).reverse();
     for (const request of admitted) {
-      decoder.cache.fill(active.length, prompts.take(request));
-      active.push(new Sequence(request, control));
+      const prompt = prompts.take(request);
+      decoder.cache.fill(active.length, prompt);
+      active.push(new GrowingResponse(request, { control, promptExperts: prompt.experts }));
     }
-    const logProbs = await decoder.step({
-      tokens: active.map((sequence) => sequence.lastToken),
-      positions: active.map((sequence) => sequence.numTokens - 1),
+    const { logProbs, experts } = await decoder.step({
+      tokens: active.map((response) => response.lastToken),
+      positions: active.map((response) => response.numTokens - 1),
       temperatures: active.map(({ request }) => request.temperature || 1),
+      recordExperts: isRecording(active.map(({ request }) => request)),
     });
     for (let slot = active.length - 1; slot >= 0; slot--) {
-      const sequence = active[slot]!;
-      const finish = sequence.extend(logProbs.subarray(slot * vocabSize, (slot + 1) * vocabSize), maxPositions);
+      const response = active[slot]!;
+      const next = { logProbs: logProbs.subarray(slot * vocabSize, (slot + 1) * vocabSize), experts: experts?.[slot] };
+      const finish = response.extend(next, maxPositions);
       if (finish === undefined) continue;
-      yield sequence.result(finish);
+      yield response.result(finish);
       const last = active.pop()!;
-      if (last !== sequence) {
+      if (last !== response) {
         active[slot] = last;
         decoder.cache.move(active.length, slot);
       }
@@ -77,87 +64,20 @@ export async function* sampleResponses(
   }
 }
 
-/** One response while it grows. */
-class Sequence {
-  readonly request: SampleRequest;
-  readonly #control: ResponseTokens;
-  readonly #rng: Rng;
-  readonly #tokens: number[] = [];
-  readonly #chosen: number[] = [];
-  readonly #logProbs: number[] = [];
-  #thinking: "unopened" | "open" | "closed" = "unopened";
-  #closedBy: Rollout["thinking"]["closedBy"] = "none";
-
-  constructor(request: SampleRequest, control: ResponseTokens) {
-    this.request = request;
-    this.#control = control;
-    this.#rng = rngFromSeed(request.seed);
-  }
-
-  get numTokens(): number {
-    return this.request.promptTokens.length + this.#tokens.length;
-  }
-
-  get lastToken(): number {
-    return this.#tokens.at(-1) ?? this.request.promptTokens.at(-1)!;
-  }
-
-  /** Takes the next token, drawn or forced. Returns how the response ended, if it did. */
-  extend(row: Float32Array, maxPositions: number): "stop" | "length" | undefined {
-    if (this.#mustClose()) {
-      this.#push({ token: this.#control.thinkCloseId, logProb: Number.NaN }, false);
-      this.#closedBy = "budget";
-      this.#thinking = "closed";
-    } else {
-      const draw = drawToken(row, this.request, this.#rng);
-      this.#push(draw, true);
-      if (draw.token === this.#control.endOfTurnId) return "stop";
-      this.#follow(draw.token);
-    }
-    const isFull = this.#tokens.length >= this.request.maxNewTokens || this.numTokens >= maxPositions;
-    return isFull ? "length" : undefined;
-  }
-
-  result(finish: Rollout["finish"]): SampledResponse {
-    return {
-      request: this.request,
-      tokens: Int32Array.from(this.#tokens),
-      chosen: Uint8Array.from(this.#chosen),
-      logProbs: Float32Array.from(this.#logProbs),
-      finish,
-      closedBy: this.#closedBy,
-    };
-  }
-
-  /** Whether as many tokens were thought as the budget allows. The opening token is not counted. */
-  #mustClose(): boolean {
-    const { thinkingBudget } = this.request;
-    return this.#thinking === "open" && thinkingBudget !== undefined && this.#tokens.length - 1 >= thinkingBudget;
-  }
-
-  #follow(token: number): void {
-    if (this.#tokens.length === 1 && token === this.#control.thinkOpenId) this.#thinking = "open";
-    else if (this.#thinking === "open" && token === this.#control.thinkCloseId) {
-      this.#thinking = "closed";
-      this.#closedBy = "policy";
-    }
-  }
-
-  #push({ token, logProb }: { token: number; logProb: number }, isChosen: boolean): void {
-    this.#tokens.push(token);
-    this.#logProbs.push(logProb);
-    this.#chosen.push(isChosen ? 1 : 0);
-  }
+function isRecording(requests: readonly SampleRequest[]): boolean {
+  return requests.some(({ recordExperts }) => recordExperts);
 }
 
 /** Computes each distinct prompt once and forgets it when the last request for it was admitted. */
 class PromptCache {
   readonly #decoder: Decoder;
+  readonly #recordExperts: boolean;
   readonly #numWaiting = new Map<string, number>();
   readonly #computed = new Map<string, CachedPrompt>();
 
   constructor(requests: readonly SampleRequest[], decoder: Decoder) {
     this.#decoder = decoder;
+    this.#recordExperts = isRecording(requests);
     for (const request of requests) this.#numWaiting.set(nameOf(request), (this.#numWaiting.get(nameOf(request)) ?? 0) + 1);
   }
 
@@ -166,10 +86,13 @@ class PromptCache {
     if (needed.every((request) => this.#computed.has(nameOf(request)))) return;
     const missing = new Map<string, Int32Array>();
     for (const request of requests) {
-      if (!this.#computed.has(nameOf(request))) missing.set(nameOf(request), request.promptTokens);
+      if (!this.#computed.has(nameOf(request))) missing.set(nameOf(request), startOf(request));
     }
     for (const group of inBatches([...missing])) {
-      const caches = await this.#decoder.prefill(group.map(([, prompt]) => prompt));
+      const caches = await this.#decoder.prefill(
+        group.map(([, prompt]) => prompt),
+        { recordExperts: this.#recordExperts },
+      );
       group.forEach(([name], i) => {
         this.#computed.set(name, caches[i]!);
       });
@@ -186,8 +109,13 @@ class PromptCache {
   }
 }
 
-function nameOf({ promptTokens }: SampleRequest): string {
-  return promptTokens.join(",");
+/** The tokens before the first one to sample. */
+function startOf({ promptTokens, continues }: SampleRequest): Int32Array {
+  return continues === undefined ? promptTokens : Int32Array.of(...promptTokens, ...continues.tokens);
+}
+
+function nameOf(request: SampleRequest): string {
+  return startOf(request).join(",");
 }
 
 function inBatches(prompts: readonly [string, Int32Array][]): [string, Int32Array][][] {

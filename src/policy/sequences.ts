@@ -74,9 +74,15 @@ export interface SequenceOutputs {
   readonly routers: readonly RouterReport[];
 }
 
+/** One input for each layer: int64 [N, k], the experts to send tokens to, -1 where the router decides. */
+export function expertInputs({ numLayers, expertsPerToken }: PolicyConfig): readonly Tensor[] {
+  return Array.from({ length: numLayers }, (_, layer) => input(`experts${layer}`, ["N", expertsPerToken], "int64"));
+}
+
+/** The forward pass; with `experts` (of `expertInputs`) tokens go where these say. */
 export function forwardSequences(
   parameters: ParameterInputs,
-  { inputs, config }: { inputs: SequenceInputs; config: PolicyConfig },
+  { inputs, config, experts = [] }: { inputs: SequenceInputs; config: PolicyConfig; experts?: readonly Tensor[] },
 ): SequenceOutputs {
   let x_ND = embed(parameters, inputs.tokens_N);
   const caches: { keys: Tensor; values: Tensor }[] = [];
@@ -84,7 +90,7 @@ export function forwardSequences(
   for (let layer = 0; layer < config.numLayers; layer++) {
     const qkv_N = projectHeads(parameters, { x_ND, layer, config });
     const { heads_N, keys, values } = attendSequences(parameters, { qkv_N, layer, inputs, config });
-    const finished = finishLayer(parameters, { x_ND, heads_N, layer, config });
+    const finished = finishLayer(parameters, { x_ND, heads_N, layer, config, recorded: experts[layer] });
     x_ND = finished.x_ND;
     caches.push({ keys, values });
     if (finished.router !== undefined) routers.push(finished.router);

@@ -22,11 +22,13 @@ import type {
 import { splitResponse } from "../policy/chat.ts";
 import { type Checkpoint, type CheckpointContent, loadCheckpoint, saveCheckpoint } from "../policy/checkpoint.ts";
 import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
+import type { SampledResponse } from "../policy/response.ts";
 import { openSafetensors, safetensorsChunks } from "../policy/safetensors.ts";
-import type { SampledResponse } from "../policy/sample.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
+import { checkReplay, checkRequest } from "./checks.ts";
 import type { EngineConfig } from "./config.ts";
 import { EngineGroup, type TrainedState } from "./engineGroup.ts";
+import type { Routing } from "./forwardGraph.ts";
 import { trainGraph } from "./trainGraph.ts";
 
 type OptimizerState = Omit<TrainedState, "parameters">;
@@ -114,8 +116,12 @@ export class EmbeddedBackend implements PolicyBackend {
 
   async forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]> {
     this.checkLengths("forward", samples);
+    const routing = checkReplay(samples, { verb: "forward", config: this.config });
     const asked = samples.flatMap(({ targets }, index) => (targets.length > 0 ? [index] : []));
-    const answers = await this.engines.forward(asked.map((index) => samples[index]!));
+    const answers = await this.engines.forward(
+      asked.map((index) => samples[index]!),
+      routing,
+    );
     const all = samples.map(() => noTargets(this.config));
     for (const [i, index] of asked.entries()) all[index] = answers[i]!;
     return all;
@@ -123,8 +129,9 @@ export class EmbeddedBackend implements PolicyBackend {
 
   async forwardBackward(batch: TrainBatch, loss: Loss): Promise<StepMetrics> {
     this.checkLengths("forwardBackward", batch.samples);
-    const key = `${loss.name} ${canonicalJson(loss.settings)}`;
-    await this.compile(key, loss);
+    const routing = checkReplay(batch.samples, { verb: "forwardBackward", config: this.config });
+    const key = `${loss.name} ${canonicalJson(loss.settings)} ${routing}`;
+    await this.compile(key, { loss, routing });
     return this.engines.forwardBackward(key, batch.samples);
   }
 
@@ -179,54 +186,26 @@ export class EmbeddedBackend implements PolicyBackend {
     );
   }
 
-  private compile(key: string, loss: Loss): Promise<void> {
+  private compile(key: string, { loss, routing }: { loss: Loss; routing: Routing }): Promise<void> {
     const known = this.compiled.get(key);
     if (known !== undefined) return known;
-    const graph = trainGraph(loss, { config: this.config, pieces: this.pieces });
+    const graph = trainGraph(loss, { config: this.config, pieces: this.pieces, routing });
     const added = this.engines.addGraph(key, graph);
     this.compiled.set(key, added);
     return added;
   }
 }
 
-/** What is wrong with a request, if anything: the first rule it breaks. */
-function checkRequest(request: SampleRequest, { maxPositions, vocabSize }: PolicyConfig): void {
-  const { id, promptTokens, temperature, topK = 1, topP = 1, maxNewTokens, thinkingBudget = 0, seed } = request;
-  const foreign = promptTokens.find((token) => token < 0 || token >= vocabSize);
-  const rules: readonly { readonly holds: boolean; readonly rule: string }[] = [
-    { holds: promptTokens.length > 0, rule: "a prompt must have at least one token, got none" },
-    {
-      holds: promptTokens.length < maxPositions,
-      rule: `a prompt must leave room in the policy's ${maxPositions} positions, got ${promptTokens.length} tokens`,
-    },
-    { holds: foreign === undefined, rule: `tokens must be in 0..${vocabSize - 1}, got ${foreign}` },
-    { holds: Number.isFinite(temperature) && temperature >= 0, rule: `temperature must be 0 or more, got ${temperature}` },
-    { holds: Number.isInteger(topK) && topK >= 1, rule: `topK must be a whole number from 1 on, got ${topK}` },
-    { holds: topP > 0 && topP <= 1, rule: `topP must be more than 0 and at most 1, got ${topP}` },
-    {
-      holds: Number.isInteger(maxNewTokens) && maxNewTokens >= 1,
-      rule: `maxNewTokens must be a whole number from 1 on, got ${maxNewTokens}`,
-    },
-    {
-      holds: Number.isInteger(thinkingBudget) && thinkingBudget >= 0,
-      rule: `thinkingBudget must be a whole number from 0 on, got ${thinkingBudget}`,
-    },
-    { holds: /^[0-9a-f]{48}$/.test(seed), rule: `seed must be 48 hexadecimal digits, got "${seed}"` },
-  ];
-  const broken = rules.find(({ holds }) => !holds);
-  if (broken !== undefined) throw new ConfigError(`sample: ${broken.rule} (request "${id}")`);
-}
-
 /** Adds what the numbers say as text. */
 function toRollout(response: SampledResponse, { version, tokenizer }: { version: string; tokenizer: Tokenizer }): Rollout {
-  const { request, tokens, chosen, logProbs, finish, closedBy } = response;
-  const { id, taskId, group, index, seed, promptTokens, temperature, thinkingBudget } = request;
-  const { thinkingText, answerText, thinkingTokens } = splitResponse(tokens, tokenizer);
+  const { request, finish, closedBy, ...numbers } = response;
+  const { id, taskId, group, index, seed, promptTokens, temperature, thinkingBudget, continues } = request;
+  const { thinkingText, answerText, thinkingTokens } = splitResponse(numbers.tokens, tokenizer);
   const budget = thinkingBudget === undefined ? {} : { budget: thinkingBudget };
   return {
     ...{ id, taskId, group, index, seed, promptTokens, temperature },
-    policy: [{ version, from: 0 }],
-    ...{ tokens, chosen, logProbs, finish, thinkingText, answerText },
+    policy: continues === undefined ? [{ version, from: 0 }] : policiesOf(continues, version),
+    ...{ ...numbers, finish, thinkingText, answerText },
     thinking: { tokens: thinkingTokens, ...budget, closedBy },
   };
 }
@@ -235,6 +214,11 @@ function toRollout(response: SampledResponse, { version, tokenizer }: { version:
 function noTargets({ valueHead }: PolicyConfig): ForwardOutputs {
   const none = new Float32Array(0);
   return { logProb: none, entropy: none, ...(valueHead === undefined ? {} : { value: none }) };
+}
+
+/** One entry for each change of the parameters: going on with the same ones is none. */
+function policiesOf({ policy, tokens }: Rollout, version: string): Rollout["policy"] {
+  return policy.at(-1)?.version === version ? policy : [...policy, { version, from: tokens.length }];
 }
 
 function freshOptimizer(config: PolicyConfig): OptimizerState {

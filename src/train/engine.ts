@@ -10,10 +10,11 @@ import { type ParameterLayout, type PolicyConfig, parameterLayout } from "../pol
 import type { ForwardOutputs, ForwardSample, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import { createDecoder, type Decoder } from "../policy/decoder.ts";
 import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
-import { type ResponseTokens, type SampledResponse, sampleResponses } from "../policy/sample.ts";
+import type { ResponseTokens, SampledResponse } from "../policy/response.ts";
+import { sampleResponses } from "../policy/sample.ts";
 import { compile, type NDArray, type Session } from "../runtime/session.ts";
-import { type ForwardGraph, forwardGraph } from "./forwardGraph.ts";
-import { microBatchFeeds } from "./microBatchFeeds.ts";
+import { type ForwardGraph, forwardGraph, type Routing } from "./forwardGraph.ts";
+import { type BatchSize, microBatchFeeds } from "./microBatchFeeds.ts";
 import { clipRanges, type Range, shardBatches } from "./shards.ts";
 import { gradientName, type TrainGraph } from "./trainGraph.ts";
 
@@ -39,8 +40,7 @@ export interface SharedState {
 export interface ShardWork {
   readonly shard: number;
   readonly samples: readonly TrainSample[];
-  /** Tokens of the whole batch. */
-  readonly batchTokens: number;
+  readonly batch: BatchSize;
   /** Whether the shard's vector holds a gradient to add to; it is overwritten otherwise. */
   readonly adds: boolean;
 }
@@ -60,18 +60,23 @@ export interface RangeUpdate {
   readonly numUpdates: number;
 }
 
+interface Compiled<Graph> {
+  readonly graph: Graph;
+  readonly session: Session;
+}
+
 /** One engine; its methods are the calls of `protocol.ts`. */
 export class Engine implements AsyncDisposable {
   private readonly options: EngineOptions;
   private readonly shared: SharedState;
   private readonly pieces: readonly ParameterPiece[];
   private readonly decayRanges: readonly DecayRange[];
-  private readonly graphs = new Map<string, { graph: TrainGraph; session: Session }>();
+  private readonly graphs = new Map<string, Compiled<TrainGraph>>();
   private readonly parameters: Float32Array<ArrayBuffer>;
   private readonly views: ReadonlyMap<string, NDArray>;
   private version = -1;
   private decoder: Decoder | undefined;
-  private forwarding: { readonly graph: ForwardGraph; readonly session: Session } | undefined;
+  private readonly forwarding = new Map<Routing, Compiled<ForwardGraph>>();
 
   constructor(options: EngineOptions, shared: SharedState) {
     this.options = options;
@@ -97,16 +102,15 @@ export class Engine implements AsyncDisposable {
   }
 
   /** What the policy says of each sample, micro-batch by micro-batch. Every sample has a target. */
-  async forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]> {
+  async forward(samples: readonly ForwardSample[], routing: Routing): Promise<readonly ForwardOutputs[]> {
     const { config, microBatchTokens: maxTokens } = this.options;
-    this.forwarding ??= await compileForward(config, this.pieces);
-    const { graph, session } = this.forwarding;
+    const { graph, session } = this.forwarding.get(routing) ?? (await this.addForward(routing));
     const weights = Object.fromEntries(graph.pieces.map(({ name }) => [name, this.views.get(name)!]));
     const answers: ForwardOutputs[] = [];
     const indices = samples.map((_, index) => index);
     for (const members of shardBatches(indices, { length: (index) => samples[index]!.tokens.length, maxTokens })) {
       const batch = members.map((index) => ({ ...samples[index]!, columns: {} }));
-      const outputs = await session.run({ ...weights, ...microBatchFeeds(batch, { config, columns: [], share: 1 }) });
+      const outputs = await session.run({ ...weights, ...microBatchFeeds(batch, { config, columns: [], routing }) });
       let from = 0;
       for (const index of members) {
         const to = from + samples[index]!.targets.length;
@@ -119,7 +123,7 @@ export class Engine implements AsyncDisposable {
   }
 
   /** The gradient of a shard, micro-batch by micro-batch in a fixed order, into the shard's vector. */
-  async forwardBackward(key: string, { shard, samples, batchTokens, adds }: ShardWork): Promise<ShardMetrics> {
+  async forwardBackward(key: string, { shard, samples, batch, adds }: ShardWork): Promise<ShardMetrics> {
     const known = this.graphs.get(key);
     if (known === undefined) throw new EngineError(`forwardBackward: no graph was compiled for "${key}"`);
     const { graph, session } = known;
@@ -130,9 +134,9 @@ export class Engine implements AsyncDisposable {
     if (!adds && graph.pieces.length < this.pieces.length) gradient.fill(0);
     let isFirst = !adds;
     const { config, microBatchTokens: maxTokens } = this.options;
+    const { columns, routing } = graph;
     for (const members of shardBatches(samples, { length: ({ tokens }) => tokens.length, maxTokens })) {
-      const share = members.reduce((sum, { tokens }) => sum + tokens.length, 0) / batchTokens;
-      const outputs = await session.run({ ...weights, ...microBatchFeeds(members, { config, columns: graph.columns, share }) });
+      const outputs = await session.run({ ...weights, ...microBatchFeeds(members, { config, columns, routing, batch }) });
       const scalar = (name: string): number => Number(outputs[name]!.data[0]);
       for (const name of graph.metrics) sums[name]! += scalar(name);
       for (const name of graph.maxima) maxima[name] = Math.max(maxima[name]!, scalar(name));
@@ -183,14 +187,16 @@ export class Engine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { session } of this.graphs.values()) await session[Symbol.asyncDispose]();
-    await this.forwarding?.session[Symbol.asyncDispose]();
+    for (const { session } of this.forwarding.values()) await session[Symbol.asyncDispose]();
     await this.decoder?.[Symbol.asyncDispose]();
   }
-}
 
-async function compileForward(config: PolicyConfig, pieces: readonly ParameterPiece[]): Promise<{ graph: ForwardGraph; session: Session }> {
-  const graph = forwardGraph(config, pieces);
-  return { graph, session: await compile(graph.model, { numThreads: 1 }) };
+  private async addForward(routing: Routing): Promise<Compiled<ForwardGraph>> {
+    const graph = forwardGraph(this.pieces, { config: this.options.config, routing });
+    const compiled = { graph, session: await compile(graph.model, { numThreads: 1 }) };
+    this.forwarding.set(routing, compiled);
+    return compiled;
+  }
 }
 
 /** Weight decay acts on matrices, not on norms' weights, embeddings and the value head, whose scale is their meaning. */

@@ -4,7 +4,7 @@
 import { Worker } from "node:worker_threads";
 
 import { EngineError } from "../base/errors.ts";
-import type { SampledResponse } from "../policy/sample.ts";
+import type { SampledResponse } from "../policy/response.ts";
 import type { CallName, EngineCalls, EngineStart, FromEngine, ToEngine } from "./protocol.ts";
 
 interface OpenCall {

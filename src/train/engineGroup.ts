@@ -5,10 +5,12 @@
 import { EngineError } from "../base/errors.ts";
 import { clipScale } from "../optim/clip.ts";
 import type { ForwardOutputs, ForwardSample, OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
-import type { SampledResponse } from "../policy/sample.ts";
+import type { SampledResponse } from "../policy/response.ts";
 import type { EngineConfig } from "./config.ts";
 import type { EngineOptions, SharedState } from "./engine.ts";
 import { EngineClient } from "./engineClient.ts";
+import type { Routing } from "./forwardGraph.ts";
+import { sizeOfBatch } from "./microBatchFeeds.ts";
 import { cutRanges, dealShards } from "./shards.ts";
 import type { TrainGraph } from "./trainGraph.ts";
 
@@ -53,7 +55,7 @@ export class EngineGroup implements AsyncDisposable {
   }
 
   /** What the policy says of each sample, in their order, whichever engine computed it. */
-  async forward(samples: readonly ForwardSample[]): Promise<readonly ForwardOutputs[]> {
+  async forward(samples: readonly ForwardSample[], routing: Routing): Promise<readonly ForwardOutputs[]> {
     const shares = dealShards(
       samples.map(({ tokens }) => tokens.length),
       this.engines.length,
@@ -62,7 +64,7 @@ export class EngineGroup implements AsyncDisposable {
     const answers: ForwardOutputs[] = [];
     await Promise.all(
       shares.map(async (members, i) => {
-        const own = await this.engineFor(i).call("forward", { version, samples: members.map((index) => samples[index]!) });
+        const own = await this.engineFor(i).call("forward", { version, routing, samples: members.map((index) => samples[index]!) });
         for (const [at, index] of members.entries()) answers[index] = own[at]!;
       }),
     );
@@ -73,14 +75,14 @@ export class EngineGroup implements AsyncDisposable {
   async forwardBackward(key: string, samples: readonly TrainSample[]): Promise<StepMetrics> {
     if (samples.length === 0) throw new EngineError("forwardBackward: a batch must have at least one sample, got none");
     const lengths = samples.map(({ tokens }) => tokens.length);
-    const batchTokens = lengths.reduce((a, b) => a + b, 0);
+    const batch = sizeOfBatch(samples);
     const shards = dealShards(lengths, this.numShards);
     const isAccumulating = this.norm !== undefined;
     // Until all shards are done their vectors hold part of a gradient, which must not be applied if one of them fails.
     this.discardGradient();
     const parts = await Promise.all(
       shards.map((members, shard) => {
-        const work = { shard, samples: members.map((index) => samples[index]!), batchTokens, adds: shard === 0 && isAccumulating };
+        const work = { shard, samples: members.map((index) => samples[index]!), batch, adds: shard === 0 && isAccumulating };
         return this.engineFor(shard).call("forwardBackward", { key, version: this.version, work });
       }),
     );

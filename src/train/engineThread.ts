@@ -43,7 +43,7 @@ async function carryOut(call: Call, signal: AbortSignal): Promise<unknown> {
       return engine.addGraph(call.argument.key, call.argument.graph);
     case "forward":
       engine.refresh(call.argument.version);
-      return engine.forward(call.argument.samples);
+      return engine.forward(call.argument.samples, call.argument.routing);
     case "forwardBackward":
       engine.refresh(call.argument.version);
       return engine.forwardBackward(call.argument.key, call.argument.work);

@@ -9,7 +9,15 @@ import type { PolicyConfig } from "../policy/architecture.ts";
 import type { ForwardOutputs, LossInputs } from "../policy/backend.ts";
 import { nextTokenLogProbs, type RouterReport, stateValues } from "../policy/model.ts";
 import { type ParameterInputs, type ParameterPiece, parameterInputs } from "../policy/parameters.ts";
-import { forwardSequences, sequenceInputs } from "../policy/sequences.ts";
+import { expertInputs, forwardSequences, sequenceInputs } from "../policy/sequences.ts";
+
+/** Who chooses the experts of a batch: the router, or whoever sampled it. */
+export type Routing = "own" | "replayed";
+
+interface TargetOptions {
+  readonly config: PolicyConfig;
+  readonly routing: Routing;
+}
 
 interface TargetOutputs {
   /** Vectors [M]. */
@@ -18,8 +26,9 @@ interface TargetOutputs {
 }
 
 /** The forward pass and what it says of each target. `microBatchFeeds` makes the values of its inputs. */
-export function forwardTargets(parameters: ParameterInputs, config: PolicyConfig): TargetOutputs {
-  const { x_ND, routers } = forwardSequences(parameters, { inputs: sequenceInputs(config), config });
+export function forwardTargets(parameters: ParameterInputs, { config, routing }: TargetOptions): TargetOutputs {
+  const experts = routing === "own" ? [] : expertInputs(config);
+  const { x_ND, routers } = forwardSequences(parameters, { inputs: sequenceInputs(config), config, experts });
   // The head has one row more than there are targets, since a product of one row has other bits; `real` leaves it out again.
   const rows_RD = gatherDistinctRows(x_ND, input("targetRows", ["R"], "int32"));
   const real = input("real", ["M"], "int32");
@@ -38,9 +47,9 @@ export interface ForwardGraph {
   readonly outputs: readonly (keyof ForwardOutputs)[];
 }
 
-export function forwardGraph(config: PolicyConfig, pieces: readonly ParameterPiece[]): ForwardGraph {
+export function forwardGraph(pieces: readonly ParameterPiece[], options: TargetOptions): ForwardGraph {
   const parameters = parameterInputs(pieces);
-  const { logProb_N, entropy_N, value_N } = forwardTargets(parameters, config).outputs;
+  const { logProb_N, entropy_N, value_N } = forwardTargets(parameters, options).outputs;
   const outputs = { logProb: logProb_N, entropy: entropy_N, ...(value_N === undefined ? {} : { value: value_N }) };
   return {
     model: toOnnx(outputs),

@@ -2,8 +2,9 @@
 // Not a network protocol: both ends are the same version of this code.
 
 import type { ForwardOutputs, ForwardSample, SampleRequest } from "../policy/backend.ts";
-import type { SampledResponse } from "../policy/sample.ts";
+import type { SampledResponse } from "../policy/response.ts";
 import type { EngineOptions, RangeUpdate, ShardMetrics, ShardWork, SharedState } from "./engine.ts";
+import type { Routing } from "./forwardGraph.ts";
 import type { Range } from "./shards.ts";
 import type { TrainGraph } from "./trainGraph.ts";
 
@@ -11,7 +12,7 @@ import type { TrainGraph } from "./trainGraph.ts";
 export interface EngineCalls {
   readonly addGraph: { readonly in: { readonly key: string; readonly graph: TrainGraph }; readonly out: undefined };
   readonly forward: {
-    readonly in: { readonly version: number; readonly samples: readonly ForwardSample[] };
+    readonly in: { readonly version: number; readonly routing: Routing; readonly samples: readonly ForwardSample[] };
     readonly out: readonly ForwardOutputs[];
   };
   readonly forwardBackward: {

@@ -10,13 +10,14 @@ import type { PolicyConfig } from "../policy/architecture.ts";
 import type { Loss } from "../policy/backend.ts";
 import type { RouterReport } from "../policy/model.ts";
 import { type ParameterPiece, parameterInputs } from "../policy/parameters.ts";
-import { forwardTargets } from "./forwardGraph.ts";
+import { forwardTargets, type Routing } from "./forwardGraph.ts";
 import { sequenceMean, sequenceMeanInputs } from "./sequenceMean.ts";
 
 /** The graph and how to read it. Outputs: each of `metrics` and `maxima` by name, and `gradientName(piece)` for each piece. */
 export interface TrainGraph {
   readonly model: OnnxModel;
   readonly pieces: readonly ParameterPiece[];
+  readonly routing: Routing;
   /** Columns that the loss reads, fed as `columnName(name)`. */
   readonly columns: readonly string[];
   /** Scalars that add up over micro-batches. */
@@ -30,10 +31,17 @@ export const gradientName = (piece: string): string => `gradient of ${piece}`;
 /** Name of the input that a column of the batch is fed as. */
 export const columnName = (column: string): string => `column ${column}`;
 
+/** What a training graph is built for. */
+export interface TrainGraphOptions {
+  readonly config: PolicyConfig;
+  readonly pieces: readonly ParameterPiece[];
+  readonly routing?: Routing;
+}
+
 /** The graph of `loss`, the router's losses and their gradient by every piece that the policy uses. */
-export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfig; pieces: readonly ParameterPiece[] }): TrainGraph {
+export function trainGraph(loss: Loss, { config, pieces, routing = "own" }: TrainGraphOptions): TrainGraph {
   const parameters = parameterInputs(pieces);
-  const { outputs, routers } = forwardTargets(parameters, config);
+  const { outputs, routers } = forwardTargets(parameters, { config, routing });
   const columns = new Map<string, Tensor>();
   const column = (name: string): Tensor => {
     const known = columns.get(name) ?? input(columnName(name), ["M"]);
@@ -50,7 +58,8 @@ export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfi
     total,
     used.map(({ tensor }) => tensor),
   );
-  const metrics = { loss: built.loss, ...built.metrics, ...router };
+  const agreement = routing === "own" ? {} : { routingAgreement: routingAgreement(routers) };
+  const metrics = { loss: built.loss, ...built.metrics, ...router, ...agreement };
   const maxima = built.maxima ?? {};
   const model = toOnnx({
     ...metrics,
@@ -60,6 +69,7 @@ export function trainGraph(loss: Loss, { config, pieces }: { config: PolicyConfi
   return {
     model,
     pieces: used.map(({ piece }) => piece),
+    routing,
     columns: [...columns.keys()],
     metrics: Object.keys(metrics),
     maxima: Object.keys(maxima),
@@ -76,6 +86,11 @@ function routerLosses(routers: readonly RouterReport[]): { readonly routerBalanc
     routerBalance: mul(scale, addAll(routers.map(({ balance }) => balance))),
     routerZLoss: mul(scale, addAll(routers.map(({ zLoss }) => zLoss))),
   };
+}
+
+/** Share of the batch's replayed (token, layer, slot) whose expert is among the router's own; over micro-batches the parts add up to it. */
+function routingAgreement(routers: readonly RouterReport[]): Tensor {
+  return mul(input("agreementScale", []), addAll(routers.map(({ numAgreed }) => numAgreed!)));
 }
 
 function routerPenalty({ routerBalance, routerZLoss }: ReturnType<typeof routerLosses>, config: PolicyConfig): Tensor {

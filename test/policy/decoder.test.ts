@@ -26,14 +26,17 @@ async function decoded(
   decoder: Decoder,
   { sequences, promptLengths, vocabSize }: { sequences: readonly Int32Array[]; promptLengths: readonly number[]; vocabSize: number },
 ): Promise<Float32Array[][]> {
-  const prompts = await decoder.prefill(sequences.map((tokens, i) => tokens.subarray(0, promptLengths[i])));
+  const prompts = await decoder.prefill(
+    sequences.map((tokens, i) => tokens.subarray(0, promptLengths[i])),
+    { recordExperts: false },
+  );
   for (const [slot, prompt] of prompts.entries()) decoder.cache.fill(slot, prompt);
   const rows: Float32Array[][] = sequences.map(() => []);
   const numSteps = Math.min(...sequences.map(({ length }, i) => length - promptLengths[i]! + 1));
   for (let step = 0; step < numSteps; step++) {
     const positions = promptLengths.map((length) => length - 1 + step);
     const tokens = sequences.map((sequence, i) => sequence[positions[i]!]!);
-    const logProbs = await decoder.step({ tokens, positions, temperatures: tokens.map(() => 0.7) });
+    const { logProbs } = await decoder.step({ tokens, positions, temperatures: tokens.map(() => 0.7), recordExperts: false });
     rows.forEach((list, slot) => void list.push(logProbs.slice(slot * vocabSize, (slot + 1) * vocabSize)));
   }
   return rows;
@@ -84,8 +87,10 @@ describe("createDecoder", () => {
     const [tokens] = randomSequences([1], config) as [Int32Array];
     await using decoder = await openDecoder(policy, 3);
     const temperatures = [0.5, 1, 2];
-    for (const [slot, prompt] of (await decoder.prefill([tokens, tokens, tokens])).entries()) decoder.cache.fill(slot, prompt);
-    const logProbs = await decoder.step({ tokens: [tokens[0]!, tokens[0]!, tokens[0]!], positions: [0, 0, 0], temperatures });
+    const prompts = await decoder.prefill([tokens, tokens, tokens], { recordExperts: false });
+    for (const [slot, prompt] of prompts.entries()) decoder.cache.fill(slot, prompt);
+    const step = { tokens: [tokens[0]!, tokens[0]!, tokens[0]!], positions: [0, 0, 0], temperatures, recordExperts: false };
+    const { logProbs } = await decoder.step(step);
     // (log p_a - log p_b) times the temperature is the difference of the logits.
     const differences = temperatures.map((temperature, slot) => temperature * (logProbs[slot * 64]! - logProbs[slot * 64 + 1]!));
     assert.ok(

@@ -7,7 +7,8 @@ import type { SampleRequest } from "../../src/policy/backend.ts";
 import { createDecoder, type Decoder } from "../../src/policy/decoder.ts";
 import { KvCache } from "../../src/policy/kvCache.ts";
 import { parameterPieces } from "../../src/policy/parameters.ts";
-import { type SampledResponse, type SampleOptions, sampleResponses } from "../../src/policy/sample.ts";
+import type { SampledResponse } from "../../src/policy/response.ts";
+import { type SampleOptions, sampleResponses } from "../../src/policy/sample.ts";
 import { weightFeeds } from "../support/forwardPass.ts";
 import { randomSequences, requestsFor, tinyConfig, tinyParameters } from "../support/tinyPolicy.ts";
 
@@ -45,7 +46,8 @@ function scripted(script: Script, numSlots = 8): Scripted {
     async step({ tokens, positions }) {
       stepSizes.push(tokens.length);
       const rows = tokens.map((token, i) => script(token, positions[i]!));
-      return Float32Array.from(rows.flatMap((row) => Array.from({ length: vocabSize }, (_, next) => Math.log(row[next] ?? 0))));
+      const logProbs = Float32Array.from(rows.flatMap((row) => Array.from({ length: vocabSize }, (_, next) => Math.log(row[next] ?? 0))));
+      return { logProbs, experts: undefined };
     },
     [Symbol.asyncDispose]: async () => {},
   };

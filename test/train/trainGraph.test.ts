@@ -43,6 +43,7 @@ interface Case {
   readonly parameters: Float32Array<ArrayBuffer>;
   readonly samples: readonly TrainSample[];
   readonly share: number;
+  readonly routing: "own" | "replayed";
 }
 
 /** Mixed lengths; one sample learns nothing, one only its last token, and the temperatures differ. */
@@ -50,17 +51,23 @@ function caseOf(config: PolicyConfig): Case {
   const [a, b, c, d] = samplesFor(randomSequences([9, 2, 6, 4], config)) as [TrainSample, TrainSample, TrainSample, TrainSample];
   const none = { ...d, targets: new Int32Array(), columns: { weight: new Float32Array() } };
   const last = { ...c, targets: Int32Array.of(5), temperature: 0.75, columns: { weight: Float32Array.of(0.0625) } };
-  return { config, parameters: tinyParameters(config), samples: [a, none, last, { ...b, temperature: 1.5 }], share: 0.25 };
+  return { config, parameters: tinyParameters(config), samples: [a, none, last, { ...b, temperature: 1.5 }], share: 0.25, routing: "own" };
 }
 
-async function inEngine({ config, parameters, samples, share }: Case) {
+async function inEngine({ config, parameters, samples, share, routing }: Case) {
   const layout = parameterLayout(config);
-  const graph = trainGraph(loss, { config, pieces: parameterPieces(layout) });
+  const graph = trainGraph(loss, { config, pieces: parameterPieces(layout), routing });
   await using session = await compile(graph.model, { numThreads: 1 });
   const weights = graph.pieces.map(({ name, shape, offset }): [string, NDArray] => {
     return [name, { shape, data: parameters.subarray(offset, offset + shape.reduce((a, b) => a * b)) }];
   });
-  const feeds = microBatchFeeds(samples, { config, columns: graph.columns, share });
+  const numTokens = samples.reduce((total, { tokens }) => total + tokens.length, 0) / share;
+  const feeds = microBatchFeeds(samples, {
+    config,
+    columns: graph.columns,
+    routing,
+    batch: { numTokens, numSamples: samples.length / share },
+  });
   const outputs = await session.run({ ...Object.fromEntries(weights), ...feeds });
   const gradient = new Float32Array(layout.total);
   for (const piece of graph.pieces) gradient.set(outputs[gradientName(piece.name)]!.data as Float32Array, piece.offset);
