@@ -8,7 +8,7 @@ import { type PolicyConfig, parameterLayout } from "../../src/policy/architectur
 import { nextTokenLogProbs } from "../../src/policy/model.ts";
 import { parameterInputs, parameterPieces } from "../../src/policy/parameters.ts";
 import { sequenceFeeds } from "../../src/policy/sequenceFeeds.ts";
-import { forwardSequences, sequenceInputs } from "../../src/policy/sequences.ts";
+import { expertInputs, forwardSequences, sequenceInputs } from "../../src/policy/sequences.ts";
 import { compile, type NDArray } from "../../src/runtime/session.ts";
 
 export interface Policy {
@@ -17,9 +17,10 @@ export interface Policy {
 }
 
 /** For all tokens of all sequences, one after another. */
-export function logProbsGraph({ config }: Policy): Tensor {
+export function logProbsGraph({ config }: Policy, { replays = false } = {}): Tensor {
   const parameters = parameterInputs(parameterPieces(parameterLayout(config)));
-  const { x_ND } = forwardSequences(parameters, { inputs: sequenceInputs(config), config });
+  const experts = replays ? expertInputs(config) : [];
+  const { x_ND } = forwardSequences(parameters, { inputs: sequenceInputs(config), config, experts });
   return nextTokenLogProbs(parameters, { x_ND, temperature_N1: input("temperature", ["N", 1]), config });
 }
 

@@ -38,7 +38,12 @@ export interface LayerTrace {
   readonly stream: Float64Array;
   /** Empty in a dense model. */
   readonly routerLogits: Float64Array;
+  /** Where the token was sent, heaviest first where the router decided. */
+  readonly experts: readonly number[];
 }
+
+/** The experts that a token must be sent to; undefined where the router decides. */
+export type ForcedExperts = (about: { readonly position: number; readonly layer: number }) => readonly number[] | undefined;
 
 export interface TokenTrace {
   readonly logits: Float64Array;
@@ -61,7 +66,11 @@ export function referenceOf(config: PolicyConfig, flat: Float32Array<ArrayBuffer
 }
 
 /** The forward pass over one sequence. */
-export function referenceForward({ config, tensors }: ReferenceModel, tokens: ArrayLike<number>): readonly TokenTrace[] {
+export function referenceForward(
+  { config, tensors }: ReferenceModel,
+  tokens: ArrayLike<number>,
+  forced: ForcedExperts = () => undefined,
+): readonly TokenTrace[] {
   const tensor = (name: string): Float64Array => tensors.get(name)!;
   const { hidden_size: width, rms_norm_eps: epsilon } = config;
   const embedding = tensor("model.embed_tokens.weight");
@@ -73,9 +82,10 @@ export function referenceForward({ config, tensors }: ReferenceModel, tokens: Ar
       const own = (name: string): Float64Array => tensor(`model.layers.${layer}.${name}.weight`);
       const attention = attend(norm(stream, own("input_layernorm"), epsilon), { cache, position, own, config });
       const middle = plus(stream, attention);
-      const { ffn, routerLogits } = feedForward(norm(middle, own("post_attention_layernorm"), epsilon), { own, config });
+      const normal = norm(middle, own("post_attention_layernorm"), epsilon);
+      const { ffn, ...routing } = feedForward(normal, { own, config, forced: forced({ position, layer }) });
       stream = plus(middle, ffn);
-      return { attention, ffn, stream, routerLogits };
+      return { attention, ffn, stream, ...routing };
     });
     const normal = norm(stream, tensor("model.norm.weight"), epsilon);
     const valueHead = tensors.get("value_head.weight");
@@ -121,12 +131,15 @@ function attend(x: Float64Array, { cache, position, own, config }: LayerContext 
   return linear(own("self_attn.o_proj"), Float64Array.from(results));
 }
 
-function feedForward(x: Float64Array, { own, config }: LayerContext): { ffn: Float64Array; routerLogits: Float64Array } {
+function feedForward(
+  x: Float64Array,
+  { own, config, forced }: LayerContext & { forced: readonly number[] | undefined },
+): Pick<LayerTrace, "ffn" | "routerLogits" | "experts"> {
   const { num_experts = 0, num_experts_per_tok = 0, norm_topk_prob = false } = config;
-  if (num_experts === 0) return { ffn: swiglu(x, (name) => own(`mlp.${name}`)), routerLogits: new Float64Array() };
+  if (num_experts === 0) return { ffn: swiglu(x, (name) => own(`mlp.${name}`)), routerLogits: new Float64Array(), experts: [] };
   const routerLogits = linear(own("mlp.gate"), x);
   const probs = logSoftmax(routerLogits).map(Math.exp);
-  const chosen = [...probs.keys()].sort((a, b) => probs[b]! - probs[a]! || a - b).slice(0, num_experts_per_tok);
+  const chosen = forced ?? [...probs.keys()].sort((a, b) => probs[b]! - probs[a]! || a - b).slice(0, num_experts_per_tok);
   const total = norm_topk_prob ? chosen.reduce((sum, expert) => sum + probs[expert]!, 0) : 1;
   const ffn = new Float64Array(x.length);
   for (const expert of chosen)
@@ -135,7 +148,7 @@ function feedForward(x: Float64Array, { own, config }: LayerContext): { ffn: Flo
       swiglu(x, (name) => own(`mlp.experts.${expert}.${name}`)),
       probs[expert]! / total,
     );
-  return { ffn, routerLogits };
+  return { ffn, routerLogits, experts: chosen };
 }
 
 function swiglu(x: Float64Array, own: (name: string) => Float64Array): Float64Array {

@@ -65,3 +65,27 @@ export function samplesFor(sequences: readonly Int32Array[], { temperature = 1 }
     columns: { weight: Float32Array.from({ length: tokens.length - 1 }, (_, i) => 0.01 * (1 + (i % 3))) },
   }));
 }
+
+/** Random sets of different experts for all but the last token of each sequence, as sampling would have recorded them. */
+export function randomExperts(
+  sequences: readonly Int32Array[],
+  { numLayers, numExperts, expertsPerToken }: PolicyConfig,
+  seed: string | number = 0,
+): Uint16Array[] {
+  return sequences.map(({ length }, i) => {
+    const rng = rngFor("tiny-experts", seed, i);
+    const draw = (): number[] => rng.shuffle(Array.from({ length: numExperts }, (_, expert) => expert)).slice(0, expertsPerToken);
+    return Uint16Array.from(Array.from({ length: (length - 1) * numLayers }, draw).flat());
+  });
+}
+
+/** What a recording says of a token and layer; undefined for the last token, where the router decides. */
+export function recordedExperts(
+  experts: Uint16Array,
+  { numLayers, expertsPerToken: k }: PolicyConfig,
+): (about: { position: number; layer: number }) => number[] | undefined {
+  return ({ position, layer }) => {
+    const from = (position * numLayers + layer) * k;
+    return from < experts.length ? [...experts.subarray(from, from + k)] : undefined;
+  };
+}

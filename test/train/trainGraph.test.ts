@@ -10,8 +10,8 @@ import { parameterPieces } from "../../src/policy/parameters.ts";
 import { compile, type NDArray } from "../../src/runtime/session.ts";
 import { microBatchFeeds } from "../../src/train/microBatchFeeds.ts";
 import { gradientName, trainGraph } from "../../src/train/trainGraph.ts";
-import { logSoftmax, type ReferenceModel, referenceForward, referenceOf } from "../support/referenceQwen3.ts";
-import { randomSequences, samplesFor, tinyConfig, tinyParameters } from "../support/tinyPolicy.ts";
+import { type LayerTrace, logSoftmax, type ReferenceModel, referenceForward, referenceOf } from "../support/referenceQwen3.ts";
+import { randomExperts, randomSequences, recordedExperts, samplesFor, tinyConfig, tinyParameters } from "../support/tinyPolicy.ts";
 
 // Router losses that weigh enough to be seen, and an epsilon that matters.
 const base = tinyConfig({ routerAuxLossWeight: 0.5, routerZLossWeight: 0.3, rmsNormEpsilon: 0.01, width: 24 });
@@ -21,6 +21,11 @@ const configs: Readonly<Record<string, PolicyConfig>> = {
   "as many key/value heads as heads, expert weights as the router gives them": { ...base, numKvHeads: 4, normTopkProb: false },
   "no experts": { ...base, numExperts: 0 },
   "a value head": { ...base, numLayers: 1, valueHead: true },
+};
+/** With experts that were recorded under other parameters. */
+const replayed: Readonly<Record<string, PolicyConfig>> = {
+  "scaled weights": { ...base, numExperts: 6 },
+  "weights as the router gives them": { ...base, numExperts: 6, normTopkProb: false },
 };
 
 /** Cross-entropy less a little entropy, and half the square of a critic's values, so that all model outputs have a gradient. */
@@ -74,15 +79,30 @@ async function inEngine({ config, parameters, samples, share, routing }: Case) {
   return { gradient, metrics: Object.fromEntries(graph.metrics.map((name) => [name, Number(outputs[name]!.data[0])])) };
 }
 
+/** The same, sent where nobody would send them. */
+function replayedCase(config: PolicyConfig): Case {
+  const about = caseOf(config);
+  const experts = randomExperts(
+    about.samples.map(({ tokens }) => tokens),
+    config,
+  );
+  return { ...about, samples: about.samples.map((sample, i) => ({ ...sample, experts: experts[i]! })), routing: "replayed" };
+}
+
 /** The loss's parts by definition: sums over targets, and over the batch's tokens the router losses of each layer. */
 function inReference(model: ReferenceModel, { config, samples, share }: Case) {
   let crossEntropy = 0;
   let entropy = 0;
   let squares = 0;
-  const routerLogits: Float64Array[][] = Array.from({ length: config.numLayers }, () => []);
-  for (const { tokens, targets, temperature, columns } of samples) {
-    const traces = referenceForward(model, tokens);
-    for (const { layers } of traces) layers.forEach((layer, l) => void routerLogits[l]!.push(layer.routerLogits));
+  const routed: LayerTrace[][] = Array.from({ length: config.numLayers }, () => []);
+  const agreed: boolean[] = [];
+  for (const { tokens, targets, temperature, columns, experts } of samples) {
+    const traces = referenceForward(model, tokens, experts && recordedExperts(experts, config));
+    for (const { layers } of traces) layers.forEach((layer, l) => void routed[l]!.push(layer));
+    if (experts !== undefined) {
+      const layers = traces.slice(0, -1).flatMap((trace) => trace.layers);
+      agreed.push(...layers.flatMap(({ routerLogits, experts }) => experts.map((expert) => isOwn(routerLogits, { expert, config }))));
+    }
     targets.forEach((target, i) => {
       const row = logSoftmax(traces[target - 1]!.logits, temperature);
       crossEntropy -= columns["weight"]![i]! * row[tokens[target]!]!;
@@ -91,24 +111,29 @@ function inReference(model: ReferenceModel, { config, samples, share }: Case) {
     });
   }
   const isMixture = config.numExperts > 0;
-  const routerBalance = isMixture ? share * mean(routerLogits.map((rows) => balance(rows, config))) : 0;
-  const routerZLoss = isMixture ? share * mean(routerLogits.map(zLoss)) : 0;
+  const routerBalance = isMixture ? share * mean(routed.map((rows) => balance(rows, config))) : 0;
+  const routerZLoss = isMixture ? share * mean(routed.map(zLoss)) : 0;
+  const agreement = agreed.length === 0 ? {} : { routingAgreement: share * mean(agreed.map(Number)) };
   const taskLoss = crossEntropy - 0.4 * entropy + 0.5 * squares;
   const total = taskLoss + config.routerAuxLossWeight * routerBalance + config.routerZLossWeight * routerZLoss;
-  return { total, metrics: { loss: taskLoss, entropy, ...(isMixture ? { routerBalance, routerZLoss } : {}) } };
+  return { total, metrics: { loss: taskLoss, entropy, ...(isMixture ? { routerBalance, routerZLoss } : {}), ...agreement } };
+}
+
+/** Whether the router itself would send the token there. */
+function isOwn(logits: Float64Array, { expert, config }: { expert: number; config: PolicyConfig }): boolean {
+  return logits.filter((logit) => logit > logits[expert]!).length < config.expertsPerToken;
 }
 
 /** E sum_e f_e P_e: f_e is the share of choices that fell on expert e, P_e its mean probability. */
-function balance(rows: readonly Float64Array[], { numExperts: E, expertsPerToken: k }: PolicyConfig): number {
+function balance(rows: readonly LayerTrace[], { numExperts: E, expertsPerToken: k }: PolicyConfig): number {
   const experts = Array.from({ length: E }, (_, expert) => expert);
-  const isChosen = (row: Float64Array, expert: number): boolean => row.filter((logit) => logit > row[expert]!).length < k;
-  const f = experts.map((expert) => rows.filter((row) => isChosen(row, expert)).length / (rows.length * k));
-  const P = experts.map((expert) => mean(rows.map((row) => Math.exp(logSoftmax(row)[expert]!))));
+  const f = experts.map((expert) => rows.filter((row) => row.experts.includes(expert)).length / (rows.length * k));
+  const P = experts.map((expert) => mean(rows.map(({ routerLogits }) => Math.exp(logSoftmax(routerLogits)[expert]!))));
   return E * experts.reduce((total, expert) => total + f[expert]! * P[expert]!, 0);
 }
 
-function zLoss(rows: readonly Float64Array[]): number {
-  return mean(rows.map((row) => Math.log(row.reduce((total, logit) => total + Math.exp(logit), 0)) ** 2));
+function zLoss(rows: readonly LayerTrace[]): number {
+  return mean(rows.map(({ routerLogits }) => Math.log(routerLogits.reduce((total, logit) => total + Math.exp(logit), 0)) ** 2));
 }
 
 /** (L(p + h d) - L(p - h d)) / 2h, in float64. */
@@ -133,9 +158,13 @@ function dot(a: Float32Array, b: Float32Array): number {
 }
 
 describe("trainGraph", () => {
-  for (const [name, config] of Object.entries(configs)) {
+  const cases = [
+    ...Object.entries(configs).map(([name, config]) => ({ name, about: caseOf(config) })),
+    ...Object.entries(replayed).map(([name, config]) => ({ name: `replayed experts, ${name}`, about: replayedCase(config) })),
+  ];
+  for (const { name, about } of cases) {
     test(`gives loss, metrics and every tensor's gradient, with ${name}`, async () => {
-      const about = caseOf(config);
+      const { config } = about;
       const { gradient, metrics } = await inEngine(about);
       const expected = inReference(referenceOf(config, about.parameters), about).metrics;
       assert.deepEqual(Object.keys(metrics).sort(), Object.keys(expected).sort());
