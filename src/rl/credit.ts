@@ -1,4 +1,5 @@
-// From a step's rewards to the credit of each rollout: by comparison within its group, or by a critic.
+// From a step's rewards to the credit of each rollout: by comparison within its group, or by a critic that tells tokens apart. What is
+// computed stands in `advantages.ts`, `gdpo.ts` and `critic.ts`; this chooses.
 
 import type { PolicyBackend } from "../policy/backend.ts";
 import { type RewardTerm, termScores } from "../rewards/compose.ts";

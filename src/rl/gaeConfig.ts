@@ -1,4 +1,5 @@
-// What may vary about a critic and the advantages it gives. Formulas and sources stand in `gae.ts` and `valueLoss.ts`.
+// What may vary about a critic and the advantages it gives, as one member of `rl.advantages`. Formulas and sources stand in `gae.ts` and
+// `valueLoss.ts`.
 
 import { z } from "zod";
 

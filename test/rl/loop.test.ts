@@ -11,7 +11,7 @@ import type { Task } from "../../src/data/task.ts";
 import { ownVerifier } from "../../src/rewards/compose.ts";
 import type { RolloutScore } from "../../src/rewards/score.ts";
 import { RlConfig } from "../../src/rl/config.ts";
-import { criticFolder, type RlDeps, trainPolicy } from "../../src/rl/loop.ts";
+import { type RlDeps, trainPolicy } from "../../src/rl/loop.ts";
 import { MemoryRlRecord } from "../support/memoryRecord.ts";
 import { aTask, scored, unscorable } from "../support/rollouts.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
@@ -355,78 +355,5 @@ describe("trainPolicy, in minibatches", () => {
   test("equals whole steps when a minibatch is a step", async () => {
     const whole = await train({ config: configure({ minibatchTasks: 4 }) });
     assert.equal(whole.record.chain, (await train()).record.chain);
-  });
-});
-
-describe("trainPolicy, with a critic", () => {
-  /** One rollout a task: without a critic there would be nothing to compare it with. */
-  const gae = (steps: number, about: object = {}): RlConfig =>
-    configure({ steps, tasksPerStep: 40, advantages: { kind: "gae", groupSize: 1, valuePretrainingSteps: 4, ...about } });
-  const aCritic = (): TabularPolicy => new TabularPolicy(numTokens, { isCritic: true });
-
-  test("learns what is rewarded from single rollouts, and the critic foretells it", async () => {
-    const { record } = await train({ config: gae(60), deps: { critic: aCritic() } });
-    const series = (name: string): (number | undefined)[] => record.steps.map(({ metrics }) => metrics[name]);
-    const accuracy = series("accuracy");
-    assert.ok(accuracy[0]! < 0.4, `starts at ${accuracy[0]}`);
-    assert.ok(accuracy.at(-1)! > 0.9, `ends at ${accuracy.at(-1)}`);
-    assert.equal(series("critic/value")[0], 0);
-    assert.ok(Math.abs(series("critic/value").at(-1)! - series("critic/return").at(-1)!) < 0.15);
-  });
-
-  test("leaves the policy alone while the critic is pretrained, and then starts its warm-up", async () => {
-    const { record } = await train({ config: gae(8), deps: { critic: aCritic() } });
-    const digests = (name: string): number => new Set(record.steps.slice(0, 4).map((step) => step.digests[name])).size;
-    assert.deepEqual([digests("parameters"), digests("critic")], [1, 4]);
-    assert.notEqual(record.steps[4]!.digests["parameters"], record.steps[3]!.digests["parameters"]);
-    assert.deepEqual(
-      record.steps.slice(3, 6).map(({ metrics }) => metrics["learningRate"]),
-      [undefined, 0.05, 0.1],
-    );
-    assert.equal(record.steps[4]!.metrics["mismatchMax"], 0);
-  });
-
-  test("ends where the undisturbed run ends after it was killed, in pretraining and after it", async () => {
-    const undisturbed = await train({ config: gae(12), deps: { critic: aCritic() } });
-    for (const killedIn of [3, 7]) {
-      const killed = aRecord();
-      const crash: ScoreRollout = async (request, signal) => {
-        if (request.rollout.id.startsWith(`${killedIn}.22.`)) throw new Error("killed");
-        return exact(request, signal);
-      };
-      await assert.rejects(train({ config: gae(12), record: killed, deps: { score: crash, critic: aCritic() } }), /killed/);
-      const critic = aCritic();
-      await critic.load(criticFolder(killed.points.at(-1)!.folder));
-      const resumed = await train({ config: gae(12), ...(await restarted(killed)), deps: { critic } });
-      assert.equal(resumed.record.chain, undisturbed.record.chain);
-    }
-  });
-
-  test("goes back with its critic", async () => {
-    const policy = new TabularPolicy(numTokens, { faultAt: (call) => call >= 4 && call <= 6 });
-    const critic = aCritic();
-    const { record } = await train({ policy, config: gae(12, { valuePretrainingSteps: 0 }), deps: { critic } });
-    assert.equal(record.wentBack.length, 1);
-    const { nextStep, folder } = record.points.find(({ nextStep }) => nextStep === 3)!;
-    const [policyThen, criticThen] = [new TabularPolicy(numTokens), aCritic()];
-    await policyThen.load(folder);
-    await criticThen.load(criticFolder(folder));
-    const guard = record.points[nextStep / 3]!.guard;
-    const again = aRecord(record, { until: 3 });
-    await train({ policy: policyThen, record: again, config: gae(12, { valuePretrainingSteps: 0 }), deps: { critic: criticThen } });
-    assert.equal(again.chain, record.chain);
-    assert.equal(guard.rollbacks, 1);
-  });
-
-  test("leaves unscorable rollouts out and counts them", async () => {
-    const score: ScoreRollout = async (request, signal) => (request.rollout.group === 0 ? failed : exact(request, signal));
-    const { record } = await train({ config: gae(6, { valuePretrainingSteps: 0 }), deps: { score, critic: aCritic() } });
-    const { metrics, rollouts } = record.steps[0]!;
-    assert.deepEqual([metrics["unscorable"], metrics["droppedGroups"]], [1 / 40, 1 / 40]);
-    assert.equal(rollouts[0]!.advantage, undefined);
-    assert.equal(
-      metrics["trainedTokens"],
-      rollouts.slice(1).reduce((sum, { rollout }) => sum + rollout.tokens.length, 0),
-    );
   });
 });
