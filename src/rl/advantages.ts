@@ -4,7 +4,7 @@
 import { TrainingError } from "../base/errors.ts";
 import type { AdvantagesConfig } from "./algorithmConfig.ts";
 
-type Kind = Exclude<AdvantagesConfig["kind"], "gdpo">;
+type Kind = Exclude<AdvantagesConfig["kind"], "gae" | "gdpo">;
 
 /** What a group teaches. */
 export type GroupCredit =

@@ -3,13 +3,15 @@
 
 import { z } from "zod";
 
+import { GaeConfig } from "./gaeConfig.ts";
+
 const groupSize = z
   .int()
   .min(2, "must be at least 2: the group's mean is the baseline, so one rollout teaches nothing")
   .default(8)
   .meta({ description: "Rollouts of each task; their mean reward is the baseline.", unit: "rollouts" });
 
-/** How rewards become advantages (`advantages.ts`, `gdpo.ts`). */
+/** How rewards become advantages (`advantages.ts`, `gdpo.ts`; `gae.ts` with a critic). */
 export const AdvantagesConfig = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("grpo").describe("Reward minus the group's mean, divided by the group's standard deviation (arXiv:2402.03300)."),
@@ -41,6 +43,7 @@ export const AdvantagesConfig = z.discriminatedUnion("kind", [
       .describe("Each term of the reward as in grpo by itself; the weighted sum divided by its spread over the step (arXiv:2601.05242)."),
     groupSize,
   }),
+  GaeConfig,
 ]);
 export type AdvantagesConfig = z.infer<typeof AdvantagesConfig>;
 

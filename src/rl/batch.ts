@@ -2,12 +2,14 @@
 // prompt and unscorable rollouts carry no credit.
 
 import type { Rollout } from "../data/rollout.ts";
-import type { TrainBatch, TrainSample } from "../policy/backend.ts";
+import type { ForwardSample, TrainBatch, TrainSample } from "../policy/backend.ts";
 
 /** A rollout that is learned from. */
 export interface CreditedRollout {
   readonly rollout: Rollout;
   readonly advantage: number;
+  /** Of each chosen token, where a critic tells them apart; absent: `advantage` is that of all. */
+  readonly tokenAdvantages?: Float64Array;
 }
 
 /**
@@ -15,9 +17,9 @@ export interface CreditedRollout {
  * counts by its length. Columns: `advantage`, `oldLogProb` (as sampling recorded it) and `weight` (1 / trained tokens).
  */
 export function policyBatch(credited: readonly CreditedRollout[]): TrainBatch {
-  const chosen = credited.map(({ rollout }) => chosenPositions(rollout));
-  const numTokens = chosen.reduce((sum, positions) => sum + positions.length, 0);
-  const samples = credited.map((credit, i) => policySample(credit, { chosen: chosen[i]!, weight: 1 / numTokens }));
+  const asked = credited.map(({ rollout }) => forwardSample(rollout));
+  const numTokens = asked.reduce((sum, { targets }) => sum + targets.length, 0);
+  const samples = credited.map((credit, i) => ({ ...asked[i]!, columns: policyColumns(credit, 1 / numTokens) }));
   return { samples: samples.filter((sample) => sample.targets.length > 0) };
 }
 
@@ -26,20 +28,21 @@ export function numTrainedTokens(batch: TrainBatch): number {
   return batch.samples.reduce((sum, sample) => sum + sample.targets.length, 0);
 }
 
-function policySample({ rollout, advantage }: CreditedRollout, { chosen, weight }: { chosen: Int32Array; weight: number }): TrainSample {
+/** A rollout as a sequence whose targets are the tokens that the policy chose. */
+export function forwardSample(rollout: Rollout): ForwardSample {
   const numPrompt = rollout.promptTokens.length;
   const tokens = new Int32Array(numPrompt + rollout.tokens.length);
   tokens.set(rollout.promptTokens);
   tokens.set(rollout.tokens, numPrompt);
+  return { tokens, targets: chosenPositions(rollout).map((position) => numPrompt + position), temperature: rollout.temperature };
+}
+
+function policyColumns({ rollout, advantage, tokenAdvantages }: CreditedRollout, weight: number): TrainSample["columns"] {
+  const chosen = chosenPositions(rollout);
   return {
-    tokens,
-    targets: chosen.map((position) => numPrompt + position),
-    temperature: rollout.temperature,
-    columns: {
-      advantage: new Float32Array(chosen.length).fill(advantage),
-      oldLogProb: Float32Array.from(chosen, (position) => rollout.logProbs[position]!),
-      weight: new Float32Array(chosen.length).fill(weight),
-    },
+    advantage: tokenAdvantages === undefined ? new Float32Array(chosen.length).fill(advantage) : Float32Array.from(tokenAdvantages),
+    oldLogProb: Float32Array.from(chosen, (position) => rollout.logProbs[position]!),
+    weight: new Float32Array(chosen.length).fill(weight),
   };
 }
 

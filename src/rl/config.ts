@@ -35,7 +35,15 @@ export const RlConfig = z
   })
   .superRefine((stage, context) => {
     checkWarmup(stage, context);
-    const { minibatchTasks, tasksPerStep } = stage;
+    const { minibatchTasks, tasksPerStep, steps } = stage;
+    const pretraining = pretrainingSteps(stage);
+    if (pretraining > 0 && pretraining >= steps) {
+      context.addIssue({
+        code: "custom",
+        path: ["advantages", "valuePretrainingSteps"],
+        message: `must be less than steps, or the policy never learns, got ${pretraining} and ${steps}`,
+      });
+    }
     if (minibatchTasks !== undefined && tasksPerStep % minibatchTasks !== 0) {
       context.addIssue({
         code: "custom",
@@ -47,3 +55,9 @@ export const RlConfig = z
   .transform((stage) => ({ ...withWarmup(stage), minibatchTasks: stage.minibatchTasks ?? stage.tasksPerStep }));
 
 export type RlConfig = z.infer<typeof RlConfig>;
+
+/** First steps in which only the critic learns; 0 without one. */
+export function pretrainingSteps({ advantages, steps }: { readonly advantages: AdvantagesConfig; readonly steps: number }): number {
+  if (advantages.kind !== "gae") return 0;
+  return advantages.valuePretrainingSteps ?? Math.min(20, Math.floor(steps / 10));
+}

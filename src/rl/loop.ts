@@ -2,17 +2,19 @@
 // Everything it works with is an argument. Every random draw is keyed by (seed, purpose, step, task, index), so a stage that was
 // killed and goes on from its last checkpoint takes the same steps again, to the same bits.
 
+import { join } from "node:path";
+
 import type { Clock } from "../base/clock.ts";
 import { TrainingError } from "../base/errors.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
-import { type RewardTerm, termScores } from "../rewards/compose.ts";
+import type { RewardTerm } from "../rewards/compose.ts";
 import type { RolloutScore } from "../rewards/score.ts";
-import { isCheckpointWanted, phaseSpeed } from "../train/stage.ts";
-import { type GroupCredit, groupAdvantages } from "./advantages.ts";
-import type { RlConfig } from "./config.ts";
-import { gdpoAdvantages, type MemberTerms } from "./gdpo.ts";
+import { type GuardState, isCheckpointWanted, phaseSpeed } from "../train/stage.ts";
+import { pretrainingSteps, type RlConfig } from "./config.ts";
+import { type CreditedStep, creditStep } from "./credit.ts";
+import { teachCritic } from "./critic.ts";
 import { rolloutMetrics } from "./metrics.ts";
 import { type RlRecord, rolloutDigests } from "./record.ts";
 import {
@@ -23,12 +25,14 @@ import {
   sampleAndReward,
   sampleRequests,
 } from "./rollout.ts";
-import { creditGroups, learnFrom } from "./update.ts";
+import { type LearnedStep, learnFrom } from "./update.ts";
 
 /** What the stage works with. */
 export interface RlDeps {
   readonly seed: number;
   readonly policy: PolicyBackend;
+  /** Says what states are worth; there where `config.advantages` asks for one. Saved in the policy's checkpoint. */
+  readonly critic?: PolicyBackend;
   /** The tasks of a step; a pure function of it. */
   readonly tasks: (step: number, count: number) => readonly Task[];
   readonly promptTokens: (task: Task) => Int32Array;
@@ -45,22 +49,26 @@ export interface RlDeps {
 
 /** Trains until `config.steps` or `stop`; resolves to the step to go on with. */
 export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortSignal): Promise<number> {
-  const { policy, record, clock, stop } = deps;
-  const save = (folder: string): Promise<void> => policy.save(folder);
+  const { policy, critic, record, stop } = deps;
+  const save = async (folder: string): Promise<void> => {
+    await policy.save(folder);
+    await critic?.save(criticFolder(folder));
+  };
   let { nextStep: step, guard } = record.start;
   if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
   while (step < config.steps && !stop.aborted) {
     const tasks = deps.tasks(step, config.tasksPerStep);
     const sampled = await sampleStep(tasks, { config, deps, step }, signal);
-    const credits = creditsOf(sampled, { config, terms: deps.terms });
-    const groups = creditGroups(sampled.groups, credits);
+    const isPretraining = step < pretrainingSteps(config);
+    const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining });
     const attempt = { step, rollouts: sampled.groups.flat() }; // without credit: nothing is learned from it
     const tooMany = tooManyUnscorable(attempt, config.maxUnscorableShare);
     if (tooMany !== undefined) {
       await record.recordAttempt(attempt);
       throw tooMany;
     }
-    const learned = await learnFrom(groups, { policy, config, clock, step, guard }).catch(async (error: unknown) => {
+    const taught = await teach(credited, { config, deps, step, guard });
+    const learned = await learn(credited, { config, deps, step, guard }).catch(async (error: unknown) => {
       if (error instanceof TrainingError) await record.recordAttempt(attempt); // going back did not help: this step ends the run
       throw error;
     });
@@ -69,17 +77,24 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       await record.recordAttempt(attempt);
       const checkpoint = await record.goBack({ step, reason: learned.reason, guard });
       await policy.load(checkpoint.folder);
+      await critic?.load(criticFolder(checkpoint.folder));
       step = checkpoint.nextStep;
       continue;
     }
     const measured = await deps.evaluate(step + 1, signal);
     await record.recordStep({
       step,
-      metrics: { ...rolloutMetrics(sampled.groups, credits), ...samplingSpeed(sampled), ...learned.metrics, ...measured },
-      digests: { ...rolloutDigests(sampled.groups.flat()), ...(await policy.digests()) },
+      metrics: {
+        ...rolloutMetrics(sampled.groups, credited.credits),
+        ...samplingSpeed(sampled),
+        ...taught.metrics,
+        ...learned.metrics,
+        ...measured,
+      },
+      digests: { ...rolloutDigests(sampled.groups.flat()), ...(await policy.digests()), ...(await criticDigests(critic)) },
       guard,
-      notes: learned.notes,
-      rollouts: groups.flat(),
+      notes: [...taught.notes, ...learned.notes],
+      rollouts: credited.groups.flat(),
     });
     step++;
     if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) await record.checkpoint({ nextStep: step, guard }, save);
@@ -106,17 +121,40 @@ function earned({ verdicts, reward }: RolloutScore): RolloutReward {
   return { verdicts, reward: reward.kind === "scored" ? reward.reward : undefined };
 }
 
-/** Terms are read from the verdicts, so that a reward that was recorded has them too. */
-function creditsOf({ groups }: SampledStep, { config, terms }: { config: RlConfig; terms: readonly RewardTerm[] }): GroupCredit[] {
-  const { kind } = config.advantages;
-  if (kind !== "gdpo")
-    return groupAdvantages(
-      groups.map((members) => members.map(({ reward }) => reward)),
-      kind,
-    );
-  const ofMember = ({ task, verdicts, reward }: RewardedRollout): MemberTerms =>
-    reward === undefined ? undefined : termScores(verdicts, { terms, taskVerifier: task.verifier });
-  return gdpoAdvantages(groups.map((members) => members.map(ofMember)));
+interface StepPlace {
+  readonly config: RlConfig;
+  readonly deps: RlDeps;
+  readonly step: number;
+  readonly guard: GuardState;
+}
+
+/** The policy's updates; none while the critic is pretrained. Its schedule starts when it does. */
+async function learn({ groups }: CreditedStep, { config, deps: { policy, clock }, step, guard }: StepPlace): Promise<LearnedStep> {
+  const before = pretrainingSteps(config);
+  if (step < before) return { kind: "learned", guard, metrics: {}, notes: [] };
+  return learnFrom(groups, { policy, config: { ...config, steps: config.steps - before }, clock, step: step - before, guard });
+}
+
+/** The critic's updates, where there is one. */
+async function teach(
+  { valued }: CreditedStep,
+  { config, deps: { critic, clock }, step, guard }: StepPlace,
+): Promise<{ readonly metrics: StepMetrics; readonly notes: readonly string[] }> {
+  if (critic === undefined || valued === undefined || config.advantages.kind !== "gae") return { metrics: {}, notes: [] };
+  const startMs = clock.elapsedMs();
+  const { metrics, notes } = await teachCritic(valued, { critic, gae: config.advantages, config, step, guard });
+  return { metrics: { ...metrics, "seconds/critic": (clock.elapsedMs() - startMs) / 1000 }, notes };
+}
+
+/** Where the critic lies in a checkpoint of the policy. */
+export function criticFolder(folder: string): string {
+  return join(folder, "critic");
+}
+
+async function criticDigests(critic: PolicyBackend | undefined): Promise<Readonly<Record<string, string>>> {
+  if (critic === undefined) return {};
+  const { parameters, optimizer } = await critic.digests();
+  return { critic: parameters, criticOptimizer: optimizer };
 }
 
 function samplingSpeed({ groups, samplingMs, scoringMs }: SampledStep): StepMetrics {

@@ -9,6 +9,8 @@ import type { RewardedRollout, RolloutReward } from "./rollout.ts";
 /** A rollout with its reward and what was made of it; `advantage` is absent where it was not trained on. */
 export interface RecordedRollout extends RewardedRollout {
   readonly advantage?: number;
+  /** Of each chosen token, where a critic tells them apart; `advantage` is their mean. Not stored. */
+  readonly tokenAdvantages?: Float64Array;
 }
 
 /** What the stage says about a step. */

@@ -108,6 +108,11 @@ function minibatches(groups: CreditedGroups, minibatchTasks: number): CreditedRo
   const starts = Array.from({ length: Math.ceil(groups.length / minibatchTasks) }, (_, i) => i * minibatchTasks);
   return starts
     .map((from) => groups.slice(from, from + minibatchTasks).flat())
-    .map((members) => members.flatMap(({ rollout, advantage }) => (advantage === undefined ? [] : [{ rollout, advantage }])))
+    .map((members) => members.flatMap(creditedRollout))
     .filter((credited) => credited.some(({ rollout }) => rollout.chosen.includes(1)));
+}
+
+function creditedRollout({ rollout, advantage, tokenAdvantages }: RecordedRollout): CreditedRollout[] {
+  if (advantage === undefined) return [];
+  return [{ rollout, advantage, ...(tokenAdvantages === undefined ? {} : { tokenAdvantages }) }];
 }

@@ -1,6 +1,7 @@
 // A whole run: stages in order, a measurement at the end of each, the report. Everything is recorded as it happens, so that killed
 // at any moment and executed again it goes on where its newest checkpoint is.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Clock } from "../base/clock.ts";
@@ -14,11 +15,11 @@ import { encodeDemonstration, encodePrompt } from "../policy/chat.ts";
 import { type RewardTerm, watchingOwn } from "../rewards/compose.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { scoreRollout } from "../rewards/score.ts";
-import { trainPolicy } from "../rl/loop.ts";
+import { criticFolder, trainPolicy } from "../rl/loop.ts";
 import type { RlRecord } from "../rl/record.ts";
 import { trainSupervised } from "../sft/loop.ts";
 import type { EncodedDemonstration } from "../sft/loss.ts";
-import { backendFromCheckpoint, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
+import { backendFromCheckpoint, criticOf, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
@@ -118,13 +119,22 @@ async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Pro
     case "rl": {
       const tasks = (step: number, count: number) => prepared.tasks!.batch(step, count);
       const { terms } = run.recipe.rewards;
-      const deps = { ...common, seed: run.recipe.seed, tasks, promptTokens: promptTokens(prepared), terms, score: scoringBy(terms, at) };
-      await trainPolicy(run.recipe.rl!, deps, signal);
+      const rl = run.recipe.rl!;
+      await using critic = rl.advantages.kind === "gae" ? openCritic(at) : undefined;
+      const own = { seed: run.recipe.seed, tasks, promptTokens: promptTokens(prepared), terms, score: scoringBy(terms, at) };
+      await trainPolicy(rl, { ...common, ...own, ...(critic === undefined ? {} : { critic }) }, signal);
       return;
     }
     default:
       stage satisfies never;
   }
+}
+
+/** The critic as the newest checkpoint has it; where that has none, one that starts from the policy. */
+function openCritic({ run, policy }: Workplace): EmbeddedBackend {
+  const { engine } = run.recipe;
+  const folder = run.latest === undefined ? undefined : criticFolder(run.latest.folder);
+  return folder !== undefined && existsSync(folder) ? backendFromCheckpoint(folder, engine) : criticOf(policy, engine);
 }
 
 /** The stage's record, which also tells the observer. */

@@ -121,7 +121,7 @@ describe("minScored", () => {
 });
 
 describe("laws of groupAdvantages", () => {
-  const kinds = AdvantagesConfig.options.map(({ shape }) => shape.kind.value).filter((kind) => kind !== "gdpo");
+  const kinds = AdvantagesConfig.options.map(({ shape }) => shape.kind.value).filter((kind) => kind !== "gdpo" && kind !== "gae");
   const normalisation = fc.constantFrom(...kinds);
   const reward = fc.double({ min: 0, max: 1, noNaN: true });
   const group = fc.array(fc.option(reward, { nil: undefined, freq: 4 }), { minLength: 2, maxLength: 12 });

@@ -24,6 +24,11 @@ describe("policyBatch", () => {
     });
   });
 
+  test("gives each chosen token its own advantage where a critic told them apart", () => {
+    const [sample] = policyBatch([{ rollout: forced, advantage: 1, tokenAdvantages: Float64Array.of(1.5, 0.5) }]).samples;
+    assert.deepEqual(sample!.columns["advantage"], Float32Array.of(1.5, 0.5));
+  });
+
   test("weighs every trained token of the batch the same, whatever rollout it is in", () => {
     const batch = policyBatch([
       { rollout: forced, advantage: 1 },

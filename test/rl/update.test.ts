@@ -115,6 +115,15 @@ describe("learnFrom", () => {
     assert.equal(learned.metrics["updates"], 1);
   });
 
+  test("gives each token the advantage that a critic gave it", async () => {
+    const [member] = pair() as [CreditedGroups[number][number]];
+    const rollout = aRollout({ tokens: Int32Array.of(5, 6), logProbs: Float32Array.of(uniform, uniform) });
+    const policy = new TabularPolicy(8);
+    await learn([[{ ...member, rollout, advantage: 0, tokenAdvantages: Float64Array.of(1, -1) }], flat, flat, flat], policy);
+    // token 5 after the prompt's 4 becomes likelier, token 6 after 5 less likely
+    assert.ok(policy.parameters[4 * 8 + 5]! > 0 && policy.parameters[5 * 8 + 6]! < 0);
+  });
+
   test("remembers norms in the guard, one for each update", async () => {
     const learned = await learn([pair(), pair(), pair(), flat]);
     assert.equal(learned.guard.gradNorms.length, 2);

@@ -98,6 +98,10 @@ describe("loadRecipe", () => {
   test("keeps rules across fields", async (t) => {
     const cases: readonly (readonly [string, RegExp])[] = [
       ["r.rl.minibatchTasks = 5", /^recipe\.ts: rl\.minibatchTasks must divide tasksPerStep, .*, got 5 and 32$/],
+      [
+        'r.rl.advantages = { kind: "gae", valuePretrainingSteps: 100 }',
+        /^recipe\.ts: rl\.advantages\.valuePretrainingSteps must be less than steps, .*, got 100 and 100$/,
+      ],
       ["r.rl.warmupSteps = 101", /^recipe\.ts: rl\.warmupSteps must not exceed steps, .*, got 101 and 100$/],
       [
         "r.rl.maxNewTokens = 1024",
