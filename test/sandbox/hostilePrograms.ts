@@ -375,6 +375,13 @@ console.log("ESCAPED");
     limits: { wallMs: 20_000, cpuMs: 300 },
     ends: ["limit cpu"],
   },
+  {
+    name: "types that take no end to strip",
+    language: "typescript",
+    source: `${"<a>(".repeat(30)}b${")".repeat(30)}`,
+    limits: short,
+    ends: ["limit wall"],
+  },
   { name: "busy native loop", language: "python", source: "print(sum(range(10**12)))\n", limits: short, ends: ["limit wall"] },
   {
     name: "busy native loop in JavaScript",
