@@ -258,6 +258,21 @@ describe("a program that fails", () => {
     const verdict = await judge(reference, `${"<a>(".repeat(30)}b${")".repeat(30)}`, { deadlineMs: 1400 });
     assert.ok(verdict.kind === "scored" && verdict.score === 0 && performance.now() - startMs < 3000, JSON.stringify(verdict));
   });
+  for (const [name, program] of Object.entries({
+    "answers with what takes long to read":
+      "import os\nos.write(4, b'[\"loaded\"]\\n' + b'[' * 12_000_000 + b'\\n')\ndef double(x): return 4",
+    "uses its time before its tests, and theirs on what it returns":
+      "import time\ntime.sleep(0.8)\ndef double(x): return list(range(100_000))",
+  })) {
+    test(`that ${name} is judged before the deadline`, async () => {
+      const code = "def check(candidate):\n    found = candidate(2)\n    while all(x >= 0 for x in found): pass\n    assert found == 4";
+      const slow = name.startsWith("uses") ? { ...doubled, entryPoint: "double", tests: { kind: "asserts", code } } : doubled;
+      const startMs = performance.now();
+      const verdict = await judge(slow, program, { deadlineMs: 1500 });
+      assert.ok(verdict.kind === "scored" && verdict.score === 0, JSON.stringify(verdict));
+      assert.ok(performance.now() - startMs < 1900, `${performance.now() - startMs}`);
+    });
+  }
   test("is not given more time than the deadline leaves", async () => {
     const startMs = performance.now();
     const verdict = await judge({ ...doubled, timeMs: 60_000 }, "while True: pass", { deadlineMs: 1400 });

@@ -27,6 +27,9 @@ export interface Subject {
   readonly all: boolean;
 }
 
+/** Of one line of a program: reading more takes this process longer than the deadline leaves. */
+export const maxLineChars = 1 << 20;
+
 interface Context {
   readonly sandbox: Sandbox;
   readonly signal: AbortSignal;
@@ -34,6 +37,7 @@ interface Context {
 
 /** Calls the program's functions one by one, with arguments only; a program learns of a call when it is made. */
 export async function runCalls(subject: Subject, calls: readonly ExpectedCall[], { sandbox, signal }: Context): Promise<Outcome> {
+  const startMs = systemClock.elapsedMs();
   await using talk = await sandbox.converse(harnessed(subject), signal);
   const total = calls.length;
   const loaded = reply(await talk.receive());
@@ -43,6 +47,11 @@ export async function runCalls(subject: Subject, calls: readonly ExpectedCall[],
   let passed = 0;
   let failure: string | undefined;
   for (const call of calls) {
+    // Lines that it has sent ahead can outlast it.
+    if (systemClock.elapsedMs() - startMs > subject.timeMs) {
+      failure ??= "no time is left";
+      break;
+    }
     talk.send(callLine(call, subject.language));
     const line = await talk.receive();
     const answer = reply(line);
@@ -81,12 +90,14 @@ export async function runCases(
 /** Tests as code: they and their expected values in one jail, the program in another, and this process between them. */
 export async function runTestCode(subject: Subject, { code, entryPoint }: TestCode, { sandbox, signal }: Context): Promise<Outcome> {
   if (subject.language !== "python" && !code.every(mayFail)) return { kind: "broken", why: "they assert nothing" };
+  const startMs = systemClock.elapsedMs();
   await using program = await sandbox.converse(harnessed(subject), signal);
   const loaded = reply(await program.receive());
   if (loaded.kind === "raised") return { kind: "counted", passed: 0, total: 1, failure: `it raised ${loaded.what} before its tests` };
   if (loaded.kind !== "loaded") return { kind: "counted", passed: 0, total: 1, failure: await ending(program.result, "before its tests") };
   if (subject.language === "python") program.send("keep");
-  const limits = { wallMs: subject.timeMs + testsExtraMs };
+  const leftMs = Math.max(1, Math.floor(subject.timeMs - (systemClock.elapsedMs() - startMs)));
+  const limits = { wallMs: leftMs + testsExtraMs };
   await using tests = await sandbox.converseBeside({ ...testRunner(subject.language, { code, entryPoint }), limits }, signal);
   for (;;) {
     const line = await tests.receive();
@@ -172,11 +183,13 @@ type Reply =
   | { readonly kind: "value"; readonly value: Value }
   | { readonly kind: "raised"; readonly what: string }
   | { readonly kind: "nonsense" }
+  | { readonly kind: "beyond" }
   | { readonly kind: "ended" };
 
 /** What the harness said, or somebody in its place. */
 function reply(line: string | undefined): Reply {
   if (line === undefined) return { kind: "ended" };
+  if (line.length > maxLineChars) return { kind: "beyond" };
   const said = parseLine(line);
   switch (said?.[0]) {
     case "loaded":
@@ -215,6 +228,8 @@ function given(answer: Reply, language: Language): string {
       return `it raised ${answer.what}`;
     case "ended":
       return "it ended";
+    case "beyond":
+      return `more than ${maxLineChars} characters`;
     default:
       return "it wrote into the channel of its answers what is none";
   }
