@@ -467,6 +467,21 @@ console.log("ESCAPED");
     ends: ["limit output"],
   },
   {
+    name: "streams closed to whoever opens them next",
+    language: "python",
+    source: `import fcntl, os
+for fd in (0, 1, 2):
+    try:
+        os.fchmod(fd, 0)
+    except OSError:
+        pass
+fcntl.fcntl(1, 1031, 4096)
+fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK)
+fcntl.flock(1, fcntl.LOCK_EX)
+`,
+    ends: ["exit 0"],
+  },
+  {
     name: "output of a child after its parent ended",
     language: "python",
     source: "import os\nif os.fork() == 0:\n    while True: os.write(1, b'x' * 4096)\nos._exit(0)\n",
