@@ -119,14 +119,21 @@ function limitCommands({ limits, runtime, dataToo, processes }: LimitSettings): 
   // The supervisor may have a softer limit of its own, which is not meant for programs.
   const data = dataToo ? `ulimit -d ${(limits.memoryMiB + runtime.ownDataMiB) * 1024}; ` : "ulimit -S -d unlimited 2>/dev/null; ";
   const seconds = Math.ceil(limits.cpuMs / 1000) + 1;
-  const files = `ulimit -c 0; ulimit -f ${limits.fileMiB * 2048}; ulimit -n ${limits.openFiles}; ulimit -t ${seconds}; `;
+  // Where the machine's own limit is lower, that one holds.
+  const asked = [
+    ["c", 0],
+    ["f", limits.fileMiB * 2048],
+    ["n", limits.openFiles],
+    ["t", seconds],
+  ] as const;
+  const files = asked.map(([letter, value]) => `ulimit -${letter} ${value} 2>/dev/null; `).join("");
   return files + data + (processes ? processLimit(limits, runtime) : "");
 }
 
 /** `-u` in bash, `-p` in dash and busybox, where -p means what -u does. Looser than the control group's, which also counts refusals. */
 function processLimit(limits: Limits, runtime: Runtime): string {
   const count = limits.processes + runtime.ownThreads + 4;
-  return `ulimit -u ${count} 2>/dev/null || ulimit -p ${count}; `;
+  return `ulimit -u ${count} 2>/dev/null || ulimit -p ${count} 2>/dev/null; `;
 }
 
 /** Each runtime is looked for once. */

@@ -76,6 +76,7 @@ export class Interpreter {
     output.onData((chunk) => this.#receive(chunk));
     status.onData((chunk) => this.#note(chunk.toString()));
     this.#input = input.openToWrite();
+    slot.restore();
     this.#cgroup = slot.group(limits);
     this.#tree = new ProcessTree(slot.pid ?? -1);
     slot.launcher.process.once("exit", this.#launcherEnded);
@@ -164,6 +165,7 @@ export class Interpreter {
       throw new SandboxFailure(`sandbox: the ${runtime.name} interpreter ended before its program: ${this.#lastWords()}`);
     } catch (error) {
       this.kill();
+      slot.retire(); // what kept this one from starting could keep the next
       if (error instanceof SandboxFailure) throw error;
       throw new SandboxFailure(`sandbox: the interpreter could not be started: ${(error as Error).message}`, { cause: error });
     } finally {

@@ -2,13 +2,16 @@
 // make is a socket, which cannot. It has no name. It outlives the programs of its slot: the end of a program's output is its process's end.
 
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { chmodSync, closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Linux's O_PATH, which Node does not name: a handle to open the pipe by, which holds none of its ends. */
 const openPath = process.platform === "linux" ? 0o10000000 : constants.O_RDWR | constants.O_NONBLOCK;
+
+/** Another user opens them, through /dev/fd: nobody has a path to them. */
+const pipeMode = 0o666;
 
 export class OutputPipe implements Disposable {
   /** What a child opens it by, as /dev/fd/N. */
@@ -27,12 +30,16 @@ export class OutputPipe implements Disposable {
     const folder = mkdtempSync(join(tmpdir(), "whetstone-pipe-"));
     try {
       const paths = Array.from({ length: count }, (_, i) => join(folder, String(i)));
-      // Another user opens them, through /dev/fd: nobody has a path to them.
-      execFileSync("mkfifo", ["-m", "666", ...paths], { env: { PATH: "/usr/bin:/bin" } });
+      execFileSync("mkfifo", ["-m", pipeMode.toString(8), ...paths], { env: { PATH: "/usr/bin:/bin" } });
       return paths.map((path) => new OutputPipe(path));
     } finally {
       rmSync(folder, { recursive: true });
     }
+  }
+
+  /** Undoes what a program may have done to the pipe's mode, where it runs as the user that made it. */
+  restore(): void {
+    chmodSync(`/proc/self/fd/${this.handle}`, pipeMode);
   }
 
   /** A writing end for one child, to be closed once it has started. */

@@ -66,6 +66,11 @@ export class Slot implements AsyncDisposable {
     if (!this.#hasEnded) killQuietly(this.pid);
   }
 
+  /** As it was before its last program. */
+  restore(): void {
+    if (process.platform === "linux") for (const pipe of Object.values(this.pipes)) pipe.restore();
+  }
+
   /** The group, with the limits of the next program and nothing counted yet. */
   group({ memoryMiB, processes }: Limits): Cgroup | undefined {
     this.#cgroup?.renew({ memoryMiB, processes: processes + this.runtime.ownThreads + ownProcesses });

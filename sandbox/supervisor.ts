@@ -6,10 +6,10 @@ import { Conversation } from "./conversation.ts";
 import { SandboxFailure } from "./errors.ts";
 import { Interpreter, type PlainProgram } from "./interpreter.ts";
 import { type Evaluation, type EvaluationResult, Isolates } from "./isolates.ts";
-import { type Containment as ContainmentKind, defaultLimits, type Limits, type Program, type RunResult } from "./program.ts";
+import { type Captured, type Containment as ContainmentKind, defaultLimits, type Limits, type Program, type RunResult } from "./program.ts";
 import { type RuntimeName, runtimeOf } from "./runtimes.ts";
 import { Slot } from "./slot.ts";
-import { TypeStripper } from "./typeScript.ts";
+import { type Stripped, TypeStripper } from "./typeScript.ts";
 
 /** Kinds of interpreters that are kept waiting at the same time; the one not asked for longest makes room. */
 const maxWarmKinds = 4;
@@ -103,8 +103,9 @@ export class Supervisor implements AsyncDisposable {
         "sandbox: weak containment, this program can read and write your files and reach the network; install bubblewrap to contain it",
       );
     }
-    const plain = await this.#plain(program, stop);
-    if (plain.kind === "refused") return { kind: "refused", result: refusedProgram(plain.why, this.containment) };
+    const { wallMs = defaultLimits.wallMs } = program.limits ?? {};
+    const plain = await this.#plain(program, wallMs, stop);
+    if (plain.kind === "refused") return { kind: "refused", result: { ...plain.result, containment: this.containment } };
     if (inTurn) await this.#turn(stop);
     const done = () => {
       if (inTurn) this.#numRunning--;
@@ -115,7 +116,7 @@ export class Supervisor implements AsyncDisposable {
       const interpreter = await this.#ready(kindOf(program, runtime), stop);
       const conversation = interpreter.begin(plain.program, {
         keepChannel,
-        wallMs: program.limits?.wallMs ?? defaultLimits.wallMs,
+        wallMs: Math.max(1, wallMs - plain.tookMs),
         signal: stop,
       });
       void conversation.result.then(done, done);
@@ -147,13 +148,13 @@ export class Supervisor implements AsyncDisposable {
     return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
   }
 
-  async #plain(program: Program, stop: AbortSignal): Promise<{ kind: "plain"; program: PlainProgram } | { kind: "refused"; why: string }> {
+  async #plain(program: Program, wallMs: number, stop: AbortSignal): Promise<Plain> {
     const { files, entry, args = [], stdin = "" } = program;
     const bytes = typeof stdin === "string" ? Buffer.from(stdin) : stdin;
-    if (program.language !== "typescript") return { kind: "plain", program: { files, entry, args, stdin: bytes } };
-    const stripped = await this.#stripper.strip(files, stop);
-    if (stripped.kind === "refused") return stripped;
-    return { kind: "plain", program: { files: stripped.files, entry, args, stdin: bytes } };
+    if (program.language !== "typescript") return { kind: "plain", program: { files, entry, args, stdin: bytes }, tookMs: 0 };
+    const stripped = await this.#stripper.strip(files, { limitMs: wallMs, signal: stop });
+    if (stripped.kind !== "stripped") return { kind: "refused", result: notBegun(stripped) };
+    return { kind: "plain", program: { files: stripped.files, entry, args, stdin: bytes }, tookMs: stripped.tookMs };
   }
 
   /** Waits until fewer than `concurrency` programs run. */
@@ -263,11 +264,21 @@ function checkProgram({ files, entry, limits = {} }: Program): void {
   }
 }
 
-/** What Node would say to a file that is not TypeScript. */
-function refusedProgram(why: string, containment: ContainmentKind): RunResult {
-  const stderr = { text: why, bytes: Buffer.byteLength(why), truncated: false };
-  const stdout = { text: "", bytes: 0, truncated: false };
-  return { end: { kind: "exit", code: 1 }, limitsMet: [], stdout, stderr, cpuMs: 0, wallMs: 0, peakMemoryMiB: 0, containment };
+/** A program without types and the time that took of its own, or what came of one that is none. */
+type Plain =
+  | { readonly kind: "plain"; readonly program: PlainProgram; readonly tookMs: number }
+  | { readonly kind: "refused"; readonly result: Omit<RunResult, "containment"> };
+
+/** What Node would say to a file that is not TypeScript, or a program that used up its time before it ran. */
+function notBegun(stripped: Exclude<Stripped, { kind: "stripped" }>): Omit<RunResult, "containment"> {
+  const text = stripped.kind === "refused" ? stripped.why : "";
+  const used = { stdout: captured(""), stderr: captured(text), cpuMs: 0, wallMs: Math.round(stripped.tookMs), peakMemoryMiB: 0 };
+  if (stripped.kind === "refused") return { end: { kind: "exit", code: 1 }, limitsMet: [], ...used };
+  return { end: { kind: "limit", limit: "wall" }, limitsMet: ["wall"], ...used };
+}
+
+function captured(text: string): Captured {
+  return { text, bytes: Buffer.byteLength(text), truncated: false };
 }
 
 async function untilAborted(promise: Promise<void>, stop: AbortSignal): Promise<void> {

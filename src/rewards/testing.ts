@@ -5,14 +5,14 @@ import { basename } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { type Examination, examinedLaws, examineVerifier } from "./examine.ts";
+import { type Examination, type ExaminationSettings, examinedLaws, examineVerifier } from "./examine.ts";
 import type { Breach } from "./laws.ts";
 
 /** How a verifier is tried where nothing else is said. */
-const usual = { deadlineMs: 2000, numWorkers: 2 };
+const usual: ExaminationSettings = { deadlineMs: 2000, numWorkers: 2, containment: "jail" };
 
 /** Registers a test for each law, for the verifier that `file` exports. */
-export function testVerifier(file: string | URL, settings: Partial<typeof usual> = {}): void {
+export function testVerifier(file: string | URL, settings: Partial<ExaminationSettings> = {}): void {
   const path = file instanceof URL || file.startsWith("file:") ? fileURLToPath(file) : file;
   describe(`verifier ${basename(path)}`, () => {
     let examination: Examination;

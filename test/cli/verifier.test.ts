@@ -172,6 +172,26 @@ describe("whetstone verifier test", () => {
     assert.match(reasonsOf(high.get(law)), /score must be at most 1, got 2|the verifier returned no verdict: score/);
   });
 
+  test("runs programs of answers in what --sandbox names, and warns where that is no boundary", { timeout: 110_000 }, async () => {
+    const file = author("contained.ts", { body: "return scored(right ? 1 : 0, (await context.sandbox()).containment);" });
+    write("contained.ts", readFileSync(join(folder, file), "utf8").replace("{ reference, answer })", "{ reference, answer }, context)"));
+    write("asked.jsonl", '{"answer":"yes","reference":{"answer":"yes"}}\n');
+    const lenient = author("lenient.ts", { body: "return scored(right ? 0 : 1);" });
+    for (const [option, held] of [
+      [[], "jail"],
+      [["--sandbox", "weak"], "weak"],
+    ] as const) {
+      const warned = held === "weak" ? /^sandbox: weak containment, programs of the policy/ : /^$/;
+      const tested = await run("verifier", "test", "contained.ts", ...option);
+      assert.equal(tested.code, 0, tested.stdout);
+      assert.match(tested.stderr, warned);
+      const audited = await run("verifier", "audit", "contained.ts", lenient, "--input", "asked.jsonl", "--json", ...option);
+      assert.match(audited.stderr, warned);
+      assert.equal(JSON.parse(audited.stdout).differing[0].a.evidence, held);
+    }
+    await refuses(["test", "contained.ts", "--sandbox", "none"], /Allowed choices are jail, weak/);
+  });
+
   test("reports a verifier that leaves memory, timers or processes behind", { timeout: 110_000 }, async () => {
     const law = "leaves nothing behind";
     const leaks: readonly (readonly [string, { head?: string; body: string }, RegExp])[] = [

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 
@@ -244,6 +245,27 @@ describe("openSandbox", () => {
     await rejected;
     assert.equal(childProcesses().length, before);
     await assert.rejects(other.run(python("print(1)")), /it was closed/);
+  });
+});
+
+describe("a supervisor that is an ordinary user", () => {
+  test("runs programs after one that closed their pipes to all", async (t) => {
+    const client = new URL("../../sandbox/client.ts", import.meta.url).href;
+    const code = `const { openSandbox } = await import(${JSON.stringify(client)});
+await using sandbox = await openSandbox({ concurrency: 1, warm: 0 });
+const run = (source) => sandbox.run({ language: "python", files: { "main.py": source }, entry: "main.py" });
+await run("import os\\nfor fd in (1, 2): os.fchmod(fd, 0)");
+for (let i = 0; i < 2; i++) process.stdout.write((await run("print('as ever')")).stdout.text);`;
+    const user = process.getuid!() === 0 ? { uid: 65534, gid: 65534 } : {};
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+      cwd: "/",
+      env: {},
+      stdio: ["ignore", "pipe", "pipe"],
+      ...user,
+    });
+    const [said, failed] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    if (/EACCES|ERR_MODULE_NOT_FOUND/.test(failed)) return t.skip("this folder is not readable by others");
+    assert.deepEqual([said, failed], ["as ever\nas ever\n", ""]);
   });
 });
 

@@ -375,6 +375,13 @@ console.log("ESCAPED");
     limits: { wallMs: 20_000, cpuMs: 300 },
     ends: ["limit cpu"],
   },
+  {
+    name: "types that take no end to strip",
+    language: "typescript",
+    source: `${"<a>(".repeat(30)}b${")".repeat(30)}`,
+    limits: short,
+    ends: ["limit wall"],
+  },
   { name: "busy native loop", language: "python", source: "print(sum(range(10**12)))\n", limits: short, ends: ["limit wall"] },
   {
     name: "busy native loop in JavaScript",
@@ -458,6 +465,21 @@ console.log("ESCAPED");
     source: "import os\nwhile True: os.write(1, b'x' * 65536)\n",
     limits: { outputBytes: 1_000_000 },
     ends: ["limit output"],
+  },
+  {
+    name: "streams closed to whoever opens them next",
+    language: "python",
+    source: `import fcntl, os
+for fd in (0, 1, 2):
+    try:
+        os.fchmod(fd, 0)
+    except OSError:
+        pass
+fcntl.fcntl(1, 1031, 4096)
+fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK)
+fcntl.flock(1, fcntl.LOCK_EX)
+`,
+    ends: ["exit 0"],
   },
   {
     name: "output of a child after its parent ended",

@@ -48,6 +48,11 @@ const Reference = z
     memoryMiB: z.int().min(64).max(4096).default(512),
   })
   .refine(
+    ({ language, tests }) =>
+      language !== "python" || ![tests].flat().some((test) => test.kind === "function" && test.calls.some(isInexact)),
+    { error: "whole numbers beyond 2^53 lose digits as JSON; write such calls as asserts" },
+  )
+  .refine(
     ({ tests, entryPoint }) =>
       entryPoint !== undefined || [tests].flat().every((test) => test.kind !== "function" || test.name !== undefined),
     {
@@ -55,6 +60,14 @@ const Reference = z
     },
   );
 type Reference = z.infer<typeof Reference>;
+
+/** Whether an argument may be another number than the task's author wrote. */
+function isInexact({ args }: { readonly args: readonly unknown[] }): boolean {
+  return args.some(function holds(value: unknown): boolean {
+    if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
+    return typeof value === "object" && value !== null && Object.values(value).some(holds);
+  });
+}
 
 /** Kept back from the deadline for starting jails and for the verdict. */
 const reserveMs = 400;

@@ -180,7 +180,30 @@ describe("stdio", () => {
   });
 });
 
+describe("stdio, with output made to be slow to compare", () => {
+  test("is compared at once", async () => {
+    const startMs = performance.now();
+    await scores(echo, "print(' ' * 1_000_000 + 'x')", 0, /expected "7"/);
+    assert.ok(performance.now() - startMs < 5000, "a quadratic search takes minutes");
+  });
+});
+
 describe("function", () => {
+  test("compares whole numbers beyond 2^53 as far as JSON holds them, and refuses them as arguments", async () => {
+    const factorial = (args: number[], expected: number) => ({
+      language: "python",
+      tests: { kind: "function", name: "f", calls: [{ args, expected }] },
+    });
+    await scores(factorial([25], 1.5511210043330986e25), "import math\nf = math.factorial", 1);
+    await scores(factorial([25], 1.5511210043330986e25), "import math\ndef f(n): return math.factorial(n) * 2", 0);
+    assert.match(codeTests.reference.safeParse(factorial([2 ** 60], 1)).error?.message ?? "", /lose digits/);
+  });
+  test("gives long texts as they are", () =>
+    scores(
+      { language: "javascript", tests: { kind: "function", name: "f", calls: [{ args: [`x${"é".repeat(50_000)}`], expected: true }] } },
+      'const f = (s) => s === "x" + "é".repeat(50000);',
+      1,
+    ));
   test("gives JSON values and compares them by kind", async () => {
     await scores(calls, "def f(a, b):\n    assert b in ('', 'é')\n    return {str(x): a.count(x) for x in a}", 1);
     await scores(
@@ -229,6 +252,27 @@ describe("a program that fails", () => {
   for (const [name, program, evidence] of cases)
     test(name, () => scores({ ...doubled, timeMs: 1500, memoryMiB: 128 }, program, 0, evidence));
 
+  test("that has types which take no end to strip is not given more time than its own", async () => {
+    const reference = { ...doubled, language: "typescript", tests: { kind: "function", name: "f", calls: [{ args: [], expected: 1 }] } };
+    const startMs = performance.now();
+    const verdict = await judge(reference, `${"<a>(".repeat(30)}b${")".repeat(30)}`, { deadlineMs: 1400 });
+    assert.ok(verdict.kind === "scored" && verdict.score === 0 && performance.now() - startMs < 3000, JSON.stringify(verdict));
+  });
+  for (const [name, program] of Object.entries({
+    "answers with what takes long to read":
+      "import os\nos.write(4, b'[\"loaded\"]\\n' + b'[' * 12_000_000 + b'\\n')\ndef double(x): return 4",
+    "uses its time before its tests, and theirs on what it returns":
+      "import time\ntime.sleep(0.8)\ndef double(x): return list(range(100_000))",
+  })) {
+    test(`that ${name} is judged before the deadline`, async () => {
+      const code = "def check(candidate):\n    found = candidate(2)\n    while all(x >= 0 for x in found): pass\n    assert found == 4";
+      const slow = name.startsWith("uses") ? { ...doubled, entryPoint: "double", tests: { kind: "asserts", code } } : doubled;
+      const startMs = performance.now();
+      const verdict = await judge(slow, program, { deadlineMs: 1500 });
+      assert.ok(verdict.kind === "scored" && verdict.score === 0, JSON.stringify(verdict));
+      assert.ok(performance.now() - startMs < 1900, `${performance.now() - startMs}`);
+    });
+  }
   test("is not given more time than the deadline leaves", async () => {
     const startMs = performance.now();
     const verdict = await judge({ ...doubled, timeMs: 60_000 }, "while True: pass", { deadlineMs: 1400 });

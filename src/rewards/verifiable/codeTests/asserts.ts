@@ -9,7 +9,7 @@ import { type Equality, equals, type Value } from "./values.ts";
 /** What a call must give. */
 export type Expectation =
   | { readonly kind: "equals"; readonly value: Value; readonly equality: Equality }
-  | { readonly kind: "truth"; readonly value: boolean };
+  | { readonly kind: "truth"; readonly value: boolean; readonly in: "python" | "javascript" };
 
 /** One call with literals. */
 export interface ExpectedCall {
@@ -90,14 +90,14 @@ function condition(cursor: Cursor): ExpectedCall | undefined {
     return { inner };
   });
   if (wrapped !== undefined) return wrapped.inner;
-  if (cursor.take(/not\s+/y) !== undefined) return { ...call(cursor), expectation: { kind: "truth", value: false } };
+  if (cursor.take(/not\s+/y) !== undefined) return { ...call(cursor), expectation: { kind: "truth", value: false, in: "python" } };
   const near = cursor.attempt(() => nearness(cursor));
   if (near !== undefined) return near;
   const left = cursor.attempt(() => call(cursor)) ?? pythonLiteral(cursor);
   cursor.take(inlineSpace);
   const operator = cursor.take(/==|is(?!\w)(?!\s+not)/y);
   if ("function" in left) {
-    if (operator === undefined) return { ...left, expectation: { kind: "truth", value: true } };
+    if (operator === undefined) return { ...left, expectation: { kind: "truth", value: true, in: "python" } };
     cursor.take(inlineSpace);
     const value = pythonLiteral(cursor);
     if (operator === "is" && value.type !== "bool" && value.type !== "none") throw new NotLiteral("identity");
@@ -156,23 +156,25 @@ function call(cursor: Cursor): Call {
 const javaScriptAssert =
   /(?:assert(?:\.(?:strict))?\.(?:equal|strictEqual|deepEqual|deepStrictEqual)|assert(?:\.ok)?|console\.assert)\s*\(/y;
 
+const assertImport =
+  /(?:const|import)\s+(?:\{\s*)?assert(?:\s*\})?\s*(?:=\s*require\(["'](?:node:)?assert(?:\/strict)?["']\)|from\s+["'](?:node:)?assert(?:\/strict)?["'])/y;
+
 /** The calls of JavaScript test code: `assert.equal`, `assert.deepEqual` and their strict forms, `assert(f(...) === literal)`. */
 export function javaScriptAsserts(code: string): ExpectedCall[] | undefined {
   const cursor = new Cursor(code);
   return cursor.attempt(() => {
     const calls: ExpectedCall[] = [];
+    let isStrict = false;
     for (skipStatementEnds(cursor); !cursor.isAtEnd; skipStatementEnds(cursor)) {
-      if (
-        cursor.take(
-          /(?:const|import)\s+(?:\{\s*)?assert(?:\s*\})?\s*(?:=\s*require\(["'](?:node:)?assert(?:\/strict)?["']\)|from\s+["'](?:node:)?assert(?:\/strict)?["'])/y,
-        ) !== undefined
-      ) {
+      const imported = cursor.take(assertImport);
+      if (imported !== undefined) {
+        isStrict ||= imported.includes("/strict");
         continue;
       }
       const head = cursor.take(javaScriptAssert);
       if (head === undefined) throw new NotLiteral("a statement that is no assertion");
       skipJavaScriptSpace(cursor);
-      calls.push(/qual\s*\($/.test(head) ? twoSides(cursor, head) : comparison(cursor));
+      calls.push(/qual\s*\($/.test(head) ? twoSides(cursor, isStrict || /trict/.test(head)) : comparison(cursor));
       skipJavaScriptSpace(cursor);
       if (cursor.skip(",")) {
         javaScriptLiteral(cursor);
@@ -186,30 +188,33 @@ export function javaScriptAsserts(code: string): ExpectedCall[] | undefined {
 }
 
 const strictly: Equality = { kind: "javascript", tolerance: 0 };
+const asNumbers: Equality = { kind: "javascript ===", tolerance: 0 };
 
 function skipStatementEnds(cursor: Cursor): void {
   do skipJavaScriptSpace(cursor);
   while (cursor.skip(";"));
 }
 
-function twoSides(cursor: Cursor, head: string): ExpectedCall {
+function twoSides(cursor: Cursor, isStrict: boolean): ExpectedCall {
   const found = javaScriptCall(cursor);
   skipJavaScriptSpace(cursor);
   cursor.expect(",");
   const value = javaScriptLiteral(cursor);
   // Loose equality of unlike types has rules of its own; where both sides are alike it is strict equality.
-  if (!/trict/.test(head) && (value.type === "none" || value.type === "undefined")) throw new NotLiteral("loose equality with nothing");
-  return { ...found, expectation: { kind: "equals", value, equality: strictly } };
+  if (!isStrict && (value.type === "none" || value.type === "undefined")) throw new NotLiteral("loose equality with nothing");
+  return { ...found, expectation: { kind: "equals", value, equality: isStrict ? strictly : asNumbers } };
 }
 
 function comparison(cursor: Cursor): ExpectedCall {
   const isNegated = cursor.skip("!");
   const found = javaScriptCall(cursor);
   skipJavaScriptSpace(cursor);
-  if (isNegated || cursor.take(/===?/y) === undefined) return { ...found, expectation: { kind: "truth", value: !isNegated } };
+  if (isNegated || cursor.take(/===?/y) === undefined)
+    return { ...found, expectation: { kind: "truth", value: !isNegated, in: "javascript" } };
   const value = javaScriptLiteral(cursor);
   if (value.type === "list" || value.type === "dict") throw new NotLiteral("identity of objects");
-  return { ...found, expectation: { kind: "equals", value, equality: strictly } };
+  if (value.type === "float" && Number.isNaN(value.value)) throw new NotLiteral("what is never so");
+  return { ...found, expectation: { kind: "equals", value, equality: asNumbers } };
 }
 
 function javaScriptCall(cursor: Cursor): Call {
@@ -230,7 +235,13 @@ function javaScriptCall(cursor: Cursor): Call {
 /** Whether what a call gave is what was expected. */
 export function meets(value: Value, expectation: Expectation): boolean {
   if (expectation.kind === "equals") return equals(value, expectation.value, expectation.equality);
-  return isTrue(value) === expectation.value;
+  return (expectation.in === "python" ? isTrue(value) : isTruthy(value)) === expectation.value;
+}
+
+/** Truth in JavaScript, where objects are true whatever they hold. */
+function isTruthy(value: Value): boolean {
+  if (value.type === "none" || value.type === "undefined") return false;
+  return "value" in value ? Boolean(value.value) : true;
 }
 
 /** Truth in Python; an object of the program's own type is neither, since only its own code could say. */

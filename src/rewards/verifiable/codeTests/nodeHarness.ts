@@ -6,7 +6,7 @@ export const nodeHarnessFile = "harness.cjs";
 
 /**
  * The harness for a program in the file `programFile`. A line is a list of literals: a function's name and its arguments, before them "!"
- * where the arguments are asked for afterwards, or "?" and a name. The program's functions are put on a table by lines after its text.
+ * where the arguments are asked for afterwards, or "?" and a name. The program's functions are found by `finding`, which stands after its text.
  */
 export const nodeHarness = (programFile: string): string => `"use strict";
 const fs = require("node:fs");
@@ -23,7 +23,7 @@ const { String, Buffer, ReferenceError } = globalThis;
 const mapEntries = Map.prototype.entries, setValues = Set.prototype.values;
 const bufferFrom = Buffer.from, bufferAlloc = Buffer.alloc, listFrom = Array.from;
 const read = fs.readSync, write = fs.writeSync;
-const table = (globalThis.__program = { __proto__: null });
+const find = (name) => globalThis.__program?.(name);
 
 let left = 0;
 function encode(value, depth) {
@@ -66,14 +66,14 @@ function next() {
   for (;;) {
     const end = rest.indexOf("\\n");
     if (end >= 0) {
-      const line = rest.slice(0, end);
+      const line = bufferFrom(rest.slice(0, end), "latin1").toString();
       rest = rest.slice(end + 1);
       return line;
     }
     const bytes = bufferAlloc(65536);
     const count = read(3, bytes, 0, bytes.length, null);
     if (count === 0) process.reallyExit(0);
-    rest += bytes.toString("utf8", 0, count);
+    rest += bytes.toString("latin1", 0, count); // a character may end in the next piece
   }
 }
 function raised(error) {
@@ -98,11 +98,11 @@ process.on("uncaughtException", (error) => say(raised(error)));
       const [first, ...others] = require(file)();
       left = 200000;
       if (first === "?") {
-        say('["value",' + encode(typeof table[others[0]] === "function", 0) + "]");
+        say('["value",' + encode(typeof find(others[0]) === "function", 0) + "]");
         continue;
       }
       const [name, ...args] = first === "!" ? others : [first, ...others];
-      const found = table[name];
+      const found = find(name);
       if (typeof found !== "function") throw new ReferenceError(name + " is not defined");
       const value = await found(...args);
       // Tests that run as code also see what became of the arguments.
@@ -114,11 +114,12 @@ process.on("uncaughtException", (error) => say(raised(error)));
 })();
 `;
 
-/** Lines after a program's text that put its functions on the harness's table, whether it exports them or not. */
-export function exposing(names: readonly string[]): string {
-  const each = names.map(
-    (name) =>
-      `try { __program[${JSON.stringify(name)}] = ${name}; } catch { try { __program[${JSON.stringify(name)}] = typeof module === "object" ? module.exports[${JSON.stringify(name)}] ?? module.exports : undefined; } catch {} }`,
-  );
-  return `\n;${each.join("\n;")}\n`;
-}
+/**
+ * After a program's text: finds its functions by name, whether it exports them or not. It names none, so that the text a program can read
+ * of itself says nothing of its tests.
+ */
+export const finding = `
+;globalThis.__program = function () {
+  try { return eval(arguments[0]); } catch { return typeof module === "object" ? module.exports[arguments[0]] ?? module.exports : undefined; }
+};
+`;

@@ -1,18 +1,20 @@
 // What runs JavaScript tests that are more than calls with literals, in a jail of their own: there the expected values are, and there the
-// program is not. Each name that the tests use and the program has stands for the program's function, in the other jail; only values
-// cross. Each text of tests is one test, which passes when it ends without an error.
+// program is not. A name that the tests look up and nobody else defines stands for the program's function, in the other jail; only values
+// cross. Each text of tests is one test: it passes when it has called the program and all that it began has ended without an error.
 
 export const nodeRunnerFile = "runner.cjs";
 
-/** The runner for tests in `files`, in order. `names` are all that they mention. */
-export const nodeRunner = (files: readonly string[], names: readonly string[]): string => `"use strict";
+/** Whether tests hold what could fail, by their text. */
+export const mayFail = (code: string): boolean => /assert|throw|expect|\btest\b|\bit\b/.test(code);
+
+/** The runner for tests in `files`, in order. */
+export const nodeRunner = (files: readonly string[]): string => `"use strict";
 const fs = require("node:fs");
 const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 
-let rest = "", numAsked = 0;
+let rest = "", numCalls = 0;
 function ask(line) {
-  numAsked++;
   const bytes = Buffer.from(line + "\\n");
   for (let at = 0; at < bytes.length; ) at += fs.writeSync(4, bytes, at);
   const buffer = Buffer.alloc(65536);
@@ -63,7 +65,15 @@ function literal(value) {
   if (typeof value === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(value))) {
     return "{" + Object.entries(value).map(([key, item]) => "[" + JSON.stringify(key) + "]:" + literal(item)).join(",") + "}";
   }
-  throw new TypeError("only values can be given to the program, got " + (typeof value === "object" ? value.constructor?.name : typeof value));
+  broken("only values can be given to the program, got " + (typeof value === "object" ? value.constructor?.name : typeof value));
+}
+function tell(said) {
+  const bytes = Buffer.from(JSON.stringify(said) + "\\n");
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(4, bytes, at);
+  process.reallyExit(0);
+}
+function broken(why) {
+  tell(["broken", why]);
 }
 // What the program did to its arguments is done to the tests' own.
 function putBack(mine, theirs) {
@@ -73,47 +83,62 @@ function putBack(mine, theirs) {
     Object.assign(mine, theirs);
   }
 }
-for (const name of ${JSON.stringify(names)}) {
-  if (name in globalThis || decode(ask('"?", ' + JSON.stringify(name))[0]) !== true) continue;
-  globalThis[name] = (...args) => {
-    const parts = ask('"!", ' + [JSON.stringify(name), ...args.map(literal)].join(", "));
-    const after = decode(parts[1]);
-    args.forEach((mine, i) => putBack(mine, after[i]));
-    return decode(parts[0]);
-  };
+// Looked up when the tests use it, so that the program's jail learns of no name before, and of no other word of the tests.
+const standing = new Map();
+function stands(name) {
+  if (typeof name !== "string" || !/^[A-Za-z_$][\\w$]*$/.test(name) || ["require", "module", "exports"].includes(name)) return false;
+  if (!standing.has(name)) standing.set(name, decode(ask('"?", ' + JSON.stringify(name))[0]) === true ? standIn(name) : undefined);
+  return standing.get(name) !== undefined;
 }
-console.assert = (value, ...said) => require("node:assert").ok(value, said.join(" ") || undefined);
-(async () => {
-  let passed = 0;
-  const failures = [];
-  for (const file of ${JSON.stringify(files)}) {
-    const before = numAsked;
-    try {
-      await import(pathToFileURL(path.resolve(file)).href);
-      passed++;
-    } catch (error) {
-      if (error instanceof SyntaxError && numAsked === before) {
-        fs.writeSync(4, JSON.stringify(["broken", "SyntaxError: " + error.message]) + "\\n");
-        process.exit(0);
-      }
-      failures.push(String(error?.name) + ": " + String(error?.message).slice(0, 300));
-    }
+const standIn = (name) => (...args) => {
+  const line = '"!", ' + [JSON.stringify(name), ...args.map(literal)].join(", ");
+  numCalls++;
+  const parts = ask(line);
+  const after = decode(parts[1]);
+  args.forEach((mine, i) => putBack(mine, after[i]));
+  return decode(parts[0]);
+};
+const assert = require("node:assert");
+console.assert = (value, ...said) => assert.ok(value, said.join(" ") || undefined);
+globalThis.assert = assert;
+
+const files = ${JSON.stringify(files)};
+let at = -1, before = 0, isLoaded = true, failure, passed = 0;
+const failures = [];
+const shown = (error) => String(error?.name) + ": " + String(error?.message).slice(0, 300);
+// What a test has begun ends before the next one starts.
+function settle() {
+  if (at < 0) return;
+  if (!isLoaded) failure ??= "it waits for what never comes";
+  if (process.exitCode) failure ??= "tests of node:test failed";
+  if (numCalls === before) failure ??= "it never called the program";
+  process.exitCode = 0;
+  if (failure === undefined) passed++;
+  else failures.push(failure);
+}
+async function next() {
+  [before, isLoaded, failure] = [numCalls, false, undefined];
+  try {
+    await import(pathToFileURL(path.resolve(files[++at])).href);
+  } catch (error) {
+    if (error instanceof SyntaxError && numCalls === before) broken(shown(error));
+    failure ??= shown(error);
   }
-  fs.writeSync(4, JSON.stringify(["result", passed, failures.slice(0, 20), failures.length, ""]) + "\\n");
-  process.exit(0);
-})();
-`;
-
-const maxNames = 200;
-
-/** Identifiers of a text that could be the program's; which of them are is asked in its jail. */
-export function namesIn(code: string): string[] {
-  const words = code.match(/(?<![.\w$])[A-Za-z_$][\w$]*/g) ?? [];
-  return [...new Set(words)].filter((word) => !reserved.has(word)).slice(0, maxNames);
+  isLoaded = true;
 }
-
-const reserved = new Set(
-  "assert await async break case catch class const continue debugger default delete do else export extends false finally for function if import in instanceof let new null of return static super switch this throw true try typeof undefined var void while with yield require module exports".split(
-    " ",
-  ),
-);
+process.on("uncaughtException", (error) => { failure ??= shown(error); });
+process.on("beforeExit", () => {
+  if (at >= files.length - 1) return;
+  settle();
+  setImmediate(next);
+});
+process.on("exit", () => {
+  settle();
+  tell(["result", passed, failures.slice(0, 20), failures.length, ""]);
+});
+Object.setPrototypeOf(globalThis, new Proxy(Object.getPrototypeOf(globalThis), {
+  has: (target, name) => name in target || stands(name),
+  get: (target, name, self) => (!(name in target) && stands(name) ? standing.get(name) : Reflect.get(target, name, self)),
+}));
+next();
+`;

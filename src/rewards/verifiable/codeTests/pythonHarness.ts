@@ -97,7 +97,7 @@ def serve():
     module.__builtins__ = builtins
     sys.modules["program"] = module
     scope = module.__dict__
-    named = {"R": lambda number: kept[number], "inf": float("inf"), "nan": float("nan")}
+    named = {"R": lambda number: kept[number], "N": lambda name: scope[name], "inf": float("inf"), "nan": float("nan")}
     sys.argv = [module.__file__]
     try:
         with open("${pythonProgramFile}", "rb") as file:

@@ -1,6 +1,7 @@
 // What runs Python tests that are more than calls with literals, in a jail of their own: there the expected values are, and there the
-// program is not. Each name that the tests use and do not define stands for the program's, in the other jail; only values cross, and an
-// object of the program's own class stays there, known here by a number. It equals nothing here, whatever its own `__eq__` says.
+// program is not. Each name that the tests use and nobody else defines stands for the program's, in the other jail; only values cross, and
+// an object of the program's own class stays there, known here by a number. It equals nothing here, whatever its own `__eq__` says. Tests are
+// assertions at the top, in a check(candidate), in functions named test_*, or in classes of unittest.
 
 export const pythonTestsFile = "tests.py";
 export const pythonRunnerFile = "runner.py";
@@ -10,12 +11,25 @@ export const pythonRunner = `import ast, builtins, json, os, sys
 # Descriptors of the conversation.
 hear, tell = 3, 4
 rest = b""
+num_calls = 0
 
-def ask(line):
-    global rest
+# Tests that hand over what only their own jail has cannot be used; no error of a program, which tests may catch.
+class Unusable(BaseException): pass
+unusable = ""
+
+def refuse(kind):
+    global unusable
+    unusable = "only values can be given to the program, got " + kind.__name__
+    raise Unusable
+
+def tell_all(line):
     data = line.encode() + b"\\n"
     while data:
         data = data[os.write(tell, data):]
+
+def ask(line):
+    global rest
+    tell_all(line)
     while b"\\n" not in rest:
         part = os.read(hear, 1 << 16)
         if not part:
@@ -55,18 +69,20 @@ def decode(tagged):
 
 def literal(value):
     if isinstance(value, Remote): return "R(%d)" % value._number
-    if isinstance(value, type) and getattr(builtins, value.__name__, None) is value: return value.__name__
-    if isinstance(value, (Proxy, type(lambda: 0))) or callable(value): raise TypeError("only values can be given to the program, got " + type(value).__name__)
+    if isinstance(value, Proxy): return "N(%r)" % value._name
     kind = type(value)
+    if kind in (type, type(len)) and getattr(builtins, value.__name__, None) is value: return value.__name__
     if kind is list: return "[" + ",".join([literal(item) for item in value]) + "]"
     if kind is tuple: return "(" + "".join([literal(item) + "," for item in value]) + ")"
     if kind is set: return "set([" + ",".join([literal(item) for item in value]) + "])"
     if kind is frozenset: return "frozenset([" + ",".join([literal(item) for item in value]) + "])"
     if kind is dict: return "{" + ",".join([literal(key) + ":" + literal(item) for key, item in value.items()]) + "}"
     if kind in (int, float, complex, str, bytes, bool, type(None)): return repr(value)
-    raise TypeError("only values can be given to the program, got " + kind.__name__)
+    refuse(kind)
 
 def call(name, args, keywords):
+    global num_calls
+    num_calls += 1
     parts = ask(repr_tuple("call", name, args, keywords))
     for mine, theirs in zip(args, decode(parts[1])):
         put_back(mine, theirs)
@@ -115,27 +131,83 @@ def record(ok, line):
     if ok: passed += 1
     else: failures.append(line)
 
-# Every assertion counts, also after one that failed; one that cannot be evaluated has failed.
+# Every assertion counts, also after one that failed; one that cannot be evaluated has failed. Tests cannot write these names.
 class Recording(ast.NodeTransformer):
-    def visit_Assert(self, node):
-        source = ast.unparse(node)[:300]
-        test = ast.Lambda(ast.arguments([], [], None, [], [], None, []), node.test)
-        new = ast.Expr(ast.Call(ast.Name("__check", ast.Load()), [test, ast.Constant(source)], []))
-        return ast.copy_location(new, node)
+    awaited = False
 
-def check(test, source):
+    def visit_Assert(self, node):
+        source = ast.Constant(ast.unparse(node)[:300])
+        say = lambda name, *args: ast.Expr(ast.Call(ast.Name(name, ast.Load()), [*args, source], []))
+        checked = [say("<check>", node.test)]
+        if self.awaited: return [ast.copy_location(line, node) for line in checked]
+        broken = ast.ExceptHandler(ast.Name("<Exception>", ast.Load()), None, [say("<raised>")])
+        return ast.copy_location(ast.Try(checked, [broken], [], []), node)
+
+    # An error that the tests wait for is theirs to catch.
+    def visit_Try(self, node):
+        before = self.awaited
+        types = [kind for handler in node.handlers for kind in (handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type])]
+        broad = ("Exception", "BaseException", "AssertionError")
+        self.awaited = before or bool(types) and all(isinstance(kind, ast.Name) and kind.id not in broad for kind in types)
+        node.body = self.all(node.body)
+        self.awaited = before
+        for part in ("handlers", "orelse", "finalbody"): setattr(node, part, self.all(getattr(node, part)))
+        return node
+
+    def all(self, lines):
+        visited = [self.visit(line) for line in lines]
+        return [one for found in visited for one in (found if isinstance(found, list) else [found])]
+
+def check(value, source):
+    record(bool(value), source)
+
+def raised(source):
+    error = sys.exc_info()[1]
+    record(False, source + "  # " + shown(error))
+
+def shown(error):
+    return type(error).__name__ + ": " + str(error)[:300]
+
+def run_alone(name, test):
     try:
-        ok = bool(test())
+        test()
     except Exception as error:
-        record(False, source + "  # " + type(error).__name__ + ": " + str(error)[:200])
-        return
-    record(ok, source)
+        record(False, name + "  # " + shown(error))
+
+# What the text defines and leaves to a test runner.
+def run_defined(tree, scope, entry):
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    if entry and callable(scope.get("check")) and "check" not in called: scope["check"](scope.get(entry, Proxy(entry)))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test") and node.name not in called and not node.args.args:
+            run_alone(node.name, scope[node.name])
+        if isinstance(node, ast.ClassDef) and "unittest" in sys.modules: run_cases(scope[node.name])
+
+def run_cases(kind):
+    global passed
+    import unittest
+    if not (isinstance(kind, type) and issubclass(kind, unittest.TestCase)): return
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(kind).run(result)
+    broken = result.failures + result.errors
+    passed += max(0, result.testsRun - len(broken) - len(result.skipped))
+    for case, trace in broken: failures.append(str(case) + "  # " + trace.strip().split("\\n")[-1][:300])
+
+def asserts_something(tree):
+    return any(isinstance(node, ast.Assert) or isinstance(node, ast.Attribute) and node.attr.startswith("assert") for node in ast.walk(tree))
+
+# A builtin is the tests' own, or a program could put its own in the place of what compares. Where they are about nothing else, they are
+# about a function of that name.
+def asked_names(tree, entry):
+    used = used_names(tree)
+    own = {name for name in used if not hasattr(builtins, name)}
+    return (own or used) | ({entry} if entry else set())
 
 def used_names(tree):
     assigned, used = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name): (used if isinstance(node.ctx, ast.Load) else assigned).add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)): assigned.add(node.name)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)): assigned.add(node.name)
         elif isinstance(node, ast.arg): assigned.add(node.arg)
         elif isinstance(node, (ast.Import, ast.ImportFrom)): assigned.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
     return used - assigned
@@ -146,25 +218,34 @@ def main():
     entry = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         tree = ast.parse(text)
-        if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)): raise ValueError("they assert nothing")
+        if not asserts_something(tree): raise ValueError("they assert nothing")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        os.write(tell, (json.dumps(["broken", type(error).__name__ + ": " + str(error)[:300]]) + "\\n").encode())
-        return
-    scope = {"__name__": "tests", "__check": check}
-    for name in used_names(tree) | ({entry} if entry else set()):
+        return broken(shown(error))
+    scope = {"__name__": "tests", "<check>": check, "<raised>": raised, "<Exception>": Exception}
+    for name in asked_names(tree, entry):
         has = decode(ask("('has',%r)" % name)[0])
         # Tests may rely on what the program imports; they get the library's own.
         if has == "module" and name in sys.stdlib_module_names: scope[name] = __import__(name)
         elif has: scope[name] = Proxy(name)
     tree = ast.fix_missing_locations(Recording().visit(tree))
     broke = ""
+    if "unittest" in text:
+        import unittest
+        unittest.main = lambda *args, **keywords: None  # their classes are found below
     try:
         exec(compile(tree, "tests", "exec"), scope)
-        if entry and callable(scope.get("check")) and not any(isinstance(n, ast.Expr) and isinstance(n.value, ast.Call) and getattr(n.value.func, "id", "") == "check" for n in tree.body):
-            scope["check"](scope.get(entry, Proxy(entry)))
+        run_defined(tree, scope, entry)
     except BaseException as error:
-        broke = type(error).__name__ + ": " + str(error)[:300]
-    os.write(tell, (json.dumps(["result", passed, failures[:20], len(failures), broke]) + "\\n").encode())
+        if type(error) is ModuleNotFoundError: return broken(shown(error))
+        broke = shown(error)
+    if unusable: return broken(unusable)
+    if not broke and passed == 0 and not failures:
+        if num_calls == 0: return broken("they assert nothing")
+        failures.append("no assertion was reached")
+    tell_all(json.dumps(["result", passed, failures[:20], len(failures), broke]))
+
+def broken(why):
+    tell_all(json.dumps(["broken", why]))
 
 main()
 `;

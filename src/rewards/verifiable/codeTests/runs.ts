@@ -6,8 +6,8 @@ import { systemClock } from "../../../base/clock.ts";
 import { quoteExcerpt } from "../../excerpt.ts";
 import { type ExpectedCall, meets } from "./asserts.ts";
 import { literalText } from "./literalText.ts";
-import { exposing, nodeHarness, nodeHarnessFile } from "./nodeHarness.ts";
-import { namesIn, nodeRunner, nodeRunnerFile } from "./nodeTests.ts";
+import { finding, nodeHarness, nodeHarnessFile } from "./nodeHarness.ts";
+import { mayFail, nodeRunner, nodeRunnerFile } from "./nodeTests.ts";
 import { pythonHarness, pythonHarnessFile, pythonProgramFile } from "./pythonHarness.ts";
 import { pythonRunner, pythonRunnerFile, pythonTestsFile } from "./pythonTests.ts";
 import { decodeValue, showValue, type Value } from "./values.ts";
@@ -27,6 +27,9 @@ export interface Subject {
   readonly all: boolean;
 }
 
+/** Of one line of a program: reading more takes this process longer than the deadline leaves. */
+export const maxLineChars = 1 << 20;
+
 interface Context {
   readonly sandbox: Sandbox;
   readonly signal: AbortSignal;
@@ -34,7 +37,8 @@ interface Context {
 
 /** Calls the program's functions one by one, with arguments only; a program learns of a call when it is made. */
 export async function runCalls(subject: Subject, calls: readonly ExpectedCall[], { sandbox, signal }: Context): Promise<Outcome> {
-  await using talk = await sandbox.converse(harnessed(subject, [...new Set(calls.map((call) => call.function))]), signal);
+  const startMs = systemClock.elapsedMs();
+  await using talk = await sandbox.converse(harnessed(subject), signal);
   const total = calls.length;
   const loaded = reply(await talk.receive());
   if (loaded.kind === "raised") return { kind: "counted", passed: 0, total, failure: `it raised ${loaded.what} before it could be called` };
@@ -43,6 +47,11 @@ export async function runCalls(subject: Subject, calls: readonly ExpectedCall[],
   let passed = 0;
   let failure: string | undefined;
   for (const call of calls) {
+    // Lines that it has sent ahead can outlast it.
+    if (systemClock.elapsedMs() - startMs > subject.timeMs) {
+      failure ??= "no time is left";
+      break;
+    }
     talk.send(callLine(call, subject.language));
     const line = await talk.receive();
     const answer = reply(line);
@@ -80,12 +89,15 @@ export async function runCases(
 
 /** Tests as code: they and their expected values in one jail, the program in another, and this process between them. */
 export async function runTestCode(subject: Subject, { code, entryPoint }: TestCode, { sandbox, signal }: Context): Promise<Outcome> {
-  await using program = await sandbox.converse(harnessed(subject, namesIn(code.join("\n"))), signal);
+  if (subject.language !== "python" && !code.every(mayFail)) return { kind: "broken", why: "they assert nothing" };
+  const startMs = systemClock.elapsedMs();
+  await using program = await sandbox.converse(harnessed(subject), signal);
   const loaded = reply(await program.receive());
   if (loaded.kind === "raised") return { kind: "counted", passed: 0, total: 1, failure: `it raised ${loaded.what} before its tests` };
   if (loaded.kind !== "loaded") return { kind: "counted", passed: 0, total: 1, failure: await ending(program.result, "before its tests") };
   if (subject.language === "python") program.send("keep");
-  const limits = { wallMs: subject.timeMs + testsExtraMs };
+  const leftMs = Math.max(1, Math.floor(subject.timeMs - (systemClock.elapsedMs() - startMs)));
+  const limits = { wallMs: leftMs + testsExtraMs };
   await using tests = await sandbox.converseBeside({ ...testRunner(subject.language, { code, entryPoint }), limits }, signal);
   for (;;) {
     const line = await tests.receive();
@@ -111,26 +123,19 @@ function testRunner(language: Language, { code, entryPoint }: TestCode): Program
     return { language, files, entry: pythonRunnerFile, args: entryPoint === undefined ? [] : [entryPoint] };
   }
   const tests = code.map((text, i) => [`tests${i + 1}.${language === "typescript" ? "ts" : "js"}`, text] as const);
-  const names = namesIn(code.join("\n"));
-  const files = {
-    [nodeRunnerFile]: nodeRunner(
-      tests.map(([file]) => file),
-      names,
-    ),
-    ...Object.fromEntries(tests),
-  };
+  const files = { [nodeRunnerFile]: nodeRunner(tests.map(([file]) => file)), ...Object.fromEntries(tests) };
   return { language, files, entry: nodeRunnerFile };
 }
 
 /** The program's time ends first, so that waiting for it is not taken for a broken test. */
 const testsExtraMs = 200;
 
+/** How many tests there would have been is unknown where they could not go on: none counts, or raising after a few would pay. */
 function counted([, passed, failures, numFailed, broke]: readonly unknown[]): Outcome {
-  const failed = Number(numFailed) + (broke === "" ? 0 : 1);
-  const first = broke === "" ? (failures as readonly unknown[])[0] : `the tests could not go on: ${broke}`;
-  const total = Number(passed) + failed;
-  if (total === 0) return { kind: "broken", why: "they assert nothing" };
-  return { kind: "counted", passed: Number(passed), total, ...(failed === 0 ? {} : { failure: `failed: ${String(first)}` }) };
+  if (broke !== "") return { kind: "counted", passed: 0, total: 1, failure: `failed: the tests could not go on: ${String(broke)}` };
+  const total = Number(passed) + Number(numFailed);
+  const failure = total === Number(passed) ? {} : { failure: `failed: ${String((failures as readonly unknown[])[0])}` };
+  return { kind: "counted", passed: Number(passed), total, ...failure };
 }
 
 /** Values of the program may be too much for the tests, such as a list that fills their memory: that is the program's doing. */
@@ -151,12 +156,12 @@ function plain({ language, program, timeMs, memoryMiB }: Subject): Program {
   return { language, files: { [entry]: program }, entry, limits: { wallMs: timeMs, memoryMiB } };
 }
 
-function harnessed(subject: Subject, names: readonly string[]): Program {
+function harnessed(subject: Subject): Program {
   const file = programFiles[subject.language];
   if (subject.language === "python") {
     return { ...plain(subject), files: { [file]: subject.program, [pythonHarnessFile]: pythonHarness }, entry: pythonHarnessFile };
   }
-  const files = { [file]: subject.program + exposing(names), [nodeHarnessFile]: nodeHarness(file) };
+  const files = { [file]: subject.program + finding, [nodeHarnessFile]: nodeHarness(file) };
   return { ...plain(subject), files, entry: nodeHarnessFile };
 }
 
@@ -178,11 +183,13 @@ type Reply =
   | { readonly kind: "value"; readonly value: Value }
   | { readonly kind: "raised"; readonly what: string }
   | { readonly kind: "nonsense" }
+  | { readonly kind: "beyond" }
   | { readonly kind: "ended" };
 
 /** What the harness said, or somebody in its place. */
 function reply(line: string | undefined): Reply {
   if (line === undefined) return { kind: "ended" };
+  if (line.length > maxLineChars) return { kind: "beyond" };
   const said = parseLine(line);
   switch (said?.[0]) {
     case "loaded":
@@ -221,6 +228,8 @@ function given(answer: Reply, language: Language): string {
       return `it raised ${answer.what}`;
     case "ended":
       return "it ended";
+    case "beyond":
+      return `more than ${maxLineChars} characters`;
     default:
       return "it wrote into the channel of its answers what is none";
   }
@@ -260,7 +269,7 @@ function complaintAbout({ end, stdout, stderr }: RunResult, wanted: string): str
 function linesOf(text: string): string[] {
   return text
     .replaceAll("\r\n", "\n")
-    .replace(/\s+$/, "")
+    .trimEnd()
     .split("\n")
     .map((line) => line.trimEnd());
 }

@@ -21,8 +21,11 @@ export type Value =
 
 /** How equal is meant. */
 export interface Equality {
-  /** Python: `==` of the language. JavaScript: deep strict equality. JSON: arrays of any kind, numbers by value, true is not 1. */
-  readonly kind: "python" | "javascript" | "json";
+  /**
+   * Python: `==` of the language. JavaScript: deep strict equality, or with numbers as `===` has them, for which -0 is 0. JSON: arrays of any
+   * kind, numbers by value, true is not 1.
+   */
+  readonly kind: "python" | "javascript" | "javascript ===" | "json";
   /** Largest difference of numbers that still counts, absolute. */
   readonly tolerance: number;
 }
@@ -85,13 +88,17 @@ function parseHex(text: string): bigint {
   return text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text);
 }
 
+/** From here on, numbers are written with an exponent: as a float of Python's. */
+const leastFloat = 1e21;
+
 /** A JSON value of a task. Whole numbers are integers in Python, as in its json module; JavaScript has one kind of number. */
 export function valueOfJson(json: z.core.util.JSONType, language: "python" | "javascript"): Value {
   if (json === null) return { type: "none" };
   if (typeof json === "boolean") return { type: "bool", value: json };
   if (typeof json === "string") return { type: "str", value: json };
   if (typeof json === "number") {
-    return language === "python" && Number.isSafeInteger(json) ? { type: "int", value: BigInt(json) } : { type: "float", value: json };
+    const isInt = language === "python" && Number.isInteger(json) && Math.abs(json) < leastFloat;
+    return isInt ? { type: "int", value: BigInt(json) } : { type: "float", value: json };
   }
   if (Array.isArray(json)) return { type: "list", items: json.map((item) => valueOfJson(item, language)) };
   return { type: "dict", entries: Object.entries(json).map(([key, item]) => [{ type: "str", value: key }, valueOfJson(item, language)]) };
@@ -134,7 +141,11 @@ function numberOf(value: Value, { kind }: Equality): bigint | number | undefined
 
 function numbersEqual(a: bigint | number, b: bigint | number, { kind, tolerance }: Equality): boolean {
   if (tolerance > 0) return Math.abs(Number(a) - Number(b)) <= tolerance || Object.is(Number(a), Number(b));
-  if (typeof a === typeof b) return kind === "javascript" ? Object.is(a, b) : a === b;
+  // JSON was read as doubles: of a whole number beyond 2^53 a task holds no more than that.
+  if (kind === "json" && [a, b].every((x) => Math.abs(Number(x)) > Number.MAX_SAFE_INTEGER)) return Number(a) === Number(b);
+  if (kind === "javascript") return Object.is(a, b);
+  if (kind === "javascript ===") return a === b || Object.is(a, b);
+  if (typeof a === typeof b) return a === b;
   const [whole, float] = typeof a === "bigint" ? [a, b as number] : [b as bigint, a];
   return Number.isInteger(float) && BigInt(float) === whole;
 }

@@ -174,7 +174,7 @@ describe("equals", () => {
     );
   });
   test("finds an object of the program's own neither true nor false", () => {
-    assert.ok(!meets(object, { kind: "truth", value: true }) && !meets(object, { kind: "truth", value: false }));
+    assert.ok([true, false].every((value) => !meets(object, { kind: "truth", value, in: "python" })));
   });
 });
 
@@ -186,5 +186,30 @@ describe("decodeValue", () => {
     let deep: unknown = null;
     for (let i = 0; i < 5000; i++) deep = ["l", [deep]];
     assert.equal(decodeValue(deep), undefined);
+  });
+});
+
+describe("JavaScript's own equality", () => {
+  const holds = (code: string, value: Value) => meets(value, javaScriptAsserts(code)![0]!.expectation);
+  const number = (value: number): Value => ({ type: "float", value });
+  test("has -0 for 0 except where it is strict by name", () => {
+    for (const code of ["assert(f() === 0)", "console.assert(f() === 0)", "assert.equal(f(), 0)", "assert.deepEqual(f(), 0)"]) {
+      assert.ok(holds(code, number(-0)), code);
+    }
+    for (const code of ["assert.strictEqual(f(), 0)", 'import assert from "node:assert/strict"; assert.equal(f(), 0)']) {
+      assert.ok(!holds(code, number(-0)) && holds(code, number(0)), code);
+    }
+  });
+  test("tells big integers from numbers", () => {
+    assert.ok(
+      !holds("assert.strictEqual(f(), 1)", { type: "int", value: 1n }) && holds("assert.strictEqual(f(), 1n)", { type: "int", value: 1n }),
+    );
+  });
+  test("has NaN for false and every object for true", () => {
+    for (const value of [number(Number.NaN), number(0), { type: "undefined" } as const]) {
+      assert.ok(!holds("assert(f())", value) && holds("assert(!f())", value));
+    }
+    assert.ok(holds("assert(f())", { type: "list", items: [] }) && holds("assert.ok(f())", { type: "object", name: "A", traits: "" }));
+    assert.equal(javaScriptAsserts("assert(f() === NaN)"), undefined);
   });
 });
