@@ -22,7 +22,7 @@ const Reference = z.strictObject({
 
 export const jsonSchema = defineVerifier({
   id: "json-schema",
-  version: 1,
+  version: 2,
   checks: "correctness",
   reference: Reference,
   verify({ reference: { schema }, answer }) {

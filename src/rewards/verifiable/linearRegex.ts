@@ -24,7 +24,7 @@ export function compilePattern(pattern: string, flags = ""): CompiledPattern {
   if (unknown !== undefined) return refused(`flags are of i, s, m and u, got "${unknown}"`);
   try {
     const bits = [...flags].reduce((all, flag) => all | flagBits[flag]!, 0);
-    const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern), bits);
+    const compiled = RE2JS.compile(RE2JS.translateRegExp(withShortCategories(pattern)), bits);
     if (compiled.programSize() > maxStates)
       return refused(`it compiles to ${compiled.programSize()} states, beyond the cap of ${maxStates}`);
     return {
@@ -38,6 +38,19 @@ export function compilePattern(pattern: string, flags = ""): CompiledPattern {
   } catch (error) {
     return refused(`a linear-time engine cannot run it: ${(error as Error).message}`);
   }
+}
+
+const categories: Readonly<Record<string, string>> = {
+  ...{ Letter: "L", Uppercase_Letter: "Lu", Lowercase_Letter: "Ll", Titlecase_Letter: "Lt", Modifier_Letter: "Lm", Other_Letter: "Lo" },
+  ...{ Mark: "M", Number: "N", Decimal_Number: "Nd", digit: "Nd", Letter_Number: "Nl", Punctuation: "P", punct: "P", Symbol: "S" },
+  ...{ Currency_Symbol: "Sc", Math_Symbol: "Sm", Separator: "Z", Space_Separator: "Zs" },
+};
+
+/** \p{Letter} as \p{L}: the engine knows general categories by their short names. */
+function withShortCategories(pattern: string): string {
+  return pattern.replace(/\\(?:([pP])\{(?:(?:General_Category|gc)=)?(\w+)\}|[\s\S])/g, (whole, sign, name) => {
+    return sign === undefined ? whole : `\\${sign}{${Object.hasOwn(categories, name) ? categories[name] : name}}`;
+  });
 }
 
 function refused(why: string): CompiledPattern {

@@ -12,7 +12,7 @@ import { quoteExcerpt } from "../excerpt.ts";
 import { defineVerifier } from "../verifier.ts";
 import { lastBox } from "./boxed.ts";
 import { freshWork } from "./math/ball.ts";
-import { Beyond, Unreadable } from "./math/caps.ts";
+import { Beyond, maxExpressionChars, Unreadable } from "./math/caps.ts";
 import { type Policy, sameForm } from "./math/compare.ts";
 import { number, some } from "./math/expr.ts";
 import { finalAnswer } from "./math/finalAnswer.ts";
@@ -41,7 +41,7 @@ type Reference = z.infer<typeof Reference>;
 
 export const math = defineVerifier({
   id: "math",
-  version: 1,
+  version: 2,
   checks: "correctness",
   reference: Reference,
   verify({ task, reference, answer }, { rng }) {
@@ -53,8 +53,9 @@ export const math = defineVerifier({
     const final = finalAnswer(answer);
     if (final.kind === "none") return wrong(final.why);
     const wantsSeveral = gold.form.kind === "list" || gold.form.kind === "set";
-    const text = (wantsSeveral ? final.several : undefined) ?? final.text;
-    const seen = `${final.source} ${quoteExcerpt(text.trim())}`;
+    const isPhrase = gold.form.kind === "text" && isWholly(answer, gold.form);
+    const text = isPhrase ? answer : ((wantsSeveral ? final.several : undefined) ?? final.text);
+    const seen = `${isPhrase ? "the whole answer" : final.source} ${quoteExcerpt(text.trim())}`;
     try {
       const own: Check = { ...check, work: freshWork() };
       const forms = formsOf(text, { gold: gold.form, check: own });
@@ -94,6 +95,13 @@ function goldForm({ answer }: Reference, check: Check): Gold {
   }
 }
 
+/** Whether all of the answer is the phrase that is asked for: "3:45 PM" is more than its last number. */
+function isWholly(answer: string, gold: Form): boolean {
+  if (answer.length > maxExpressionChars || lastBox(answer).kind !== "none" || gold.kind !== "text") return false;
+  const form = formAsAsked(answer, gold);
+  return form?.kind === "text" && form.words === gold.words;
+}
+
 function policyOf({ tolerance, listOrder, members, percent, units, unreduced, base }: Reference): Policy {
   const policy = { listOrder, members, percent, units, unreduced, base };
   // JSON numbers always parse; 0.1 is one tenth.
@@ -104,20 +112,48 @@ function policyOf({ tolerance, listOrder, members, percent, units, unreduced, ba
 function formsOf(text: string, { gold, check }: { readonly gold: Form; readonly check: Check }): readonly Form[] {
   const asked = formAsAsked(text, gold);
   if (asked !== undefined) return [asked];
-  return readings(text, gold).map((each) => normalForm(each.text, { reading: { commas: each.commas }, check }));
+  if (text.length > maxExpressionChars) throw new Beyond(`${maxExpressionChars} characters for a final answer`);
+  return readings(text.replace(/\s+/g, " "), gold).map((each) => normalForm(each.text, { reading: { commas: each.commas }, check }));
 }
 
 /** A word after a number that is too short to be told from variables, where the reference has no variables. */
 const shortWord = /(?<=[\d})%]\s+)(?=[a-z]*[aeiou])([a-z]{3}(?:\s[a-z]+){0,3})\.?$/i;
 
+/** Signs of units after a number: a quotient of two, or one that a blank sets apart. */
+const unitSign = String.raw`(?:[kcdm]?(?:m|g|[lL]|s|N|J|W|V|A|K|Hz|Pa)|min|hr?|ft|yd|mi|lb|oz)(?:\^\{?[23]\}?|[²³])?`;
+const unitSigns = new RegExp(String.raw`(?<=[\d})])(?:\s*(${unitSign}\s?\/\s?${unitSign})|\s+(${unitSign}))\.?$`);
+
 /** How the text may be read: "1,250" is one number, but two where the reference is a list. */
 function readings(text: string, gold: Form): readonly { readonly text: string; readonly commas: "group" | "separate" }[] {
   if (gold.kind === "list" || gold.kind === "set" || gold.kind === "tuple") {
+    // P(1, 2) is the point (1, 2)
+    const bare = gold.kind === "tuple" ? text.replace(/^\s*[A-Z]'?\s*(?=\()/, "") : text;
     return [
-      { text, commas: "separate" },
-      { text, commas: "group" },
+      { text: bare, commas: "separate" },
+      { text: bare, commas: "group" },
     ];
   }
+  if (gold.kind === "matrix") return [{ text: text.replace(rowsInBrackets, rowsOf), commas: "group" }];
   const isNumber = gold.kind === "scalar" && !some(gold.value, (part) => part.kind === "variable");
-  return [{ text: isNumber ? text.replace(shortWord, "\\text{$1}") : text, commas: "group" }];
+  return [{ text: isNumber ? numberAsRead(text) : text, commas: "group" }];
+}
+
+/** Letters of a text that stands for a number, as the unit or the count of combinations that they mean there. */
+function numberAsRead(text: string): string {
+  return text
+    .replace(/^\s*C\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*$/, "\\binom{$1}{$2}")
+    .replace(shortWord, "\\text{$1}")
+    .replace(unitSigns, (_, over: string | undefined, alone: string | undefined) => {
+      return `\\text{ ${(over ?? alone)!
+        .replace("²", "^2")
+        .replace("³", "^3")
+        .replace(/[{}\s]/g, "")}}`;
+    });
+}
+
+/** [2, -1; 0, 3] */
+const rowsInBrackets = /^\s*\[([^[\];]*(?:;[^[\];]*)+)\]\s*$/;
+
+function rowsOf(_: string, rows: string): string {
+  return `\\begin{matrix}${rows.replaceAll(",", "&").replaceAll(";", "\\\\")}\\end{matrix}`;
 }

@@ -20,7 +20,7 @@ const Reference = z.strictObject({
 
 export const regex = defineVerifier({
   id: "regex",
-  version: 1,
+  version: 2,
   checks: "correctness",
   reference: Reference,
   verify({ reference: { pattern, flags, from, match }, answer }) {

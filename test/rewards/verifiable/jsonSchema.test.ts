@@ -66,6 +66,33 @@ const keywords: readonly (readonly [Json, readonly unknown[], readonly unknown[]
     [{ c: { d: 1 } }],
   ],
   [{ $ref: "#here", $defs: { x: { $anchor: "here", const: 1 } } }, [1], [2]],
+  [{ format: "ipv4" }, ["192.168.0.1", 12], ["256.1.1.1", "087.10.0.1"]],
+  [{ format: "date-time", pattern: "Z$" }, ["1963-06-19t08:30:06Z"], ["1963-06-19 08:30:06Z", "1963-06-19T08:30:06+00:00"]],
+  [{ pattern: "^\\p{Letter}\\p{gc=Decimal_Number}$" }, ["é1"], ["1é", "é"]],
+  [{ items: { $dynamicRef: "#item" }, $defs: { x: { $dynamicAnchor: "item", type: "string" } } }, [["a"]], [["a", 1]]],
+  [
+    { items: { $dynamicRef: "#item", $ref: "#/$defs/y" }, $defs: { x: { $dynamicAnchor: "item", minimum: 2 }, y: { maximum: 3 } } },
+    [[2]],
+    [[1], [4]],
+  ],
+  [
+    // The outermost resource with the anchor is the root, so that its rules hold at every level.
+    {
+      $id: "https://example.com/strict",
+      $dynamicAnchor: "node",
+      $ref: "tree",
+      unevaluatedProperties: false,
+      $defs: {
+        tree: {
+          $id: "https://example.com/tree",
+          $dynamicAnchor: "node",
+          properties: { data: true, children: { items: { $dynamicRef: "#node" } } },
+        },
+      },
+    },
+    [{ children: [{ data: 1 }] }],
+    [{ children: [{ daat: 1 }] }, { daat: 1 }],
+  ],
   [{ default: 5, examples: [1], title: "t", description: "d", $comment: "c", const: 1 }, [1], [5]],
 ];
 
@@ -111,6 +138,14 @@ describe("jsonSchema", () => {
     ["a circle of references", { $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } }, $ref: "#/$defs/a" }, "without end"],
     ["a pattern that is none", { properties: { a: { pattern: "[" } } }, "#/properties/a/pattern"],
     ["a pattern that needs backtracking", { patternProperties: { "(?=a)": true } }, "linear-time"],
+    ["a dynamic reference to nothing", { $dynamicRef: "#a" }, "refers to nothing"],
+    ["a dynamic reference to another document", { $dynamicRef: "https://a.b/#c" }, "#/$dynamicRef must be # and the name of an anchor"],
+    ["two anchors of one schema", { $anchor: "a", $dynamicAnchor: "b" }, "#/$dynamicAnchor must be the only anchor"],
+    [
+      "a dynamic reference that no root decides",
+      { $defs: { x: { $id: "x", $dynamicAnchor: "a" }, y: { $id: "y", $dynamicAnchor: "a", $dynamicRef: "#a" } } },
+      "several resources",
+    ],
     ["a keyword of older drafts", { dependencies: {} }, "#/dependencies"],
     ["an older draft", { $schema: "http://json-schema.org/draft-04/schema#" }, "#/$schema"],
     ["too many levels", nested(70), "cap of 64"],

@@ -82,6 +82,25 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   fractions: [
+    {
+      gold: "\\frac{7}{12}",
+      same: [
+        "{7 \\over 12}",
+        "⁷⁄₁₂",
+        "7⁄12",
+        "0.58\\overline{3}",
+        "0.58\\bar{3}",
+        "58\\frac{1}{3}\\%",
+        "\\frac{\\text{7}}{\\text{12}}",
+        "\\frac{7}{12} \\text{ hours}",
+      ],
+      different: ["7\\frac{1}{12}", "\\sqrt{\\frac{7}{12}}", "58.33\\%", "0.\\overline{583}", "\\frac{7}{1}2", "7:12"],
+    },
+    {
+      gold: "2\\frac{3}{8}",
+      same: ["2⅜", "2.375", "237.5\\%", "19/8"],
+      different: ["2\\frac{3}{8}^{2}", "2\\frac{3}{8}!", "2\\frac{3}{8}\\%", "23/8"],
+    },
     { gold: "\\frac{9}{4}", same: ["2\\frac{1}{4}", "2 1/4"], different: ["1\\frac{5}{4}", "1 5/4", "2 \\cdot \\frac{1}{4}"] },
     {
       gold: "\\frac{3}{4}",
@@ -126,6 +145,22 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
   ],
   "decimals, percentages and powers of ten": [
     {
+      gold: "12.5\\%",
+      same: ["12\\frac{1}{2}\\%", "12\\tfrac12\\%", "12 1/2%", "25/2\\%", "1/8"],
+      different: ["12\\frac{1}{2}", "25/2", "1.25\\%"],
+    },
+    {
+      gold: "3.2 \\times 10^{-4}",
+      same: ["3.2 × 10⁻⁴", "3.2×10^(-4)", "0.00032", "0.032\\%"],
+      different: ["3.2 × 10⁴", "3.2 × 10⁻⁵", "3.2 - 10^{-4}"],
+    },
+    { gold: "2^{10}", same: ["2¹⁰", "1024", "2**10"], different: ["2^{1}0", "20", "2¹"] },
+    {
+      gold: "1,234,567",
+      same: ["1 234 567", "1~234~567", "1\\;234\\;567", "1\\text{,}234\\text{,}567", "1 234 567"],
+      different: ["1 234", "1, 234, 567", "123 4567", "1 234 567/2"],
+    },
+    {
       gold: "0.15",
       same: [".15", "15\\%", "15%", "3/20", "1.5 \\times 10^{-1}", "1.5e-1", "0.150"],
       different: ["15", "0.015", "1.5", "0.15\\%", "0.16", "-0.15"],
@@ -143,6 +178,12 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "3.14", same: ["\\pi", "3.141", "3.135"], different: ["3.13", "3.15", "\\pi + 0.01"], options: { tolerance: 0.005 } },
   ],
   "roots and constants": [
+    { gold: "\\sqrt[3]{4}", same: ["∛4", "2^{2/3}", "\\sqrt[6]{16}"], different: ["√4", "∜4", "3\\sqrt{4}"] },
+    {
+      gold: "\\sqrt{27} \\cdot \\sqrt{13} \\cdot \\sqrt{28} \\cdot \\sqrt{5}",
+      same: ["6\\sqrt{1365}", "\\sqrt{49140}"],
+      different: ["6\\sqrt{1364}", "-6\\sqrt{1365}"],
+    },
     {
       gold: "3\\sqrt{13}",
       same: [
@@ -223,6 +264,22 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
   ],
   "units and text around": [
     {
+      gold: "12 \\text{ cm}",
+      same: ["\\text{12 cm}", "12\\hspace{0.1cm}\\text{cm}", "12 {\\rm cm}"],
+      different: ["\\text{12 m}", "\\text{13 cm}"],
+    },
+    {
+      gold: "9.8 \\text{ m/s}^2",
+      same: ["9.8 m/s^2", "9.8 m/s²", "9.8 \\text{ meters per second squared}"],
+      different: ["9.8 m/s", "9.8 cm/s^2", "98 m/s^2"],
+    },
+    {
+      gold: "13",
+      same: ["13 m/s", "13 s", "\\text{\\$}13", "AB = 13", "\\text{13 apples}"],
+      different: ["13m", "13s", "13_{10}1", "ab = 13", "13k"],
+    },
+    { gold: "60^\\circ", same: ["60^o", "\\text{60 degrees}"], different: ["60^x", "60^{o1}"] },
+    {
       gold: "5",
       same: ["5元", "\\text{The answer is } 5", "\\text{Area: }5"],
       different: ["\\text{not } 5", "\\text{about } 5 \\text{ or } 6"],
@@ -267,6 +324,19 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "7", same: ["7 \\text{ units}", "7 square units", "7 \\text{ in total}"], different: ["8 \\text{ units}"] },
   ],
   "tuples and vectors": [
+    {
+      gold: "\\begin{pmatrix} 2 & -1 \\\\ 0 & 3 \\end{pmatrix}",
+      same: [
+        "\\left[\\begin{array}{cc}2 & -1\\\\0 & 3\\end{array}\\right]",
+        "\\begin{pmatrix}2&-1\\\\[2pt]0&3\\end{pmatrix}",
+        "\\begin{pmatrix}2&-1\\cr 0&3\\end{pmatrix}",
+        "[[2,-1],[0,3]]",
+        "((2,-1),(0,3))",
+        "[2, -1; 0, 3]",
+      ],
+      different: ["[[2,0],[-1,3]]", "[2,-1],[0,3]", "[2, -1, 0, 3]", "[[2,-1],[0,3],[0,0]]"],
+    },
+    { gold: "(3,-4)", same: ["\\left<3,-4\\right>", "<3,-4>", "P(3,-4)", "(3; -4)"], different: ["<-4,3>", "P(-4,3)", "3 < x < -4"] },
     { gold: "(100,200)", same: ["(100, 200)", "(100,200)"], different: ["(100200)", "(200,100)"] },
     {
       gold: "(1,2)",
@@ -336,6 +406,7 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   "lists and sets": [
+    { gold: "\\{-1, 0, \\frac{1}{2}\\}", same: ["\\{-1,0\\} ∪ {1/2}"], different: ["\\{-1,0\\} ∪ {2}"] },
     {
       gold: "1,-2",
       same: [
@@ -390,6 +461,29 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   "intervals and inequalities": [
+    {
+      gold: "(-3, 4]",
+      same: ["x>-3, x\\le 4", "x \\le 4 \\text{ and } x > -3"],
+      different: ["x>-3 \\text{ and } y\\le 4", "x>-3, y\\le 4", "x>-3 \\text{ or } x\\le 4"],
+    },
+    {
+      gold: "(-\\infty,-1]\\cup[5,\\infty)",
+      same: [
+        "x \\le -1, x \\ge 5",
+        "\\{x \\mid x \\le -1 \\text{ or } x \\ge 5\\}",
+        "\\mathbb R - (-1,5)",
+        "(-oo,-1] U [5,oo)",
+        "(-\\infty,-1] \\bigcup [5,\\infty)",
+      ],
+      different: ["x \\le -1 \\text{ or } y \\ge 5", "\\{x \\mid x \\le -1 \\text{ and } x \\ge 5\\}", "\\mathbb R - [-1,5]"],
+    },
+    {
+      gold: "[1,2] \\cup \\{3\\}",
+      same: ["1 \\le x \\le 2 \\text{ or } x = 3", "[1,2]∪{3}"],
+      different: ["1 \\le x \\le 2 \\text{ or } y = 3", "1 \\le x \\le 2 \\text{ and } x = 3", "1 \\le x \\le 2 \\text{ or } x = 4"],
+    },
+    { gold: "x > -2", same: ["(-2, \\infty)", "-x < 2"], different: ["y > -2"] },
+    { gold: "y \\ne 1", same: ["ℝ \\ {1}", "ℝ∖{1}"], different: ["ℝ \\ {2}"] },
     {
       gold: "0 < x < 1",
       same: ["x > 0 \\text{ and } x \\ge 0 \\text{ and } x < 1", "x \\ge 0 \\text{ and } x > 0 \\text{ and } x < 1", "(0,1)"],
@@ -494,6 +588,8 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "a < b < c", same: ["c > b > a"], different: ["a < c < b", "c < b < a", "a \\le b < c"] },
   ],
   equations: [
+    { gold: "x = 3", same: ["\\{3\\}", "x \\in \\{3\\}"], different: ["\\{3, 4\\}", "\\{-3\\}"] },
+    { gold: "y = -\\frac{1}{2}x + 4", same: ["f(x) = -\\frac12 x + 4"], different: ["f(t) = -\\frac12 x + 4", "f(x) = \\frac12 x + 4"] },
     {
       gold: "(x-1)^2+(y+2)^2=9",
       same: ["x^2+y^2-2x+4y-4=0", "(y+2)^2 + (x-1)^2 = 3^2"],
@@ -538,6 +634,11 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
   ],
   "complex numbers": [
     {
+      gold: "-1 + i\\sqrt{3}",
+      same: ["2 \\text{cis} 120^\\circ", "2\\operatorname{cis}\\frac{2\\pi}{3}"],
+      different: ["2 \\text{cis} 60^\\circ", "\\text{cis} 120^\\circ"],
+    },
+    {
       gold: "6 - 5i",
       same: ["-5i + 6", "6-5i", "6 - 5 i", "(3-2i)(\\frac{28}{13} - \\frac{3}{13}i)", "i(-5-6i)"],
       different: ["6 + 5i", "-6 + 5i", "5 - 6i", "6 - 5", "6", "-5i", "(6, -5)", "6 - 4i"],
@@ -555,6 +656,8 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "5", same: ["|3+4i|", "\\sqrt{(3+4i)(3-4i)}"], different: ["|3+5i|", "3+4i", "7"] },
   ],
   "numbers in bases": [
+    { gold: "3F_{16}", same: ["3F₁₆", "\\text{3F}_{16}", "3\\text{F}_{16}", "63"], different: ["3F₁₇", "3E₁₆"] },
+    { gold: "1011_2", same: ["1011₂", "1011 \\text{ base } 2", "1011_{(2)}"], different: ["1011₃", "1011 \\text{ base } 3"] },
     {
       gold: "52_8",
       same: ["52_{8}", "(52)_8", "52_{\\text{eight}}", "101010_2", "42", "52 base 8", "2A_{16}"],
@@ -565,6 +668,16 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     { gold: "204_5", same: ["204_{5}", "54"], different: ["204_6", "205_5", "204", "240_5", "209_5"] },
   ],
   "symbolic expressions": [
+    {
+      gold: "210",
+      same: ["\\frac{10!}{4!6!}", "\\frac{10!}{4!\\,6!}", "C(10,4)", "{10 \\choose 4}", "_{10}C_4", "{}_{10}C_{4}"],
+      different: ["C(10,5)", "\\frac{10!}{4!}", "{10 \\over 4}"],
+    },
+    {
+      gold: "(y+\\sqrt{7})\\sqrt{21}\\sqrt{26}+\\sqrt{2}",
+      same: ["y\\sqrt{546}+7\\sqrt{78}+\\sqrt{2}"],
+      different: ["y\\sqrt{546}+7\\sqrt{79}+\\sqrt{2}", "y\\sqrt{546}+7\\sqrt{78}-\\sqrt{2}"],
+    },
     { gold: "5x", same: ["y = 5x", "x \\cdot 5"], different: ["x = 5x", "5", "x5x"] },
     { gold: "\\lceil x \\rceil", same: ["-\\lfloor -x \\rfloor"], different: ["\\lfloor x \\rfloor + 1", "x"] },
     {
@@ -632,6 +745,10 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   "choices and words": [
+    { gold: "3:45 \\text{ PM}", same: ["3:45\\text{ p.m.}", "3:45 PM"], different: ["3:45 AM", "3:46\\text{ p.m.}"] },
+    { gold: "2:3", same: ["2\\colon 3", "2 \\text{ to } 3"], different: ["3:2", "2 \\text{ to } 4"] },
+    { gold: "\\text{Monday}", same: ['"Monday"', "“Monday”"], different: ['"Sunday"'] },
+    { gold: "\\infty", same: ["\\text{Infinity}", "\\text{infinity}"], different: ["-\\infty"] },
     { gold: "Yes", same: ["yes", "\\text{Yes}"], different: ["No", "\\text{no}"] },
     { gold: "10:30 \\text{ a.m.}", same: ["10:30 a.m."], different: ["10:30 p.m.", "11:30 a.m."] },
     { gold: "3 : 2", same: ["3:2"], different: ["2:3", "3:20"] },

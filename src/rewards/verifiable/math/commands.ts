@@ -33,7 +33,9 @@ export const signCommands: Readonly<Record<string, string>> = {
   approx: "~",
   in: "∈",
   cup: "∪",
+  bigcup: "∪",
   cap: "∩",
+  bigcap: "∩",
   setminus: "∖",
   backslash: "∖",
   mid: "|",
@@ -55,6 +57,7 @@ export const signCommands: Readonly<Record<string, string>> = {
   lor: "∨",
   vee: "∨",
   land: "∧",
+  cr: "\\\\",
   wedge: "∧",
   frac: "frac",
   dfrac: "frac",
@@ -99,6 +102,7 @@ export const functionWords: Readonly<Record<string, string>> = {
   log: "log",
   lg: "log",
   exp: "exp",
+  cis: "cis",
   sqrt: "sqrt",
   cbrt: "cbrt",
   abs: "abs",
@@ -117,7 +121,7 @@ export const greekLetters = new Set(
 );
 
 /** Characters of other alphabets and typography, as the ASCII or LaTeX that they mean. */
-export const plainCharacters: Readonly<Record<string, string>> = {
+const plainCharacters: Readonly<Record<string, string>> = {
   "−": "-",
   "–": "-",
   "×": "\\times ",
@@ -162,22 +166,68 @@ export const plainCharacters: Readonly<Record<string, string>> = {
   μ: "\\mu ",
   φ: "\\phi ",
   ω: "\\omega ",
-  "²": "^{2}",
-  "³": "^{3}",
+  "∛": "\\sqrt[3]",
+  "∜": "\\sqrt[4]",
   "½": "\\frac{1}{2}",
-  "¼": "\\frac{1}{4}",
-  "¾": "\\frac{3}{4}",
   "⅓": "\\frac{1}{3}",
   "⅔": "\\frac{2}{3}",
+  "¼": "\\frac{1}{4}",
+  "¾": "\\frac{3}{4}",
+  "⅕": "\\frac{1}{5}",
+  "⅖": "\\frac{2}{5}",
+  "⅗": "\\frac{3}{5}",
+  "⅘": "\\frac{4}{5}",
+  "⅙": "\\frac{1}{6}",
+  "⅚": "\\frac{5}{6}",
+  "⅛": "\\frac{1}{8}",
+  "⅜": "\\frac{3}{8}",
+  "⅝": "\\frac{5}{8}",
+  "⅞": "\\frac{7}{8}",
+  "⁄": "/",
+  "∕": "/",
+  "∣": "|",
+  "⋃": "\\cup ",
+  "⋂": "\\cap ",
+  "＞": ">",
+  "＜": "<",
+  "＋": "+",
+  "－": "-",
+  "‑": "-",
+  δ: "\\delta ",
+  ρ: "\\rho ",
+  σ: "\\sigma ",
+  τ: "\\tau ",
   "，": ",",
   "（": "(",
   "）": ")",
   "＝": "=",
   "％": "%",
-  "\u00a0": " ",
-  "\u2009": " ",
-  "\u202f": " ",
+  "\u00a0": "~",
+  "\u2009": "\\,",
+  "\u202f": "\\,",
   "\u200b": "",
   "\u2061": "",
   "\u2062": "",
 };
+
+const raisedDigits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const loweredDigits = "₀₁₂₃₄₅₆₇₈₉";
+const raisedFraction = new RegExp(`([${raisedDigits}]+)[⁄∕/]([${loweredDigits}]+)`, "g");
+const raised = new RegExp(`[${raisedDigits}⁺⁻]+`, "g");
+const lowered = new RegExp(`[${loweredDigits}]+`, "g");
+const special = new RegExp(`[${Object.keys(plainCharacters).join("")}]`, "g");
+
+/** `text` with the characters above and raised and lowered digits written in ASCII: 10⁻⁴ is 10^{-4}, ⁷⁄₁₂ a fraction. */
+export function inAscii(text: string): string {
+  return text
+    .replace(raisedFraction, (_, above: string, below: string) => `\\frac{${digitsOf(above)}}{${digitsOf(below)}}`)
+    .replace(raised, (run) => `^{${digitsOf(run)}}`)
+    .replace(lowered, (run) => `_{${digitsOf(run)}}`)
+    .replace(special, (character) => plainCharacters[character]!);
+}
+
+function digitsOf(run: string): string {
+  return [...run]
+    .map((each) => ({ "⁺": "+", "⁻": "-" })[each] ?? Math.max(raisedDigits.indexOf(each), loweredDigits.indexOf(each)))
+    .join("");
+}

@@ -2,7 +2,7 @@
 // may set otherwise, are stated with `Policy`.
 
 import { call, difference, type Expr, integer, negated, product, quotient, rationalOf, replaceLeaves, some } from "./expr.ts";
-import type { Form, Interval, Reals, Relation, Scalar, Tuple } from "./form.ts";
+import { type Form, type Interval, type Reals, type Relation, type Scalar, scalar, type Tuple } from "./form.ts";
 import { type Check, equalExpressions, ratioSign } from "./identity.ts";
 import { namedValue } from "./normal.ts";
 import { asReals, intervalOf } from "./reals.ts";
@@ -176,7 +176,10 @@ function sameAsMatrix(gold: readonly (readonly Expr[])[], answer: Form, with_: C
   }
   if (answer.kind === "tuple") {
     const vector = vectorOf(gold);
-    return vector !== undefined && sameInOrder(vector, answer.items, with_);
+    if (vector !== undefined) return sameInOrder(vector, answer.items, with_);
+    // [[1,2],[3,4]]: a row in each inner pair of brackets
+    const rows = answer.items.map((item) => (item.kind === "tuple" && item.open === answer.open ? item.items : undefined));
+    return rows.length === gold.length && gold.every((row, i) => rows[i] !== undefined && sameInOrder(row.map(scalar), rows[i], with_));
   }
   if (answer.kind !== "matrix" || answer.rows.length !== gold.length) return false;
   return gold.every((row, i) => {
@@ -244,6 +247,7 @@ function sameInAnyOrder(gold: readonly Form[], answer: readonly Form[], with_: C
 function sameAsReals(gold: Reals, answer: Form, with_: Comparison): boolean {
   const given = answer.kind === "relation" ? undefined : asReals(answer);
   if (given === undefined || given.parts.length !== gold.parts.length) return false;
+  if (gold.of !== undefined && given.of !== undefined && gold.of !== given.of) return false;
   return gold.parts.every((part, at) => sameInterval(part, given.parts[at]!, with_));
 }
 
@@ -253,18 +257,24 @@ function sameInterval(a: Interval, b: Interval, with_: Comparison): boolean {
 
 /** Equations are equal when their sides differ by a constant factor, inequalities when by a positive one. */
 function sameAsRelation(gold: Relation, answer: Form, with_: Comparison): boolean {
+  if (answer.kind === "set" && answer.items.length === 1) return sameAsRelation(gold, answer.items[0]!, with_);
   if (answer.kind !== "relation") {
     const named = namedValue(gold);
     return named !== undefined && sameForm(named.value, answer, with_);
   }
   const [own, given] = [namedValue(gold), namedValue(answer)];
-  if (own !== undefined && given !== undefined && own.name === given.name && sameForm(own.value, given.value, with_)) return true;
+  if (own !== undefined && given !== undefined && sameName(own.name, given.name) && sameForm(own.value, given.value, with_)) return true;
   if (gold.sides.length !== answer.sides.length) return false;
   if (gold.sides.length > 2) return sameChain(gold, answer, with_);
   const [a, b] = [gapOf(gold), gapOf(answer)];
   if (a === undefined || b === undefined || a.operator !== b.operator) return false;
   const sign = ratioSign(a.gap, b.gap, with_);
   return sign !== undefined && (sign > 0 || a.operator === "=" || a.operator === "!=");
+}
+
+/** y and f(x) are two names of what a function gives. */
+function sameName(a: string, b: string): boolean {
+  return a === b || (a === "y" && /^[fgh]\(x\)$/.test(b)) || (b === "y" && /^[fgh]\(x\)$/.test(a));
 }
 
 function sameChain(gold: Relation, answer: Relation, with_: Comparison): boolean {

@@ -20,6 +20,8 @@ export interface Cursor {
   readonly member: (cursor: Cursor) => Form;
   /** The same, as two where a plus-or-minus sign makes it two. */
   readonly members: (cursor: Cursor) => Form[];
+  /** What stands between two members, and is passed; undefined when nothing does. */
+  readonly separator: (cursor: Cursor) => "," | "and" | "or" | undefined;
 }
 
 const end: Token = { kind: "end", text: "", spaced: false };

@@ -1,7 +1,7 @@
 // Which part of a response is its final answer. In this order, the first that applies:
 //   1. the last \boxed{...} or \fbox{...}, with those joined to it by "and", "or" or a comma;   2. the whole answer, if it reads as mathematics;
 //   3. what follows the last "the answer is", "answer:" or "####";   4. the last formula between $ signs or \( \), unless a number comes later;
-//   5. the last number, with the operators around it;   6. a whole answer of a few words.
+//   5. members in brackets at the end, else the last number, with the operators around it;   6. a whole answer of a few words.
 // A box that holds nothing readable is final: nothing else is tried.
 
 import { lastBox } from "../boxed.ts";
@@ -24,7 +24,7 @@ export function finalAnswer(answer: string): FinalAnswer {
   const whole = answer.trim();
   if (whole === "") return { kind: "none", why: "the answer is empty" };
   if (whole.length <= maxPlainChars && !isProse(whole) && readsAsMathematics(whole)) return found(resultOf(whole), "the whole answer");
-  return afterMarker(answer) ?? lastFormula(answer) ?? lastNumber(answer) ?? fewWords(whole);
+  return afterMarker(answer) ?? lastFormula(answer) ?? lastGroup(whole) ?? lastNumber(answer) ?? fewWords(whole);
 }
 
 function found(text: string, source: string): FinalAnswer {
@@ -82,14 +82,14 @@ function isProse(text: string): boolean {
   return commonWords.test(bare) || (bare.match(/(?<!\\)\b[a-zA-Z]{4,}\b/g) ?? []).length > 4;
 }
 
-const marker = /####|\banswer\s+(?:is|was)\b|\banswer\s*[:=]/gi;
+const marker = /####|\banswer\s+(?:is|was)\b|\banswers\s+(?:are|were)\b|\banswers?\s*[:=]/gi;
 
 /** Undefined when no marker has an answer after it. */
 function afterMarker(answer: string): FinalAnswer | undefined {
   const last = [...answer.matchAll(marker)].at(-1);
   if (last === undefined) return undefined;
   const source = `what follows "${last[0]}"`;
-  const rest = answer.slice(last.index + last[0].length).replace(/^(?:[\s:=*_`>]|\bthat\b)+/, "");
+  const rest = answer.slice(last.index + last[0].length).replace(/^(?:[\s:=*_`>"“‘]|\bthat\b)+/, "");
   const formulas = leadingFormulas(rest);
   if (formulas !== undefined) return found(formulas, source);
   const line = rest
@@ -98,7 +98,7 @@ function afterMarker(answer: string): FinalAnswer | undefined {
     .replace(/(?<=^|\s)\*\*|\*\*(?=\s|[.,]|$)/g, "");
   const sentence = line
     .split(/(?<!\bapprox)[.!?](?=\s|$)|,?\s(?:because|since|so|which|where|when|not)\b/, 1)[0]!
-    .replace(/[\s*_`"']+$/, "");
+    .replace(/[\s*_`"'”’]+$/, "");
   if (sentence === "") return undefined;
   if (readsAsMathematics(sentence) && !isProse(sentence)) return found(sentence, source);
   const first = finalNumber(`the answer is ${line}`);
@@ -170,28 +170,31 @@ function resultOf(text: string): string {
   return sides.size < 2 || isLabelled ? text : parts.at(-1)!;
 }
 
-const operatorsAround = "\\d\\s.,+\\-*/^()×·÷√π";
+/** (1, 2), {1, 2} or [0, 1) at the very end, as one answer and not as two numbers. */
+function lastGroup(whole: string): FinalAnswer | undefined {
+  const group = /(?:[([⟨]|\\?\{)[^()[\]{}\n]*,[^()[\]{}\n]*(?:[)\]⟩]|\\?\})(?=[.!\s]*$)/.exec(whole.slice(-maxPlainChars))?.[0];
+  return group !== undefined && readsAsMathematics(group) ? found(group, "the last expression") : undefined;
+}
+
+const operatorsAround = "\\d\\s.,:+\\-*/^()×·÷√π";
+const functionBefore = String.raw`(?:\b(?:sqrt|cbrt|sin|cos|tan|ln|log|exp)(?=\())`;
 
 function lastNumber(answer: string): FinalAnswer | undefined {
   const number = finalNumber(answer);
   if (number.kind === "none") return /competing|scale/.test(number.why) ? { kind: "none", why: number.why } : undefined;
   if (!touchesOperator(answer, number.text)) return found(number.text, number.source);
   const at = answer.lastIndexOf(number.text);
-  const before = new RegExp(`[${operatorsAround}]{0,100}$`).exec(answer.slice(Math.max(0, at - 100), at))![0];
+  const before = new RegExp(`(?:${functionBefore}|[${operatorsAround}]){0,100}$`).exec(answer.slice(Math.max(0, at - 100), at))![0];
   const after = new RegExp(`^[${operatorsAround}]{0,100}`).exec(answer.slice(at + number.text.length))![0];
-  return found((before + number.text + after).replace(/^[\s.,]+|[\s.,]+$/g, ""), "the last expression");
+  return found((before + number.text + after).replace(/^[\s.,:]+|[\s.,:]+$/g, ""), "the last expression");
 }
 
 /** Whether the number is only a part of an expression. */
 function touchesOperator(text: string, number: string): boolean {
   const at = text.lastIndexOf(number);
-  const before =
-    text
-      .slice(Math.max(0, at - 8), at)
-      .trimEnd()
-      .at(-1) ?? "";
+  const before = text.slice(Math.max(0, at - 8), at);
   const after = text.slice(at + number.length, at + number.length + 8).trimStart();
-  return /[-+*/^×·÷√π(]/.test(before) || /^(?:[-+*/^×·÷√π]|\\(?!%)[a-zA-Z])/.test(after);
+  return /[-+*/^×·÷√π(]\s*$|\d:$/.test(before) || /^(?::\d|[-+*/^×·÷√π]|\\(?!%)[a-zA-Z])/.test(after);
 }
 
 const maxWords = 5;

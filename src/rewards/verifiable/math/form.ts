@@ -42,6 +42,8 @@ export interface Interval {
 export interface Reals {
   readonly kind: "reals";
   readonly parts: readonly Interval[];
+  /** The unknown of the comparisons that were solved: y > 2 is not x > 2. */
+  readonly of?: string;
 }
 
 export type Comparison = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~";

@@ -14,7 +14,7 @@ import { accept, type Cursor, isSign, nested, peek, unexpected } from "./cursor.
 import { constant, type Expr, integer, integerOf, power, product, quotient, sum as sumOf, variable } from "./expr.ts";
 import { type Comparison, type Form, scalar } from "./form.ts";
 import { wholeNumeral } from "./numerals.ts";
-import { fraction, operand, startsFactor } from "./operand.ts";
+import { fraction, marks, operand, primary, startsFactor } from "./operand.ts";
 import { type Reading, type Token, tokenize } from "./tokens.ts";
 import { unitName } from "./units.ts";
 
@@ -22,7 +22,18 @@ import { unitName } from "./units.ts";
 export function readForm(text: string, reading: Reading): Form {
   const inBase = wholeNumeral(text);
   if (inBase !== undefined) return inBase;
-  const cursor: Cursor = { tokens: tokenize(text, reading), at: 0, depth: 0, bars: 0, choice: 1, choices: 0, sum, member, members };
+  const cursor: Cursor = {
+    tokens: tokenize(text, reading),
+    at: 0,
+    depth: 0,
+    bars: 0,
+    choice: 1,
+    choices: 0,
+    sum,
+    member,
+    members,
+    separator,
+  };
   const items = members(cursor);
   let joint: "," | "and" | "or" = ",";
   for (let next = separator(cursor); next !== undefined; next = separator(cursor)) {
@@ -127,8 +138,15 @@ function set(cursor: Cursor): Form {
     const operator = kind === "sign" ? setOperators[text] : undefined;
     if (operator === undefined) return left;
     cursor.at++;
-    left = { kind: "sets", operator, left, right: quantity(cursor) };
+    left = { kind: "sets", operator, left, right: memberOfUnion(cursor) };
   }
+}
+
+/** What follows a union sign: braces around one number were meant to be seen there. */
+function memberOfUnion(cursor: Cursor): Form {
+  const isBraced = isSign(peek(cursor), "{");
+  const right = quantity(cursor);
+  return isBraced && right.kind === "scalar" && isSign(peek(cursor, -1), "}") ? { kind: "set", items: [right] } : right;
 }
 
 function quantity(cursor: Cursor): Form {
@@ -179,11 +197,15 @@ function startsBracket({ kind, text }: Token): boolean {
 function sum(cursor: Cursor): Form {
   return nested(cursor, () => {
     let total = signedTerm(cursor, { required: false })!;
-    for (let next = signedTerm(cursor, { required: true }); next !== undefined; next = signedTerm(cursor, { required: true })) {
-      const isDifference = total.kind === "reals" && next.kind === "set";
-      total = isDifference ? { kind: "sets", operator: "without", left: total, right: next } : addForms(total, next);
+    for (;;) {
+      if (total.kind === "reals" && accept(cursor, "-")) {
+        total = { kind: "sets", operator: "without", left: total, right: term(cursor) };
+        continue;
+      }
+      const next = signedTerm(cursor, { required: true });
+      if (next === undefined) return total;
+      total = addForms(total, next);
     }
-    return total;
   });
 }
 
@@ -201,37 +223,44 @@ function signedTerm(cursor: Cursor, { required }: { readonly required: boolean }
   }
   if (required && signs === 0) return undefined;
   if (signs > 2) throw unexpected(cursor);
-  const isSetAfterMinus = negative && required && isSign(peek(cursor), "\\{");
   const value = term(cursor);
-  return negative && !isSetAfterMinus ? negateForm(value) : value;
+  return negative ? negateForm(value) : value;
 }
 
 function term(cursor: Cursor): Form {
   const first = peek(cursor);
   let value = operand(cursor);
   const mixed = first.kind === "number" && cursor.tokens[cursor.at - 1] === first ? mixedNumber(cursor, value) : undefined;
-  value = mixed ?? value;
+  value = mixed === undefined ? value : marks(cursor, mixed);
   for (;;) {
     if (accept(cursor, "*")) value = multiplyForms(value, signedOperand(cursor));
     else if (isSign(peek(cursor), "/") && peek(cursor, 1).kind !== "word") {
+      const isPlain = cursor.tokens[cursor.at - 1] === first && peek(cursor, 1).kind === "number";
       cursor.at++;
-      value = divideForms(value, signedOperand(cursor));
+      // 25/2% is 12.5%: the sign belongs to the whole fraction
+      value =
+        isPlain && marked.has(peek(cursor, 1).text)
+          ? marks(cursor, divideForms(value, primary(cursor)))
+          : divideForms(value, signedOperand(cursor));
     } else if (startsFactor(cursor)) {
       // Two numbers side by side are neither a product nor a number.
-      if (peek(cursor).kind === "number" && !followsNonNumber(cursor)) throw unexpected(cursor);
+      const isNumeral = value.kind === "scalar" && value.base !== undefined;
+      if (peek(cursor).kind === "number" && (isNumeral || !followsNonNumber(cursor))) throw unexpected(cursor);
       value = multiplyForms(value, operand(cursor));
     } else return value;
   }
 }
 
+const marked = new Set(["%", "°"]);
+
 function signedOperand(cursor: Cursor): Form {
   return accept(cursor, "-") ? negateForm(operand(cursor)) : operand(cursor);
 }
 
-/** `x 2` and `) 2` are products; `1 2` is not. */
+/** `x 2`, `) 2` and `3! 2` are products; `1 2` is not. */
 function followsNonNumber(cursor: Cursor): boolean {
   const before = peek(cursor, -1);
-  return before.kind === "name" || (before.kind === "sign" && [")", "}"].includes(before.text));
+  return before.kind === "name" || (before.kind === "sign" && [")", "}", "!"].includes(before.text));
 }
 
 function divideForms(above: Form, below: Form): Form {
@@ -247,6 +276,8 @@ function mixedNumber(cursor: Cursor, count: Form): Form | undefined {
   const part = isSign(peek(cursor), "frac") ? latexFraction(cursor) : plainFraction(cursor);
   const value = part === undefined ? undefined : properFraction(part);
   if (value === undefined) cursor.at = from;
+  // In 1\frac{1}{2}^2 the power may be of the fraction or of the number.
+  else if (isSign(peek(cursor), "^") || isSign(peek(cursor), "!")) throw unexpected(cursor);
   return value === undefined ? undefined : scalar(sumOf([scalarOf(count), value]));
 }
 
@@ -258,7 +289,7 @@ function latexFraction(cursor: Cursor): readonly [Expr, Expr] | undefined {
     .join("");
   const [, above, below] = /^frac(\{\d+\}|\d)(\{\d+\}|\d)/.exec(written) ?? [];
   if (above === undefined || below === undefined) return undefined;
-  operand(cursor);
+  primary(cursor);
   const value = (text: string): Expr => integer(BigInt(text.replace(/[{}]/g, "")));
   return [value(above), value(below)];
 }

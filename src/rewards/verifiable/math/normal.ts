@@ -1,8 +1,8 @@
 // The normal form of what was read: sets joined, comparisons solved, names of unknowns dropped from lists, and texts and choices told
 // from expressions. Reading falls back to text: an answer that is no expression is compared as words.
 
-import { Beyond, Unreadable } from "./caps.ts";
-import { type Expr, some } from "./expr.ts";
+import { Beyond, maxExpressionChars, Unreadable } from "./caps.ts";
+import { type Expr, some, variablesOf } from "./expr.ts";
 import type { Form, Reals, Relation } from "./form.ts";
 import { readForm } from "./grammar.ts";
 import type { Check } from "./identity.ts";
@@ -17,7 +17,7 @@ const allReals = /^(?:all|any|every) real(?:s| numbers?)?$/;
 
 /** Reads `text` and normalises it. Throws `Beyond`, never `Unreadable`. */
 export function normalForm(text: string, { reading, check }: { readonly reading: Reading; readonly check: Check }): Form {
-  const bare = undressed(text);
+  const bare = undressed(withinCap(text)).replace(/^<([^<>=]+,[^<>=]+)>$/, "\\langle $1\\rangle ");
   const letter = choice.exec(bare)?.[1];
   if (letter !== undefined) return { kind: "choice", letter };
   const words = wordsOf(bare);
@@ -37,7 +37,7 @@ export function normalForm(text: string, { reading, check }: { readonly reading:
 
 /** Reads an answer to compare it with a reference that is a choice or words; undefined for other references. */
 export function formAsAsked(text: string, gold: Form): Form | undefined {
-  const bare = undressed(text);
+  const bare = undressed(withinCap(text));
   if (gold.kind === "text") return { kind: "text", words: wordsOf(bare) };
   if (gold.kind !== "choice") return undefined;
   const plain = bare.replace(/\\(?:text|textbf|mathrm|mbox|textrm)\s*(?=\{)|[{}$]/g, "").trim();
@@ -63,6 +63,12 @@ export function readsAsMathematics(text: string): boolean {
     if (error instanceof Unreadable) return false;
     throw error;
   }
+}
+
+/** Looked at first: the patterns below are slow on long runs of blanks. */
+function withinCap(text: string): string {
+  if (text.length > maxExpressionChars) throw new Beyond(`${maxExpressionChars} characters for a final answer`);
+  return text.replace(/\s+/g, " ");
 }
 
 /** The text without math delimiters, emphasis and a closing full stop. */
@@ -100,9 +106,13 @@ function wordsOf(text: string): string {
     .replace(/\\[dt]frac/g, "\\frac")
     .replace(/[{}$~]|\*\*/g, " ")
     .replace(/\\ /g, " ")
+    .replace(/\s+/g, " ")
+    .replace(/\\colon\b/g, ":")
+    .replace(/(?<=\d)\s+to\s+(?=\d)/g, ":")
     .replace(/\s*:\s*/g, ":")
     .toLowerCase()
-    .replace(/\s+/g, " ")
+    .replace(/\b([ap])\.\s?m\.?(?![a-z])/g, "$1m")
+    .replace(/^["“'‘](.*)["”'’]$/, "$1")
     .trim()
     .replace(/^(?:an?|the) /, "")
     .replace(/[.!,;:]+$/, "")
@@ -124,7 +134,7 @@ function normalise(form: Form, check: Check): Form {
     case "list":
       return normaliseList(form, check);
     case "relation":
-      return solve(form, check) ?? { ...form, sides: form.sides.map((side) => normalise(side, check)) };
+      return solved(form, check) ?? { ...form, sides: form.sides.map((side) => normalise(side, check)) };
     default:
       return form;
   }
@@ -153,15 +163,46 @@ function joined({ operator, left, right }: Extract<Form, { kind: "sets" }>, chec
   return operator === "meet" ? meet(first, second, check) : without(first, second, check);
 }
 
+function solved(relation: Relation, check: Check): Reals | undefined {
+  const set = solve(relation, check);
+  const names = new Set(relation.sides.flatMap(expressionsOf).flatMap(variablesOf));
+  return set && { ...set, of: [...names].join() };
+}
+
 function normaliseList(list: Extract<Form, { kind: "list" }>, check: Check): Form {
   const items = flat(list.items.map((item) => normalise(item, check)));
-  const sets = items.map((item) => (item.kind === "reals" ? item : undefined));
-  if (list.joint !== "," && sets.every((set) => set !== undefined)) {
-    return list.joint === "or" ? unite(sets, check) : sets.reduce((all, set) => meet(all, set, check));
-  }
+  const joined_ = joinedConditions(list, { items, check });
+  if (joined_ !== undefined) return joined_;
   const values = withoutNames(items);
   // Several values of one unknown are alternatives, whatever stands between them.
   return { kind: "list", joint: values === items ? list.joint : "or", items: values };
+}
+
+/** Conditions on one unknown as the set where they hold; undefined where they are none. */
+function joinedConditions(
+  { joint, items: written }: Extract<Form, { kind: "list" }>,
+  { items, check }: { readonly items: readonly Form[]; readonly check: Check },
+): Reals | undefined {
+  const sets = items.map((item) => (joint === "or" ? pointOf(item) : undefined) ?? (item.kind === "reals" ? item : undefined));
+  if (sets.some((set) => set === undefined) || !items.some((item) => item.kind === "reals")) return undefined;
+  const all = sets as readonly Reals[];
+  const names = new Set(all.flatMap(({ of }) => of ?? []));
+  if (names.size > 1) return undefined;
+  const [of] = names;
+  const named = (set: Reals): Reals => (of === undefined ? set : { ...set, of });
+  if (joint === "or") return named(unite(all, check));
+  if (joint === "," && written.some((item) => item.kind !== "relation")) return undefined;
+  const both = all.reduce((most, set) => meet(most, set, check));
+  // A comma between conditions that cannot both hold stands for "or": x <= -1, x >= 5.
+  return named(joint === "," && both.parts.length === 0 ? unite(all, check) : both);
+}
+
+/** x = 3, between conditions, as the set that holds 3. */
+function pointOf(item: Form): Reals | undefined {
+  const named = item.kind === "relation" ? namedValue(item) : undefined;
+  if (named?.value.kind !== "scalar") return undefined;
+  const end = { value: named.value.value, closed: true };
+  return { kind: "reals", parts: [{ low: end, high: end }], of: named.name };
 }
 
 /** x = 1, x = -2 and x = 1, -2 as the list of values, when all are values of one unknown. */
@@ -185,9 +226,15 @@ export function namedValue({ sides, operators }: Relation): { readonly name: str
 
 function nameOf(label: Form): string[] | undefined {
   if (label.kind === "scalar" && label.value.kind === "variable") return [label.value.name];
+  if (label.kind === "scalar" && isSegment(label.value)) return [variablesOf(label.value).join("")];
   if (label.kind !== "tuple") return undefined;
   const names = label.items.map((item) => (item.kind === "scalar" && item.value.kind === "variable" ? item.value.name : undefined));
   return names.every((name) => name !== undefined) ? names : undefined;
+}
+
+/** AB and ABC, as points name a length or an area. */
+function isSegment(expr: Expr): boolean {
+  return expr.kind === "product" && expr.factors.every((factor) => factor.kind === "variable" && /^[A-Z]$/.test(factor.name));
 }
 
 function expressionsOf(form: Form): Expr[] {

@@ -3,6 +3,7 @@
 
 import { whole } from "../rational.ts";
 import { Beyond, maxDigits, Unreadable } from "./caps.ts";
+import { inAscii } from "./commands.ts";
 import { number } from "./expr.ts";
 import type { Scalar } from "./form.ts";
 
@@ -21,12 +22,15 @@ const baseWords: Readonly<Record<string, number>> = {
   sixteen: 16,
 };
 
-const whole_ = /^(-?)(?:\(\s*([0-9A-Za-z]+)\s*\)|([0-9A-Za-z]+))\s*_\s*(?:\{\s*(?:\\text\s*\{\s*)?(\w+)\s*\}?\s*\}|(\d+))$/;
+const whole_ = /^(-?)(?:\(\s*([0-9A-Za-z]+)\s*\)|([0-9A-Za-z]+))\s*_\s*(?:\{\s*(\w+)\s*\}|(\w+))$/;
 const inWords = /^(-?)([0-9A-Za-z]+)\s*,?\s*(?:\(\s*base\s+(\w+)\s*\)|(?:in\s+)?base\s+(\w+))$/i;
 
 /** A text that is nothing but a number in a base, letters as digits included. */
 export function wholeNumeral(text: string): Scalar | undefined {
-  const plain = text.trim();
+  const plain = inAscii(text)
+    .replace(/\\(?:text|mathrm)\s*\{([^{}]*)\}/g, "$1")
+    .replace(/_\{\((\w+)\)\}/, "_{$1}")
+    .trim();
   const [, sign, bracketed, bare, braced, open] = whole_.exec(plain) ?? [];
   const [, signInWords, digitsInWords, bracketedBase, plainBase] = inWords.exec(plain) ?? [];
   const digits = bracketed ?? bare ?? digitsInWords;

@@ -34,10 +34,19 @@ function postfix(cursor: Cursor, first: Form): Form {
     else if (isSign(peek(cursor), "!") && form.kind === "scalar") {
       cursor.at++;
       form = scalar(call("factorial", [scalarOf(form)]));
-    } else if (accept(cursor, "%")) form = { kind: "scalar", value: quotient(scalarOf(form), integer(100n)), percent: true };
-    else if (accept(cursor, "°")) form = scalar(product([scalarOf(form), constant("degree")]));
-    else return form;
+    } else {
+      const marked = marks(cursor, form);
+      if (marked === form) return form;
+      form = marked;
+    }
   }
+}
+
+/** `form` with the percent or degree sign that stands behind it. */
+export function marks(cursor: Cursor, form: Form): Form {
+  if (accept(cursor, "%")) return { kind: "scalar", value: quotient(scalarOf(form), integer(100n)), percent: true };
+  if (accept(cursor, "°")) return scalar(product([scalarOf(form), constant("degree")]));
+  return form;
 }
 
 function exponent(cursor: Cursor): Expr {
@@ -47,7 +56,8 @@ function exponent(cursor: Cursor): Expr {
   return negative ? product([integer(-1n), by]) : by;
 }
 
-function primary(cursor: Cursor): Form {
+/** A part without what stands behind it. */
+export function primary(cursor: Cursor): Form {
   const token = peek(cursor);
   switch (token.kind) {
     case "number":
@@ -127,6 +137,7 @@ function apply(name: string, { args, base }: { readonly args: readonly Expr[]; r
   const [of] = args as [Expr];
   if (name === "log") return quotient(call("ln", [of]), call("ln", [base ?? integer(10n)]));
   if (name === "exp") return power(constant("e"), of);
+  if (name === "cis") return power(constant("e"), product([constant("i"), of]));
   if (name === "cbrt") return root(3, of);
   return call(name as FunctionName, [of]);
 }
@@ -205,6 +216,7 @@ function bracketed(cursor: Cursor, sign: string): Form {
   const items = itemsUntil(cursor, closings[sign]!);
   const close = cursor.tokens[cursor.at - 1]!.text;
   if (items.length === 1 && sign === "(" && close === ")") return items[0]!;
+  if (items.length === 1 && sign === "[" && close === "]" && items[0]!.kind === "matrix") return items[0]!;
   const [open, end] = sign === "⟨" ? ["<", ">"] : [sign, close];
   if (items.length === 0 || (sign === "]" || close === "[" ? items.length !== 2 : sign !== "[" && items.length === 1))
     throw unexpected(cursor);
@@ -247,9 +259,18 @@ function set(cursor: Cursor): Form {
   cursor.bars = outer;
   if (accept(cursor, "\\}")) return { kind: "set", items };
   if (items.length !== 1 || !(accept(cursor, "|") || accept(cursor, ":"))) throw unexpected(cursor);
-  const conditions = itemsUntil(cursor, ["\\}"]);
-  const all = items[0]!.kind === "scalar" ? conditions : [items[0]!, ...conditions];
-  return all.length === 1 ? all[0]! : { kind: "list", joint: "and", items: all };
+  const conditions: Form[] = [nested(cursor, () => cursor.member(cursor))];
+  const joints = new Set<"and" | "or">();
+  for (let next = cursor.separator(cursor); next !== undefined; next = cursor.separator(cursor)) {
+    joints.add(next === "or" ? "or" : "and");
+    conditions.push(nested(cursor, () => cursor.member(cursor)));
+    if (conditions.length > maxItems) throw new Beyond(`${maxItems} members`);
+  }
+  expect(cursor, "\\}");
+  if (joints.size > 1) throw new Unreadable("conditions that are joined by both and and or");
+  const joint = joints.has("or") ? "or" : "and";
+  const condition: Form = conditions.length === 1 ? conditions[0]! : { kind: "list", joint, items: conditions };
+  return items[0]!.kind === "scalar" ? condition : { kind: "list", joint: "and", items: [items[0]!, condition] };
 }
 
 function bars(cursor: Cursor): Form {

@@ -4,7 +4,7 @@
 import { parseNumber } from "../number.ts";
 import type { Rational } from "../rational.ts";
 import { Beyond, maxDigits, maxExponent, maxExpressionChars, maxNodes, Unreadable } from "./caps.ts";
-import { functionWords, greekLetters, ignoredCommands, nameWords, plainCharacters, signCommands, textCommands } from "./commands.ts";
+import { functionWords, greekLetters, ignoredCommands, inAscii, nameWords, signCommands, textCommands } from "./commands.ts";
 import { shortUnits } from "./units.ts";
 
 export interface Token {
@@ -20,17 +20,25 @@ export interface Reading {
   readonly commas: "group" | "separate";
 }
 
-const special = new RegExp(`[${Object.keys(plainCharacters).join("")}]`, "g");
-
 export function tokenize(source: string, { commas }: Reading): Token[] {
   if (source.length > maxExpressionChars) throw new Beyond(`${maxExpressionChars} characters for a final answer`);
-  const text = source.replace(special, (character) => plainCharacters[character]!);
-  const lexer: Lexer = { text, at: 0, tokens: [], depth: 0, spaced: false, commas };
-  while (lexer.at < text.length) {
+  const lexer: Lexer = { text: respelled(inAscii(source)), at: 0, tokens: [], depth: 0, spaced: false, commas };
+  while (lexer.at < lexer.text.length) {
     for (const token of scan(lexer)) push(lexer, token);
     if (lexer.tokens.length > maxNodes) throw new Beyond(`${maxNodes} tokens`);
   }
   return lexer.tokens;
+}
+
+/** Spellings that a tokenizer cannot tell by one token, in the usual notation. */
+function respelled(text: string): string {
+  return text
+    .replace(/\{([^{}\\]*)\\over(?![a-zA-Z])([^{}\\]*)\}/g, "\\frac{$1}{$2}")
+    .replace(/\{([^{}\\]*)\\choose(?![a-zA-Z])([^{}\\]*)\}/g, "\\binom{$1}{$2}")
+    .replace(/(?:\{\})?[_^](?:\{(\d+)\}|(\d))C_(?:\{(\d+)\}|(\d))/g, "\\binom{$1$2}{$3$4}")
+    .replace(/\{\\rm(?![a-zA-Z])([^{}]*)\}/g, "\\text{$1}")
+    .replace(/(?<=[)\]}]\s?)U(?=\s?(?:[([{]|\\\{|\\left))/g, "\\cup ")
+    .replace(/(?<=\\R |\\mathbb\{R\})\s*\\\s+(?=\\?\{|[([])/g, "\\setminus ");
 }
 
 interface Lexer {
@@ -63,10 +71,14 @@ function take(lexer: Lexer, pattern: RegExp): RegExpExecArray | undefined {
   return match;
 }
 
-const blank = /[\s~$]+|\\[,;:! >]|\\(?:left|right)\s*\.|\\\$(?!\s*\d)/y;
-const circle = /\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))/y;
+const blank = /[\s~$]+|\\[,;:! >]|\\(?:left|right)\s*\.|\\[hv]space\*?\s*\{[^{}]*\}|\\\$(?!\s*\d)/y;
+const circle = /\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z])|(?<=\d\^)o(?![a-zA-Z\d]))/y;
+/** Angular brackets that are written as signs of comparison. */
+const angle = /\\left\s*<|\\right\s*>/y;
+/** The end of a row, perhaps with a distance to the next. */
+const rowEnd = /\\\\(?:\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\])?/y;
 const command = /\\([a-zA-Z]+)\*?/y;
-const longSign = /\\\\|\\\{|\\\}|<=|>=|!=|==|\*\*/y;
+const longSign = /\\\{|\\\}|<=|>=|!=|==|\*\*/y;
 const currency = /\\?\$|[€£¥]/y;
 
 /** The tokens that begin here: none for a blank, several for a word of one-letter variables. */
@@ -78,6 +90,9 @@ function scan(lexer: Lexer): readonly NewToken[] {
   const number = takeNumber(lexer);
   if (number !== undefined) return [number];
   if (take(lexer, circle) !== undefined) return [sign("°")];
+  const bracket = take(lexer, angle)?.[0];
+  if (bracket !== undefined) return [sign(bracket.endsWith("<") ? "⟨" : "⟩")];
+  if (take(lexer, rowEnd) !== undefined) return [sign("\\\\")];
   const name = take(lexer, command)?.[1];
   if (name !== undefined) return takeCommand(lexer, name);
   const letters = take(lexer, /[a-zA-Z]+/y)?.[0];
@@ -94,13 +109,14 @@ function scan(lexer: Lexer): readonly NewToken[] {
   return [sign(short)];
 }
 
-const strongComma = String.raw`(?:,\\[!,]\s*|\{,\}\s*|\\,|\\!,|\\ )`;
-const anyComma = String.raw`(?:,\\[!,]\s*|\{,\}\s*|\\,|\\!,|\\ |,)`;
-const numeral = (comma: string): RegExp => new RegExp(String.raw`(?:\d{1,3}(?:${comma}\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+`, "y");
+const strongComma = String.raw`,\\[!,]\s*|\{,\}\s*|\\text\{,\}|\\[,;:]|\\!,|\\ `;
+/** Blanks group too, but not in 1 234/567, which is a mixed number. */
+const numeral = (comma: string, grouped = ""): RegExp =>
+  new RegExp(String.raw`(?:\d{1,3}(?:(?:${comma})\d{3})+(?!\d)${grouped}|\d+)(?:\.\d+)?|\.\d+`, "y");
 const strongNumeral = numeral(strongComma);
-const anyNumeral = numeral(anyComma);
+const anyNumeral = numeral(`${strongComma}|,`, String.raw`|\d{1,3}(?:[ ~]\d{3})+(?!\d|\s*\/)`);
 const exponent = /[eE]([+-]?\d+)(?![\d.]*[a-zA-Z])/y;
-const repetend = /\\overline\s*\{\s*(\d+)\s*\}/y;
+const repetend = /\\(?:overline|bar|dot)\s*\{\s*(\d+)\s*\}/y;
 
 function takeNumber(lexer: Lexer): NewToken | undefined {
   const written = take(lexer, lexer.commas === "group" && lexer.depth === 0 ? anyNumeral : strongNumeral)?.[0];
@@ -152,19 +168,28 @@ function takeCommand(lexer: Lexer, name: string): readonly NewToken[] {
 function takeText(lexer: Lexer, name: string): readonly NewToken[] {
   const content = take(lexer, /\s*\{([^{}]*)\}/y)?.[1];
   if (content === undefined) throw new Unreadable(`\\${name} without its text`);
-  const plain = content.trim();
+  const plain = content.replace(/\\(?=[$%])/g, "").trim();
   if (plain === "") {
     lexer.spaced = true;
     return [];
   }
   // Numbers and letters that are set upright are no words.
-  if (/^[-+\d.,/\s]+$/.test(plain) || (/^\w$/.test(plain) && name !== "text" && name !== "mbox") || functionWords[plain] !== undefined) {
-    return tokenize(plain, { commas: lexer.commas });
+  if (
+    /^[-+\d.,/\s]+$/.test(plain) ||
+    /^[$€£¥%]$/.test(plain) ||
+    (/^\w$/.test(plain) && name !== "text" && name !== "mbox") ||
+    known.has(plain.toLowerCase())
+  ) {
+    return tokenize(known.has(plain.toLowerCase()) ? plain.toLowerCase() : plain, { commas: lexer.commas });
   }
+  const [, amount, unit] = /^([-+]?[$€£¥]?[\d.,]*\d)\s*(%|°|[a-z][a-z./^\d\s]*)$/i.exec(plain) ?? [];
+  if (amount !== undefined && unit !== undefined) return tokenize(`${amount} \\text{${unit}}`, { commas: lexer.commas });
   const words = plain.split(/(\^\d|[/,;])|[\s~]+/).filter((word) => word !== undefined && word !== "");
   return words.map((text) => ({ kind: /^[,;]$/.test(text) ? "sign" : "word", text }));
 }
 
+/** Functions and infinity, which mean the same when set as text. */
+const known = new Set([...Object.keys(functionWords), "infinity"]);
 const knownWords = [...Object.keys(functionWords), ...Object.keys(nameWords)].sort((a, b) => b.length - a.length);
 const knownStart = new RegExp(`^(?:${knownWords.join("|")})`);
 const joiningWord = /^(?:or|and|in|per)$/;
@@ -172,8 +197,8 @@ const joiningWord = /^(?:or|and|in|per)$/;
 /** Letters without a backslash: a known name, a word, or a product of one-letter variables. */
 function lettersAs(letters: string): readonly NewToken[] {
   if (letters === "") return [];
-  const known = namedToken(letters);
-  if (known !== undefined) return [known];
+  const named = namedToken(letters);
+  if (named !== undefined) return [named];
   const start = knownStart.exec(letters)?.[0] ?? "";
   if (isWord(letters, start)) return [{ kind: "word", text: letters }];
   const first: NewToken = namedToken(start) ?? { kind: "name", text: letters[0]! };

@@ -55,6 +55,7 @@ export function unitName(parts: readonly string[]): string | undefined {
     if (raised !== undefined) names.push(`${names.pop() ?? ""}^${raised}`);
     else if (/^(?:square|sq)$/.test(word)) pending = "^2";
     else if (/^(?:cubic|cu)$/.test(word)) pending = "^3";
+    else if (/^(?:squared|cubed)$/.test(word)) names.push(`${names.pop() ?? ""}^${word === "squared" ? 2 : 3}`);
     else if (word === "per" || word === "/") names.push("/");
     else {
       const inner = /^(.*?)(\^\d)$/.exec(word);

@@ -9,6 +9,7 @@ import { Beyond, maxPrecisionBits } from "./caps.ts";
 import { type ComplexBall, evaluate } from "./evaluate.ts";
 import { type Expr, integerOf } from "./expr.ts";
 import { keyOf } from "./key.ts";
+import { cancels } from "./radicals.ts";
 
 /** Most comparisons end here: two different numbers differ in the first few digits. */
 const firstBits = 128;
@@ -35,6 +36,7 @@ export function isZero(expr: Expr, work: Precision["work"]): boolean | undefined
   if (expr.kind === "number") return expr.value.numerator === 0n;
   const first = evaluate(expr, { bits: firstBits, work });
   if (first !== undefined && awayFrom0(first)) return false;
+  if (first !== undefined && cancels(expr)) return true;
   const measure = measureOf(expr, work);
   const degree = [...measure.roots.values()].reduce((total, each) => total * each, 1);
   const separation = measure.lower + measure.upper * (degree - 1) + (measure.transcendental ? transcendentalBits + 4 * measure.upper : 0);
