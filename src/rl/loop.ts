@@ -23,6 +23,7 @@ import {
   sampleAndReward,
   sampleRequests,
 } from "./rollout.ts";
+import { budgetMetrics, learnedRewards, overrunFactor, withBudgets } from "./thinking.ts";
 import { creditGroups, learnFrom } from "./update.ts";
 
 /** What the stage works with. */
@@ -50,7 +51,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   let { nextStep: step, guard } = record.start;
   if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
   while (step < config.steps && !stop.aborted) {
-    const tasks = deps.tasks(step, config.tasksPerStep);
+    const tasks = withBudgets(deps.tasks(step, config.tasksPerStep), { thinking: config.thinking, seed: deps.seed, step });
     const sampled = await sampleStep(tasks, { config, deps, step }, signal);
     const credits = creditsOf(sampled, { config, terms: deps.terms });
     const groups = creditGroups(sampled.groups, credits);
@@ -75,7 +76,13 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     const measured = await deps.evaluate(step + 1, signal);
     await record.recordStep({
       step,
-      metrics: { ...rolloutMetrics(sampled.groups, credits), ...samplingSpeed(sampled), ...learned.metrics, ...measured },
+      metrics: {
+        ...rolloutMetrics(sampled.groups, credits),
+        ...budgetMetrics(sampled.groups),
+        ...samplingSpeed(sampled),
+        ...learned.metrics,
+        ...measured,
+      },
       digests: { ...rolloutDigests(sampled.groups.flat()), ...(await policy.digests()) },
       guard,
       notes: learned.notes,
@@ -106,16 +113,15 @@ function earned({ verdicts, reward }: RolloutScore): RolloutReward {
   return { verdicts, reward: reward.kind === "scored" ? reward.reward : undefined };
 }
 
-/** Terms are read from the verdicts, so that a reward that was recorded has them too. */
+/** Terms are read from the verdicts, so that a reward that was recorded has them too. What an overrun costs is taken off here: verdicts and rewards are recorded without it. */
 function creditsOf({ groups }: SampledStep, { config, terms }: { config: RlConfig; terms: readonly RewardTerm[] }): GroupCredit[] {
-  const { kind } = config.advantages;
-  if (kind !== "gdpo")
-    return groupAdvantages(
-      groups.map((members) => members.map(({ reward }) => reward)),
-      kind,
-    );
-  const ofMember = ({ task, verdicts, reward }: RewardedRollout): MemberTerms =>
-    reward === undefined ? undefined : termScores(verdicts, { terms, taskVerifier: task.verifier });
+  const { advantages, thinking } = config;
+  if (advantages.kind !== "gdpo") return groupAdvantages(learnedRewards(groups, thinking), advantages.kind);
+  const ofMember = ({ task, rollout, verdicts, reward }: RewardedRollout): MemberTerms => {
+    if (reward === undefined) return undefined;
+    const factor = overrunFactor(rollout.thinking, thinking);
+    return termScores(verdicts, { terms, taskVerifier: task.verifier }).map(({ weight, score }) => ({ weight, score: score * factor }));
+  };
   return gdpoAdvantages(groups.map((members) => members.map(ofMember)));
 }
 
