@@ -90,6 +90,14 @@ describe("whetstone eval --budgets", () => {
     assert.match(text.stdout, /^heldOut: 8 tasks.*\nbudget .*\n4 /);
   });
 
+  test("a recipe with budgets that its tokenizer cannot write is refused before the run", async () => {
+    const budgets = 'rl.thinking={"kind":"budgets","grid":[8]}';
+    assert.equal((await run("train", "tiny.ts", "--dry-run", "--set", budgets)).code, 0);
+    const refused = await run("train", "tiny.ts", "--dry-run", "--set", budgets, "--set", "model.tokenizer.alphabet=0123456789+-=?;");
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /only use characters of the vocabulary.* in "think 8"/);
+  });
+
   test("refuses lists that are none, pictures of nothing, and budgets without room for an answer", async () => {
     const refusals: readonly (readonly [readonly string[], RegExp])[] = [
       [["--budgets", "4,x"], /whole numbers of tokens, or auto.*got "x"/],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import type { Rollout } from "../../src/data/rollout.ts";
+import { RlConfig } from "../../src/rl/config.ts";
 import { budgetMetrics, learnedRewards, overrunFactor, withBudgets } from "../../src/rl/thinking.ts";
 import { ThinkingConfig } from "../../src/rl/thinkingConfig.ts";
 import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
@@ -35,6 +36,22 @@ describe("overrunFactor", () => {
     assert.equal(factor(thought(900, 16), 0), 1);
     assert.equal(factor(thought(16, 16, "budget"), 0), 1);
     assert.equal(factor(thought(900, 16), 1), 0);
+  });
+});
+
+describe("rl.thinking", () => {
+  const recipe = (thinking: object, maxNewTokens = 40) => RlConfig.safeParse({ steps: 1, learningRate: 0.1, maxNewTokens, thinking });
+
+  test("is autonomous unless the recipe says otherwise, and knows no keys of budgets then", () => {
+    assert.deepEqual(RlConfig.parse({ steps: 1, learningRate: 0.1, maxNewTokens: 40 }).thinking, { kind: "autonomous" });
+    assert.match(recipe({ kind: "autonomous", grid: [8] }).error!.issues[0]!.message, /"grid"/);
+  });
+
+  test("wants room for an answer after the largest budget", () => {
+    assert.ok(recipe({ kind: "budgets", grid: { from: 4, to: 36 } }).success);
+    const { path, message } = recipe({ kind: "budgets", grid: { from: 4, to: 37 } }).error!.issues[0]!;
+    assert.deepEqual(path, ["maxNewTokens"]);
+    assert.match(message, /room for an answer.*got 40 and 37/);
   });
 });
 
