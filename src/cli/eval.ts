@@ -1,4 +1,4 @@
-// `whetstone eval CHECKPOINT`: how many held-out tasks a checkpoint answers right.
+// `whetstone eval CHECKPOINT`: how many held-out tasks a checkpoint answers right, on request under each of several thinking budgets.
 // Records nothing: measurements that belong to a run are made by the run.
 
 import { existsSync } from "node:fs";
@@ -7,9 +7,12 @@ import type { Command } from "commander";
 
 import { systemClock } from "../base/clock.ts";
 import { CheckpointError, ConfigError } from "../base/errors.ts";
+import { writeFileAtomic } from "../base/files.ts";
 import type { Accuracy } from "../eval/accuracy.ts";
+import type { Budget, BudgetReport } from "../eval/budgets.ts";
 import {
   type Examination,
+  evaluateBudgets,
   evaluateCheckpoint,
   examinationOfFile,
   examinationOfRecipe,
@@ -17,8 +20,10 @@ import {
 } from "../runs/evaluateCheckpoint.ts";
 import { loadRecipe } from "../runs/recipeFile.ts";
 import { accuracyText } from "./accuracyText.ts";
+import { budgetPicture } from "./budgetPicture.ts";
+import { budgetText } from "./budgetText.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { atLeastOne, collect, notNegative, refuseTogether, refuseWithout } from "./options.ts";
+import { atLeastOne, budgetList, collect, notNegative, refuseTogether, refuseWithout } from "./options.ts";
 import { print, printError, printJson, shortNumber, table, weakContainmentWarning } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 
@@ -30,6 +35,8 @@ interface Options {
   readonly column: readonly string[];
   readonly temperature?: number;
   readonly maxTokens?: number;
+  readonly budgets?: readonly Budget[];
+  readonly svg?: string;
   readonly json?: true;
 }
 
@@ -45,12 +52,15 @@ export function addEval(whetstone: Command): void {
     .option("--column <key=name>", "read a foreign file: question=NAME, answer=NAME; may be given several times", collect, [])
     .option("--temperature <t>", "0 takes the most likely token", notNegative)
     .option("--max-tokens <count>", "longest response", atLeastOne)
+    .option("--budgets <list>", "measure under each of these thinking budgets, such as 0,16,32,64,128,auto", budgetList)
+    .option("--svg <file>", "draw accuracy over budgets into this file; needs --budgets")
     .option("--json", "print JSON")
     .action(evaluate);
 }
 
 async function evaluate(checkpoint: string, options: Options): Promise<void> {
-  const { temperature, maxTokens, json } = options;
+  const { temperature, maxTokens, budgets, svg } = options;
+  refuseWithout({ command: "eval", options: { "--budgets": budgets, "--svg": svg } }, ["--budgets", "--svg"]);
   const examination = {
     ...(await findExamination(checkpoint, options)),
     ...(temperature === undefined ? {} : { temperature }),
@@ -59,12 +69,13 @@ async function evaluate(checkpoint: string, options: Options): Promise<void> {
   const progress = progressObserver(process.stderr, systemClock);
   if (examination.rewards.sandbox === "weak") progress.note(weakContainmentWarning);
   using interrupts = catchInterrupts(() => progress.note("stopping"));
+  const watched = { ...examination, measuring: progress.measuring };
   try {
-    const results = await evaluateCheckpoint(checkpoint, { ...examination, measuring: progress.measuring }, interrupts.stop);
-    progress.done();
-    if (json) printJson(results);
-    else print(Object.entries(results).map(resultText).join("\n"));
-    if (Object.values(results).every(({ accuracy }) => accuracy === undefined)) {
+    const isScored =
+      budgets === undefined
+        ? printAccuracies(await evaluateCheckpoint(checkpoint, watched, interrupts.stop), { options, done: progress.done })
+        : printBudgets(await evaluateBudgets(checkpoint, { ...watched, budgets }, interrupts.stop), { options, done: progress.done });
+    if (!isScored) {
       printError("eval: nothing could be scored, so that there is no accuracy; whetstone score tries the verifier on one answer");
       process.exitCode = 1;
     }
@@ -73,6 +84,34 @@ async function evaluate(checkpoint: string, options: Options): Promise<void> {
     if (!interrupts.stop.aborted) throw error;
     process.exitCode = interruptedExitCode;
   }
+}
+
+interface Printing {
+  readonly options: Options;
+  /** Ends the line of progress. */
+  readonly done: () => void;
+}
+
+/** Whether anything could be scored. */
+function printAccuracies(results: Readonly<Record<string, Accuracy>>, { options, done }: Printing): boolean {
+  done();
+  if (options.json) printJson(results);
+  else print(Object.entries(results).map(resultText).join("\n"));
+  return Object.values(results).some(({ accuracy }) => accuracy !== undefined);
+}
+
+/** Whether anything could be scored. */
+function printBudgets(results: Readonly<Record<string, BudgetReport>>, { options: { json, svg }, done }: Printing): boolean {
+  done();
+  if (svg !== undefined) writeFileAtomic(svg, [budgetPicture(results)]);
+  if (json) printJson(results);
+  else
+    print(
+      Object.entries(results)
+        .map(([name, report]) => budgetText(name, report))
+        .join("\n\n"),
+    );
+  return Object.values(results).some(({ points }) => points.some(({ accuracy }) => accuracy !== undefined));
 }
 
 async function findExamination(checkpoint: string, options: Options): Promise<Examination> {

@@ -5,6 +5,7 @@
 import { InvalidArgumentError, Option } from "commander";
 
 import { ConfigError } from "../base/errors.ts";
+import type { Budget } from "../eval/budgets.ts";
 import { usualRunsFolder } from "../runs/commandText.ts";
 
 /** The option that all commands with runs have. */
@@ -62,6 +63,20 @@ export function tokenList(text: string): Int32Array {
 
 /** Token ids are 32-bit integers; a larger one would become another token. */
 const maxTokenId = 2 ** 31 - 1;
+
+/** "0,16,auto": distinct thinking budgets, in the order given. */
+export function budgetList(text: string): readonly Budget[] {
+  const words = text.split(",").map((word) => word.trim());
+  const wrong = words.find((word) => word !== "auto" && !/^\d{1,9}$/.test(word));
+  if (wrong !== undefined)
+    throw new InvalidArgumentError(
+      `It must be whole numbers of tokens, or auto, with commas between them, such as 0,16,32,auto, got "${wrong}".`,
+    );
+  const budgets = words.map((word) => (word === "auto" ? word : Number(word)));
+  const twice = budgets.find((budget, i) => budgets.indexOf(budget) < i);
+  if (twice !== undefined) throw new InvalidArgumentError(`It must name each budget once, got "${twice}" twice.`);
+  return budgets;
+}
 
 /** "rl", "12", "rl:12" or "sft:0" */
 export function stepReference(text: string): { stage?: string; step?: number } {

@@ -2,9 +2,13 @@
 // The choices of the algorithm stand in `algorithmConfig.ts`.
 
 import { z } from "zod";
-
+import { largestBudget } from "../data/budgets.ts";
 import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
 import { AdvantagesConfig, AggregationConfig, ObjectiveConfig } from "./algorithmConfig.ts";
+import { ThinkingConfig } from "./thinkingConfig.ts";
+
+/** The control tokens of thinking, and the end of the turn. */
+const blockTokens = 3;
 
 /** The `rl` section of a recipe. */
 export const RlConfig = z
@@ -12,6 +16,7 @@ export const RlConfig = z
     advantages: AdvantagesConfig.prefault({ kind: "grpo" }).describe("How rewards become advantages."),
     objective: ObjectiveConfig.prefault({ kind: "clip" }).describe("What is maximised."),
     aggregation: AggregationConfig.prefault({ kind: "token-mean" }).describe("What tokens are averaged over."),
+    thinking: ThinkingConfig.prefault({ kind: "autonomous" }).describe("How long the policy may think."),
     steps: z.int().positive().meta({ description: "Batches of rollouts learned from.", unit: "steps" }),
     tasksPerStep: z
       .int()
@@ -35,7 +40,7 @@ export const RlConfig = z
   })
   .superRefine((stage, context) => {
     checkWarmup(stage, context);
-    const { minibatchTasks, tasksPerStep, steps } = stage;
+    const { minibatchTasks, tasksPerStep, steps, thinking, maxNewTokens } = stage;
     const pretraining = pretrainingSteps(stage);
     if (pretraining > 0 && pretraining >= steps) {
       context.addIssue({
@@ -49,6 +54,13 @@ export const RlConfig = z
         code: "custom",
         path: ["minibatchTasks"],
         message: `must divide tasksPerStep, or the last minibatch of every step is short, got ${minibatchTasks} and ${tasksPerStep}`,
+      });
+    }
+    if (thinking.kind === "budgets" && largestBudget(thinking) + blockTokens >= maxNewTokens) {
+      context.addIssue({
+        code: "custom",
+        path: ["maxNewTokens"],
+        message: `must leave room for an answer after the largest budget of thinking.grid, or responses end before their thinking is closed, got ${maxNewTokens} and ${largestBudget(thinking)}`,
       });
     }
   })

@@ -10,6 +10,8 @@ import { type ValuedGroups, valuedCredits, valueGroups } from "./critic.ts";
 import { gdpoAdvantages, type MemberTerms } from "./gdpo.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
+import { learnedRewards, overrunFactor } from "./thinking.ts";
+import type { ThinkingConfig } from "./thinkingConfig.ts";
 import { type CreditedGroups, creditGroups } from "./update.ts";
 
 /** A step's groups with what they earned. */
@@ -29,14 +31,16 @@ interface CreditPlace {
   readonly isPretraining: boolean;
 }
 
-/** Advantages of a step. `critic` is asked where the recipe wants one. */
+/** Advantages of a step. `critic` is asked where the recipe wants one. The rewards in the result are those of the verdicts. */
 export async function creditStep(groups: RewardedGroups, { config, terms, critic, isPretraining }: CreditPlace): Promise<CreditedStep> {
-  const { advantages } = config;
+  const { advantages, thinking } = config;
   if (advantages.kind !== "gae") {
-    const credits = groupCredits(groups, { kind: advantages.kind, terms });
+    const credits = groupCredits(groups, { kind: advantages.kind, terms, thinking });
     return { groups: creditGroups(groups, credits), credits };
   }
-  const valued = await valueGroups(groups, { critic: critic!, gae: advantages, isPretraining }); // who wires the stage knows its recipe
+  const rewards = learnedRewards(groups, thinking);
+  const learned = groups.map((members, group) => members.map((member, index) => ({ ...member, reward: rewards[group]![index] })));
+  const valued = await valueGroups(learned, { critic: critic!, gae: advantages, isPretraining }); // who wires the stage knows its recipe
   const credits = valuedCredits(valued);
   const credited = creditGroups(groups, credits).map((members, group) =>
     members.map((member, index): RecordedRollout => {
@@ -47,16 +51,19 @@ export async function creditStep(groups: RewardedGroups, { config, terms, critic
   return { groups: credited, credits, valued };
 }
 
-/** Terms are read from the verdicts, so that a reward that was recorded has them too. */
-function groupCredits(
-  groups: RewardedGroups,
-  { kind, terms }: { kind: Exclude<AdvantagesConfig["kind"], "gae">; terms: readonly RewardTerm[] },
-): GroupCredit[] {
-  if (kind !== "gdpo") {
-    const rewards = groups.map((members) => members.map(({ reward }) => reward));
-    return groupAdvantages(rewards, kind);
-  }
-  const ofMember = ({ task, verdicts, reward }: RewardedRollout): MemberTerms =>
-    reward === undefined ? undefined : termScores(verdicts, { terms, taskVerifier: task.verifier });
+interface GroupPlace {
+  readonly kind: Exclude<AdvantagesConfig["kind"], "gae">;
+  readonly terms: readonly RewardTerm[];
+  readonly thinking: ThinkingConfig;
+}
+
+/** Terms are read from the verdicts, so that a reward that was recorded has them too. What an overrun costs is taken off each. */
+function groupCredits(groups: RewardedGroups, { kind, terms, thinking }: GroupPlace): GroupCredit[] {
+  if (kind !== "gdpo") return groupAdvantages(learnedRewards(groups, thinking), kind);
+  const ofMember = ({ task, rollout, verdicts, reward }: RewardedRollout): MemberTerms => {
+    if (reward === undefined) return undefined;
+    const factor = overrunFactor(rollout.thinking, thinking);
+    return termScores(verdicts, { terms, taskVerifier: task.verifier }).map(({ weight, score }) => ({ weight, score: score * factor }));
+  };
   return gdpoAdvantages(groups.map((members) => members.map(ofMember)));
 }

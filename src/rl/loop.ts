@@ -25,6 +25,7 @@ import {
   sampleAndReward,
   sampleRequests,
 } from "./rollout.ts";
+import { budgetMetrics, withBudgets } from "./thinking.ts";
 import { type LearnedStep, learnFrom } from "./update.ts";
 
 /** What the stage works with. */
@@ -57,7 +58,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   let { nextStep: step, guard } = record.start;
   if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
   while (step < config.steps && !stop.aborted) {
-    const tasks = deps.tasks(step, config.tasksPerStep);
+    const tasks = withBudgets(deps.tasks(step, config.tasksPerStep), { thinking: config.thinking, seed: deps.seed, step });
     const sampled = await sampleStep(tasks, { config, deps, step }, signal);
     const isPretraining = step < pretrainingSteps(config);
     const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining });
@@ -86,6 +87,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       step,
       metrics: {
         ...rolloutMetrics(sampled.groups, credited.credits),
+        ...budgetMetrics(sampled.groups),
         ...samplingSpeed(sampled),
         ...taught.metrics,
         ...learned.metrics,

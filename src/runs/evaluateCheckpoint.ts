@@ -9,7 +9,8 @@ import { parseWith } from "../base/parse.ts";
 import { Columns } from "../data/columns.ts";
 import { readTasks } from "../data/readers.ts";
 import type { Task } from "../data/task.ts";
-import { type Accuracy, measureAccuracy } from "../eval/accuracy.ts";
+import { type Accuracy, type Measuring, measureAccuracy } from "../eval/accuracy.ts";
+import { type Budget, type BudgetReport, measureBudgets } from "../eval/budgets.ts";
 import { encodePrompt } from "../policy/chat.ts";
 import { watchingOwn } from "../rewards/compose.ts";
 import { RewardConfig } from "../rewards/config.ts";
@@ -34,27 +35,63 @@ export interface Examination {
   readonly maxNewTokens?: number;
 }
 
+type Watched = Examination & Pick<RunObserver, "measuring">;
+
 /** By name of the set. */
-export async function evaluateCheckpoint(
+export function evaluateCheckpoint(checkpoint: string, examination: Watched, signal: AbortSignal): Promise<Record<string, Accuracy>> {
+  return examine(checkpoint, examination, ({ tasks, measuring }) => measureAccuracy(tasks, measuring, signal));
+}
+
+/** As `evaluateCheckpoint`, under each of several thinking budgets. */
+export function evaluateBudgets(
   checkpoint: string,
-  { sets, rewards, folder, maxNewTokens, measuring: watch, ...settings }: Examination & Pick<RunObserver, "measuring">,
+  { budgets, ...examination }: Watched & { readonly budgets: readonly Budget[] },
   signal: AbortSignal,
-): Promise<Record<string, Accuracy>> {
+): Promise<Record<string, BudgetReport>> {
+  return examine(
+    checkpoint,
+    examination,
+    ({ tasks, measuring }) => {
+      checkBudgets(budgets, measuring.maxNewTokens);
+      return measureBudgets(tasks, { ...measuring, budgets }, signal);
+    },
+    budgets.length,
+  );
+}
+
+/** A budget that leaves no room for its close and an answer would measure the length of responses instead. */
+function checkBudgets(budgets: readonly Budget[], maxNewTokens: number): void {
+  const largest = Math.max(0, ...budgets.filter((budget) => budget !== "auto"));
+  if (largest + reservedTokens < maxNewTokens) return;
+  throw new ConfigError(
+    `eval: a budget must leave room for an answer in the longest response, got --budgets with ${largest} and responses of at most ${maxNewTokens} tokens; raise --max-tokens, or leave that budget out`,
+  );
+}
+
+/** The block's control tokens and the end of the turn. */
+const reservedTokens = 3;
+
+async function examine<Result>(
+  checkpoint: string,
+  { sets, rewards, folder, maxNewTokens, measuring: watch, ...settings }: Watched,
+  measure: (asked: { readonly tasks: readonly Task[]; readonly measuring: Measuring }) => Promise<Result>,
+  timesEachTask = 1,
+): Promise<Record<string, Result>> {
   await using policy = policyFromCheckpoint(checkpoint, EngineConfig.parse({}));
   await using pool = await openVerifierPool(rewards, folder);
   const scoring = { pool, terms: watchingOwn(rewards.terms), seedWords: [settings.seed] };
-  const measuring = {
+  const common = {
     ...settings,
     policy,
     promptTokens: (task: Task) => encodePrompt(task, policy.tokenizer),
     score: (asked: Parameters<typeof scoreRollout>[0], abort: AbortSignal) => scoreRollout(asked, scoring, abort),
     maxNewTokens: maxNewTokens ?? policy.config.maxPositions,
   };
-  const results: Record<string, Accuracy> = {};
+  const results: Record<string, Result> = {};
   for (const [set, tasks] of Object.entries(sets)) {
     let answers = 0;
-    const onAnswer = (): void => watch({ set, answers: ++answers, tasks: tasks.length });
-    results[set] = await measureAccuracy(tasks, { ...measuring, onAnswer }, signal);
+    const onAnswer = (): void => watch({ set, answers: ++answers, tasks: timesEachTask * tasks.length });
+    results[set] = await measure({ tasks, measuring: { ...common, onAnswer } });
   }
   return results;
 }

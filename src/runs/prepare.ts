@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 import { ConfigError, DataError, VerifierError } from "../base/errors.ts";
+import { type BudgetMix, largestBudget } from "../data/budgets.ts";
 import type { DataSource } from "../data/config.ts";
 import { evaluationTasks, openDemonstrations, openTasks } from "../data/source.ts";
 import type { DemonstrationStream, TaskStream } from "../data/stream.ts";
@@ -48,6 +49,9 @@ export async function prepare(recipe: Recipe, folder: string): Promise<Preparati
   const demonstrations = data.demonstrations === undefined ? undefined : await openDemonstrations(source(data.demonstrations), training);
   const tasks = data.training === undefined ? undefined : await openTasks(source(data.training), training);
   for (const task of [...training.heldOut, ...practised(recipe, tasks)]) checkPrompt(task, model);
+  for (const [task, budgets] of budgeted(recipe, { demonstrations, tasks })) {
+    checkPrompt({ ...task, thinkingBudget: largestBudget(budgets) }, model);
+  }
   if (recipe.sft !== undefined) demonstrations!.batch(0, recipe.sft.batch); // a file that is too small says so
   return { ...model, demonstrations, tasks, heldOut, heldOutBeyond, inputs: inputFiles(recipe, folder) };
 }
@@ -62,6 +66,19 @@ function practised({ rl }: Recipe, tasks: TaskStream | undefined): readonly Task
   if (rl === undefined) return [];
   const first = tasks!.batch(0, rl.tasksPerStep); // a file that is too small for a step says so
   return tasks!.all ?? first;
+}
+
+/** Tasks of the first step with the mix of budgets that they are asked for: a tokenizer that cannot write a budget says so. */
+function budgeted(
+  { data, sft, rl }: Recipe,
+  { demonstrations, tasks }: Pick<Preparation, "demonstrations" | "tasks">,
+): readonly (readonly [Task, BudgetMix])[] {
+  const shown = data.demonstrations?.kind === "families" ? data.demonstrations.budgets : undefined;
+  const demonstrated =
+    sft === undefined || shown === undefined ? [] : demonstrations!.batch(0, sft.batch).map(({ task }) => [task, shown] as const);
+  const thinking = rl?.thinking;
+  if (thinking?.kind !== "budgets") return demonstrated;
+  return [...demonstrated, ...tasks!.batch(0, rl!.tasksPerStep).map((task) => [task, thinking] as const)];
 }
 
 /** The pool that scores for a run. Everything about verifiers that a user can get wrong is told before it resolves. */

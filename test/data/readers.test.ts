@@ -160,8 +160,9 @@ describe("readDemonstrations", () => {
     const rows = [
       { task: own, thinking: "1+2=3", answer: "3" },
       { task: own, answer: "3" },
+      { task: own, thinking: "1+2=3", terser: ["3"], answer: "3" },
     ];
-    assert.deepEqual(await readDemonstrations(jsonl(...rows)), [rows[0], { ...rows[1], thinking: "" }]);
+    assert.deepEqual(await readDemonstrations(jsonl(...rows)), [rows[0], { ...rows[1], thinking: "" }, rows[2]]);
   });
 
   test("takes thinking and answer out of one column by their patterns", async () => {
