@@ -1,4 +1,5 @@
-// What a measurement on a sample of tasks says about all of them: estimates with 95 % confidence intervals. Pure.
+// What a measurement on a sample of tasks says about all of them: estimates with 95 % confidence intervals. Pure: the tasks are what
+// varies, the policy and its draws are taken as they are.
 
 import type { Rng } from "../base/rng.ts";
 

@@ -1,4 +1,5 @@
-// Whether two quantities rise together, whatever the shape of the curve. Pure.
+// Whether two quantities rise together, whatever the shape of the curve. Pure. Ties share their rank, so that equal difficulties are
+// neither order.
 
 import { meanOf } from "./intervals.ts";
 

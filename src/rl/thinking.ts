@@ -1,4 +1,5 @@
-// Thinking budgets in reinforcement learning: which task of a step gets which budget, and what an overrun costs. Pure.
+// Thinking budgets in reinforcement learning: which task of a step gets which budget, and what an overrun costs. Pure. How a budget is
+// told to the policy stands in `policy/chat.ts`, how it is kept in `policy/sample.ts`.
 
 import { rngFor } from "../base/rng.ts";
 import { drawBudget } from "../data/budgets.ts";

@@ -1,4 +1,5 @@
-// How long the policy may think while it practises, as a recipe says it.
+// How long the policy may think while it practises, as a recipe says it. What is drawn and what an overrun costs stands in
+// `thinking.ts`.
 
 import { z } from "zod";
 

@@ -1,116 +1,23 @@
 // The loop over a policy that really samples and really learns: a table of logits. Task k asks, after token k, for token k + 1.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 
 import { TrainingError } from "../../src/base/errors.ts";
-import type { Task } from "../../src/data/task.ts";
-import { ownVerifier } from "../../src/rewards/compose.ts";
-import type { RolloutScore } from "../../src/rewards/score.ts";
-import { RlConfig } from "../../src/rl/config.ts";
-import { type RlDeps, trainPolicy } from "../../src/rl/loop.ts";
-import { MemoryRlRecord } from "../support/memoryRecord.ts";
-import { aTask, scored, unscorable } from "../support/rollouts.ts";
+import type { RlDeps } from "../../src/rl/loop.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
-
-const folders: string[] = [];
-after(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "rl-loop-"));
-  folders.push(folder);
-  return folder;
-}
-
-const numTokens = 8;
-const never = new AbortController().signal;
-const asked = (task: Task): number => task.reference as number;
-const tasks: RlDeps["tasks"] = (step, count) =>
-  Array.from({ length: count }, (_, i) => {
-    const k = 2 + ((step * count + i) % 5);
-    return aTask({ id: `after-${k}`, family: k % 2 === 0 ? "even" : "odd", reference: k });
-  });
-
-type ScoreRollout = RlDeps["score"];
-const rewardOf = (reward: number): RolloutScore => ({
-  verdicts: { exact: scored(reward) },
-  reward: { kind: "scored", reward, components: {} },
-});
-const failed: RolloutScore = { verdicts: { exact: unscorable("timeout") }, reward: { kind: "unscorable", failures: [] } };
-const exact: ScoreRollout = async ({ task, rollout }) => rewardOf(rollout.tokens[0] === asked(task) + 1 ? 1 : 0);
-
-/** `exact`, but with another score for the rollouts of some steps; ids start with the step. */
-const exactBut =
-  (steps: readonly number[], score: RolloutScore): ScoreRollout =>
-  async (asked, signal) =>
-    steps.includes(Number(asked.rollout.id.split(".")[0])) ? score : exact(asked, signal);
-
-const configure = (about: object = {}): RlConfig =>
-  RlConfig.parse({
-    steps: 12,
-    tasksPerStep: 4,
-    maxNewTokens: 3,
-    learningRate: 0.1,
-    warmupSteps: 2,
-    advantages: { kind: "grpo", groupSize: 8 },
-    ...about,
-  });
-
-interface Wiring {
-  readonly config?: RlConfig;
-  readonly policy?: TabularPolicy;
-  readonly record?: MemoryRlRecord;
-  readonly deps?: Partial<RlDeps>;
-  readonly signal?: AbortSignal;
-}
-
-/** Runs the loop with ordinary parts where the test has none of its own. */
-async function train({
-  config = configure(),
-  policy = new TabularPolicy(numTokens),
-  record = aRecord(),
-  deps,
-  signal = never,
-}: Wiring = {}) {
-  let nowMs = 0;
-  const nextStep = await trainPolicy(
-    config,
-    {
-      seed: 7,
-      policy,
-      tasks,
-      promptTokens: (task) => Int32Array.of(asked(task)),
-      terms: [{ verifier: ownVerifier, weight: 1 }],
-      score: exact,
-      evaluate: async () => ({}),
-      record,
-      clock: { nowMs: () => nowMs, elapsedMs: () => (nowMs += 10) },
-      stop: never,
-      ...deps,
-    },
-    signal,
-  );
-  return { policy, record, nextStep };
-}
-
-function aRecord(earlier?: MemoryRlRecord, { until = Number.POSITIVE_INFINITY } = {}): MemoryRlRecord {
-  return new MemoryRlRecord(newFolder(), { everySteps: 3, ...(earlier === undefined ? {} : { earlier, until }) });
-}
-
-/** A new process: a policy and a record that know only what is in the store and in the last checkpoint, of step `from` at most. */
-async function restarted(
-  killed: MemoryRlRecord,
-  from = Number.POSITIVE_INFINITY,
-): Promise<{ policy: TabularPolicy; record: MemoryRlRecord }> {
-  const policy = new TabularPolicy(numTokens);
-  const record = aRecord(killed, { until: from });
-  await policy.load(record.points.at(-1)!.folder);
-  return { policy, record };
-}
+import {
+  aRecord,
+  configure,
+  exact,
+  exactBut,
+  failed,
+  numTokens,
+  restarted,
+  rewardOf,
+  type ScoreRollout,
+  train,
+} from "../support/tabularRun.ts";
 
 describe("trainPolicy", () => {
   test("learns what is rewarded", async () => {
@@ -149,51 +56,6 @@ describe("trainPolicy", () => {
       Array.from({ length: 32 }, (_, i) => [i >> 3, i % 8]),
     );
     for (const { reward, advantage } of rollouts) if (advantage !== undefined) assert.equal(advantage > 0, reward === 1);
-  });
-});
-
-describe("trainPolicy, under thinking budgets", () => {
-  // The table's block is never opened: a budget of n forces the close (token 1) as the n-th token of the response, counted from 0.
-  const thinking = { kind: "budgets", grid: [0, 1], autonomousShare: 0.25, overrunPenalty: 0.5 };
-  const config = configure({ thinking, maxNewTokens: 5, steps: 40 });
-  const afterClose: ScoreRollout = async ({ rollout: { tokens, chosen } }) => rewardOf(tokens[chosen.indexOf(0) + 1] === 6 ? 1 : 0);
-
-  test("asks a whole group for the same budget, and records rewards without what an overrun costs", async () => {
-    const asked: (number | undefined)[] = [];
-    const promptTokens: RlDeps["promptTokens"] = ({ thinkingBudget }) => {
-      asked.push(thinkingBudget);
-      return Int32Array.of(2 + (thinkingBudget ?? 2));
-    };
-    const { record } = await train({ config: { ...config, steps: 3 }, deps: { promptTokens, score: afterClose } });
-    for (const { rollouts } of record.steps) {
-      for (const { task, rollout, reward } of rollouts) {
-        assert.equal(rollout.promptTokens[0], 2 + (task.thinkingBudget ?? 2));
-        assert.equal(rollout.chosen.indexOf(0), task.thinkingBudget === undefined || rollout.tokens[0] === 0 ? -1 : task.thinkingBudget);
-        assert.ok(reward === 0 || reward === 1);
-      }
-    }
-    assert.deepEqual(new Set(asked), new Set([undefined, 0, 1]));
-  });
-
-  test("learns how to go on after a forced close", async () => {
-    const { policy } = await train({ config, deps: { score: afterClose } });
-    // Whatever stood in its row at first was equally likely: only the token after the close was ever rewarded.
-    const row = policy.parameters.subarray(numTokens, 2 * numTokens);
-    assert.equal(row.indexOf(Math.max(...row)), 6);
-    const logTotal = Math.log(row.reduce((sum, z) => sum + Math.exp(z), 0));
-    assert.ok(Math.exp(row[6]! - logTotal) > 0.6, `probability ${Math.exp(row[6]! - logTotal)}`);
-  });
-
-  test("repeats itself to the bit over a restart", async () => {
-    const undisturbed = await train({ config, deps: { score: afterClose } });
-    const killed = aRecord();
-    const crash: ScoreRollout = async (request, signal) => {
-      if (request.rollout.id.startsWith("7.2.")) throw new Error("killed");
-      return afterClose(request, signal);
-    };
-    await assert.rejects(train({ config, record: killed, deps: { score: crash } }), /killed/);
-    const resumed = await train({ config, ...(await restarted(killed)), deps: { score: afterClose } });
-    assert.equal(resumed.record.chain, undisturbed.record.chain);
   });
 });
 
