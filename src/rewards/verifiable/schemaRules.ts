@@ -93,7 +93,8 @@ export function rewriteSchema(schema: Json, rewriting: Rewriting): Schema {
       else if (Object.hasOwn(plain, keyword)) {
         const parsed = plainValue(keyword, inner, at);
         if (keyword === "$dynamicRef") also.push(extra({ $ref: refOf(value, at) }));
-        else if (keyword === "$dynamicAnchor") addAnchor(made, { name: parsed as string, given: value["$anchor"], at });
+        else if (keyword === "$dynamicAnchor")
+          addAnchor(made, { name: parsed as string, given: Reflect.get(value, "$anchor") as Json | undefined, at });
         else if (keyword !== "format" || checkedFormats.has(parsed as string)) made[keyword] = parsed;
         const rule = keyword === "format" ? stricter[parsed as string] : undefined;
         if (rule !== undefined) also.push(extra({ pattern: rewriting.pattern(rule) }));
