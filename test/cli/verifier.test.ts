@@ -1,10 +1,11 @@
 // `whetstone verifier` as a process: new, test and audit, with honest authors, mistaken ones and those who want to be paid.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { answerLaws } from "../../src/rewards/probes.ts";
 import { finish, start, whetstone, workFolder } from "./whetstone.ts";
@@ -41,6 +42,17 @@ export default defineVerifier({
   );
 }
 
+/** Most of a trial is waiting for processes to start, so that two at a time take little longer than one. */
+const concurrency = 2;
+
+/** `node --test FILE` in this folder, with nothing of this process's environment. */
+const nodeTest = (cwd: string, file: string) =>
+  finish(spawn(process.execPath, ["--test", file], { cwd, stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"] } }));
+
+function hasChildren(pid: number): boolean {
+  return execFileSync("ps", ["-A", "-o", "ppid="], { encoding: "utf8" }).split(/\s+/).includes(String(pid));
+}
+
 interface Law {
   readonly law: string;
   readonly breaches: readonly { readonly got: { readonly reason?: string } }[];
@@ -65,7 +77,7 @@ async function refuses(args: readonly string[], expected: RegExp): Promise<void>
   assert.deepEqual([code, stdout], [2, ""]);
 }
 
-describe("whetstone verifier new", () => {
+describe("whetstone verifier new", { concurrency }, () => {
   test("writes a pair that passes as it is, with the command and with node --test, from any folder", { timeout: 110_000 }, async () => {
     const made = await run("verifier", "new", "first-word", "--folder", "mine");
     assert.equal(made.code, 0, made.stderr);
@@ -73,13 +85,9 @@ describe("whetstone verifier new", () => {
     assert.equal(tested.code, 0, tested.stdout + tested.stderr);
     assert.match(tested.stdout, /^verifier first-word, version 1, checks correctness, 2 cases$/m);
     assert.match(tested.stdout, /^all laws hold$/m);
-    for (const cwd of [folder, join(folder, "mine"), "/"]) {
-      const { status, stdout, stderr } = spawnSync(process.execPath, ["--test", join(folder, "mine/first-word.test.ts")], {
-        cwd,
-        encoding: "utf8",
-        env: { PATH: process.env["PATH"] },
-      });
-      assert.equal(status, 0, stdout + stderr);
+    const file = join(folder, "mine/first-word.test.ts");
+    for (const { code, stdout, stderr } of await Promise.all([folder, join(folder, "mine"), "/"].map((cwd) => nodeTest(cwd, file)))) {
+      assert.equal(code, 0, stdout + stderr);
       assert.match(stdout, /never pays for noise/);
     }
   });
@@ -88,8 +96,8 @@ describe("whetstone verifier new", () => {
     await run("verifier", "new", "generous");
     const file = join(folder, "generous.ts");
     writeFileSync(file, readFileSync(file, "utf8").replace("plain(answer) === plain(reference.answer)", "true"));
-    const { status, stdout } = spawnSync(process.execPath, ["--test", "generous.test.ts"], { cwd: folder, encoding: "utf8", env: {} });
-    assert.equal(status, 1);
+    const { code, stdout } = await nodeTest(folder, "generous.test.ts");
+    assert.equal(code, 1);
     assert.match(stdout, /verdicts break this law, such as: \{"reference":\{"answer":"Paris"\},"answer":"Lyon"\}: expected score 0/);
   });
 
@@ -104,7 +112,7 @@ describe("whetstone verifier new", () => {
   });
 });
 
-describe("whetstone verifier test", () => {
+describe("whetstone verifier test", { concurrency }, () => {
   test("tells a person which law is broken, by which answer, and what was expected", { timeout: 110_000 }, async () => {
     author("blank.ts", { body: 'return scored(right || answer === "" ? 1 : 0);' });
     const { code, stdout } = await run("verifier", "test", "blank.ts");
@@ -287,13 +295,15 @@ export const share = { id: "share", version: 2, checks: "form", reference: { par
       author("slow.ts", { body: "await new Promise((r) => setTimeout(r, 150)); return scored(right ? 1 : 0);" }),
     ]);
     const done = finish(child);
-    setTimeout(() => child.kill("SIGINT"), 2000);
+    // It has set up its answer to a signal before it starts a worker.
+    while (child.exitCode === null && !hasChildren(child.pid!)) await setTimeout(20);
+    child.kill("SIGINT");
     const { code, stdout, stderr } = await done;
     assert.deepEqual([code, stdout, stderr], [130, "", "stopping\n"]);
   });
 });
 
-describe("whetstone verifier audit", () => {
+describe("whetstone verifier audit", { concurrency }, () => {
   const rows = [
     { id: "same", answer: "yes", reference: { answer: "yes" } },
     { answer: "Yes", reference: { answer: "yes" } },

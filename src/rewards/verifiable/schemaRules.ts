@@ -80,8 +80,7 @@ export function rewriteSchema(schema: Json, rewriting: Rewriting): Schema {
     if (++count > maxSubschemas) throw refusal(place, `is beyond the cap of ${maxSubschemas} subschemas`);
     const made: Record<string, unknown> = {};
     const also: Schema[] = [];
-    const entries = new Map<string, Json>(Object.entries(value));
-    for (const [keyword, inner] of entries) {
+    for (const [keyword, inner] of Object.entries(value)) {
       const at = `${place}/${keyword}`;
       const each = (part: Json, key: string | number) => rewrite(part, `${at}/${key}`, depth + 1);
       if (refused.has(keyword) || (keyword === "items" && Array.isArray(inner)))
@@ -94,7 +93,8 @@ export function rewriteSchema(schema: Json, rewriting: Rewriting): Schema {
       else if (Object.hasOwn(plain, keyword)) {
         const parsed = plainValue(keyword, inner, at);
         if (keyword === "$dynamicRef") also.push(extra({ $ref: refOf(value, at) }));
-        else if (keyword === "$dynamicAnchor") addAnchor(made, { name: parsed as string, given: entries.get("$anchor"), at });
+        else if (keyword === "$dynamicAnchor")
+          addAnchor(made, { name: parsed as string, given: Reflect.get(value, "$anchor") as Json | undefined, at });
         else if (keyword !== "format" || checkedFormats.has(parsed as string)) made[keyword] = parsed;
         const rule = keyword === "format" ? stricter[parsed as string] : undefined;
         if (rule !== undefined) also.push(extra({ pattern: rewriting.pattern(rule) }));

@@ -1,5 +1,6 @@
 // Whether a number given by an expression is 0: decided, and not guessed, where it is algebraic (built from rationals, roots and i). A value
 // that is not 0 lies above a bound that follows from the expression, so that computing beyond the bound settles it.
+// What multiplying out settles needs no such precision (radicals.ts).
 // For pi, e, logarithms and trigonometric functions no such bound is known. The same measure, of the values and arguments that occur, plus
 // `transcendentalBits` decides there: a convention, on the side of calling numbers different.
 
