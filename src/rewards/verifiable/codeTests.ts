@@ -78,7 +78,7 @@ export const codeTests = defineVerifier<Reference>({
   checks: "correctness",
   reference: Reference as z.ZodType<Reference>,
   async verify({ reference, answer }, context) {
-    const program = programIn(answer);
+    const program = programIn(answer, reference.language);
     if (program.trim() === "") return zero("no program in the answer");
     if (program.length > maxProgramChars) return zero(`a program is at most ${maxProgramChars} characters, got ${program.length}`);
     const { language, setup = "", score, memoryMiB } = reference;

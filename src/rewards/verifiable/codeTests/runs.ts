@@ -28,7 +28,7 @@ export interface Subject {
 }
 
 /** Of one line of a program: reading more takes this process longer than the deadline leaves. */
-export const maxLineChars = 1 << 20;
+const maxLineChars = 1 << 20;
 
 interface Context {
   readonly sandbox: Sandbox;
