@@ -20,7 +20,7 @@ const Asserts = z.strictObject({
   kind: z.literal("asserts"),
   code: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .describe("Assertions in the program's language, or a check(candidate) that holds them"),
+    .describe("Assertions in the program's language, a check(candidate) that holds them, or tests of unittest or node:test"),
 });
 const Stdio = z.strictObject({
   kind: z.literal("stdio"),
