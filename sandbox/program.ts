@@ -7,7 +7,7 @@ export type Language = (typeof languages)[number];
 
 /** What a program may use. Each holds for the program as a whole, children included, unless it says otherwise. */
 export interface Limits {
-  /** From the moment the program is handed to its waiting interpreter. */
+  /** From the moment the program is handed to its waiting interpreter; what stripping its types took is part of it. */
   readonly wallMs: number;
   readonly cpuMs: number;
   /** Memory of all processes and files together; without a usable cgroup, of each process. */

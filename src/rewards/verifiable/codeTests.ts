@@ -20,7 +20,7 @@ const Asserts = z.strictObject({
   kind: z.literal("asserts"),
   code: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .describe("Assertions in the program's language, or a check(candidate) that holds them"),
+    .describe("Assertions in the program's language, a check(candidate) that holds them, or tests of unittest or node:test"),
 });
 const Stdio = z.strictObject({
   kind: z.literal("stdio"),
@@ -78,7 +78,7 @@ export const codeTests = defineVerifier<Reference>({
   checks: "correctness",
   reference: Reference as z.ZodType<Reference>,
   async verify({ reference, answer }, context) {
-    const program = programIn(answer);
+    const program = programIn(answer, reference.language);
     if (program.trim() === "") return zero("no program in the answer");
     if (program.length > maxProgramChars) return zero(`a program is at most ${maxProgramChars} characters, got ${program.length}`);
     const { language, setup = "", score, memoryMiB } = reference;

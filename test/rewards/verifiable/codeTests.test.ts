@@ -65,6 +65,8 @@ describe("the program in an answer", () => {
     await scores(doubled, "```python\ndef double(x): return 0\n```\nBetter:\n```py\ndef double(x): return x + x\n```\nDone.", 1);
     await scores(doubled, "~~~\ndef double(x): return x + x", 1);
     await scores(doubled, "```python\ndef double(x): return x + x\n```\n```python\ndef double(x): return 0\n```", 0);
+    await scores(doubled, "```python\ndef double(x): return x + x\n```\nIt prints\n```\n4\n```\nRun it with\n~~~sh\npython3 it.py\n~~~", 1);
+    await scores(doubled, "```\ndef double(x): return 0\n```\n```\ndef double(x): return x + x\n```", 1);
     await scores(doubled, "```python\n```", 0, /no program/);
     await scores(doubled, "x".repeat(200_000), 0, /at most 100000 characters/);
   });
