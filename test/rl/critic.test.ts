@@ -7,8 +7,10 @@ import { RlConfig } from "../../src/rl/config.ts";
 import { teachCritic, type ValuedGroups, valuedCredits, valueGroups } from "../../src/rl/critic.ts";
 import type { GaeConfig } from "../../src/rl/gaeConfig.ts";
 import type { RewardedRollout } from "../../src/rl/rollout.ts";
+import { criticOf } from "../../src/train/backend.ts";
 import { aRollout, aTask } from "../support/rollouts.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
+import { engineConfig, openBackend } from "../support/tinyBackend.ts";
 
 function configOf(about: object = {}, rest: object = {}): { config: RlConfig; gae: GaeConfig } {
   const config = RlConfig.parse({
@@ -127,6 +129,24 @@ describe("teachCritic", () => {
       [15, 15, 15, 0], // nothing was decided after the last token
     );
     assert.ok(critic.parameters.subarray(0, numTokens ** 2).every((logit) => logit === 0));
+  });
+
+  test("tells prompts apart with a transformer that starts as the policy", async () => {
+    await using policy = openBackend();
+    await using critic = criticOf(policy, engineConfig());
+    const about = configOf({ valueClip: 10 }, { learningRate: 0.005 });
+    const from = (prompt: number, reward: number): RewardedRollout => {
+      const rollout = aRollout({ promptTokens: Int32Array.of(1, prompt), tokens: Int32Array.of(3, 4, 5) });
+      return { ...member(reward), rollout };
+    };
+    const rollouts = [[from(7, 1), from(8, 0)], [from(9, 0.5)]];
+    let explained = 0;
+    for (let step = 0; step < 40; step++) {
+      const groups = await valueGroups(rollouts, { critic, gae: about.gae, isPretraining: false });
+      explained = (await teachCritic(groups, { critic, ...about, step, guard: initialGuard })).metrics["critic/explainedVariance"]!;
+      if (step === 0) assert.equal(explained, 0, "values start at 0");
+    }
+    assert.ok(explained > 0.9, `explains ${explained} of the variance`);
   });
 
   test("takes one update for each minibatch and pass, at its own rate", async () => {
