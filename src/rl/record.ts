@@ -30,9 +30,11 @@ export interface RlRecord extends StageRecord<RlStepRecord> {
   recordedReward(step: number, rollout: Rollout): RolloutReward | undefined;
 }
 
-/** Links of the hash chain that come from sampling and scoring: every token with its log-probability, and every verdict. */
+/** Links of the hash chain that come from sampling and scoring: every token with its log-probability and experts, and every verdict. */
 export function rolloutDigests(rollouts: readonly RewardedRollout[]): { readonly rollouts: string; readonly rewards: string } {
-  const arrays = rollouts.flatMap(({ rollout }) => [rollout.promptTokens, rollout.tokens, rollout.chosen, rollout.logProbs]);
+  const arrays = rollouts.flatMap(({ rollout: { promptTokens, tokens, chosen, logProbs, experts } }) => {
+    return [promptTokens, tokens, chosen, logProbs, ...(experts === undefined ? [] : [experts])];
+  });
   // The lengths are part of the digest, or tokens could move from one rollout to the next unseen.
   const lengths = Int32Array.from(arrays, (array) => array.length);
   return {

@@ -2,6 +2,7 @@
 // of completion, the result is in the order of tasks and members.
 
 import type { Clock } from "../base/clock.ts";
+import { TrainingError } from "../base/errors.ts";
 import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
@@ -74,6 +75,7 @@ export async function sampleAndReward(
   const pending: Promise<RewardedRollout>[] = [];
   for await (const rollout of policy.sample(requests, signal)) {
     signal.throwIfAborted(); // what comes now is cancelled: nobody finished it
+    if (rollout.finish === "paused") throw unfinished(rollout);
     const task = tasks[rollout.group]!;
     const rewarded = reward({ task, rollout }, signal).then((earned) => ({ task, rollout, ...earned }));
     rewarded.catch(() => {}); // awaited below; until then a failure must not count as unhandled
@@ -84,4 +86,8 @@ export async function sampleAndReward(
   const groups: RewardedRollout[][] = tasks.map(() => []);
   for (const rewarded of await Promise.all(pending)) groups[rewarded.rollout.group]![rewarded.rollout.index] = rewarded;
   return { groups, samplingMs: sampledMs - startMs, scoringMs: clock.elapsedMs() - sampledMs };
+}
+
+function unfinished({ id }: Rollout): TrainingError {
+  return new TrainingError(`rl: only a response that is at its end can be scored, got paused rollout "${id}"; let it go on first`);
 }

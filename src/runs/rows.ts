@@ -120,7 +120,10 @@ export interface ScoredRollout extends Pick<FoundRollout, "stage" | "step" | "ta
   readonly rollout: Pick<Rollout, "id" | "thinkingText" | "answerText">;
 }
 
-/** Columns of `rollouts` that hold the rollout itself, in the order of `rolloutValues`. */
+/**
+ * Columns of `rollouts` that hold the rollout itself, in the order of `rolloutValues`. Its experts are not among them: they are several times
+ * as large as all the rest, only the step's own update reads them, and a step that is taken again samples them again, to the same digest.
+ */
 export const rolloutColumns = [
   ...["rollout_id", "position", "policy", "seed", "prompt_tokens", "tokens", "chosen", "log_probs"],
   ...["temperature", "thinking", "finish", "thinking_text", "answer_text"],

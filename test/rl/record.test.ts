@@ -23,6 +23,14 @@ describe("rolloutDigests", () => {
       assert.notEqual(rolloutDigests([aScoredRollout(scored(1), { rollout: aRollout(change) })]).rollouts, rollouts);
   });
 
+  test("sees the experts, and that there are some", () => {
+    const experts = [undefined, Uint16Array.of(1, 2), Uint16Array.of(2, 1), Uint16Array.of(1, 2, 0)];
+    const digests = experts.map((ids) => {
+      return rolloutDigests([aScoredRollout(scored(1), { rollout: aRollout(ids === undefined ? {} : { experts: ids }) }), one]).rollouts;
+    });
+    assert.equal(new Set(digests).size, experts.length);
+  });
+
   test("sees a token that moves from the prompt to the response", () => {
     const at = (promptTokens: number[], tokens: number[]) =>
       aScoredRollout(scored(1), {

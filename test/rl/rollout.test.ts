@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { systemClock } from "../../src/base/clock.ts";
+import { TrainingError } from "../../src/base/errors.ts";
 import type { Rollout } from "../../src/data/rollout.ts";
 import type { PolicyBackend } from "../../src/policy/backend.ts";
 import { type RewardRollout, type SampleSettings, sampleAndReward, sampleRequests } from "../../src/rl/rollout.ts";
@@ -72,6 +73,17 @@ describe("sampleAndReward", () => {
       groups.map((members) => members.map(({ rollout }) => rollout.id)),
       [["b", "a"]],
     );
+  });
+
+  test("refuses to reward a paused rollout, whose answer is not there yet", async () => {
+    const policy = policyOf(async function* () {
+      yield aRollout({ id: "5.0.1", finish: "paused" });
+    });
+    const reward: RewardRollout = () => assert.fail("it was rewarded");
+    await assert.rejects(sampleAndReward([], { tasks, policy, reward, clock: systemClock }, signal), (error) => {
+      const message = 'rl: only a response that is at its end can be scored, got paused rollout "5.0.1"; let it go on first';
+      return error instanceof TrainingError && error.message === message;
+    });
   });
 
   test("passes on what goes wrong while sampling", async () => {
