@@ -38,6 +38,15 @@ export function atLeastOne(text: string): number {
   return value;
 }
 
+/** For numbers that a timer, a machine or a kernel has a limit for. */
+export function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = atLeastOne(text);
+    if (value > most) throw new InvalidArgumentError(`It must be at most ${most}, got "${text}".`);
+    return value;
+  };
+}
+
 /** In (0, 1]. */
 export function share(text: string): number {
   const value = decimal(text);

@@ -2,12 +2,13 @@
 // Exit code 1 when a law is broken, 2 when the file or its cases cannot be used.
 
 import type { Command } from "commander";
+import { maxDeadlineMs, maxWorkers } from "../rewards/config.ts";
 import { type Examination, examineVerifier } from "../rewards/examine.ts";
 import { quoteExcerpt } from "../rewards/excerpt.ts";
 import type { Breach, LawResult } from "../rewards/laws.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { atLeastOne } from "./options.ts";
+import { upTo } from "./options.ts";
 import { print, printError, printJson } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
@@ -22,8 +23,8 @@ export function addTest(verifier: Command): void {
     .command("test")
     .description("try a verifier's cases and the laws that every verifier must obey")
     .argument("<file>", "the file that exports the verifier, with its cases")
-    .option("--deadline-ms <ms>", "longest time for one answer", atLeastOne, 2000)
-    .option("--workers <count>", "verifier processes", atLeastOne, 2)
+    .option("--deadline-ms <ms>", "longest time for one answer", upTo(maxDeadlineMs), 2000)
+    .option("--workers <count>", "verifier processes", upTo(maxWorkers), 2)
     .option("--json", "print JSON, with every breach")
     .action(testVerifier);
 }
