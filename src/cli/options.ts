@@ -2,13 +2,20 @@
 // Messages name the option already: commander puts it in front of them.
 // A text that does not fit is a usage error, exit code 2.
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 import { ConfigError } from "../base/errors.ts";
 import { usualRunsFolder } from "../runs/commandText.ts";
 
 /** The option that all commands with runs have. */
 export const runsFolder = ["--runs <folder>", "folder that holds the runs and their database", usualRunsFolder] as const;
+
+/** The option of all commands whose verifiers may run programs. */
+export function sandboxOption(): Option {
+  return new Option("--sandbox <containment>", "what holds the programs that verifiers run; weak is a plain child process")
+    .choices(["jail", "weak"])
+    .default("jail");
+}
 
 /** For options that may be given several times. */
 export function collect(text: string, before: readonly string[]): readonly string[] {

@@ -1,7 +1,7 @@
 // `whetstone score --verifier ID_OR_FILE --input FILE.jsonl`: what a verifier says about answers in a file, without a policy.
 // What a reward author tries a verifier with, and what other trainers may call: one verdict a line, in order, as it is given.
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 
 import type { Containment } from "../../sandbox/client.ts";
 import { splitResponseText } from "../policy/chat.ts";
@@ -11,7 +11,7 @@ import { type ScoredRow, scoreRows } from "../rewards/scoreRows.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { checkInput, inputOption, inputRows } from "./inputRows.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { upTo } from "./options.ts";
+import { sandboxOption, upTo } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber, weakContainmentWarning } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
@@ -32,11 +32,7 @@ export function addScore(whetstone: Command): void {
     .requiredOption(...inputOption)
     .option("--deadline-ms <ms>", "longest time for one answer", upTo(maxDeadlineMs), 2000)
     .option("--workers <count>", "verifier processes", upTo(maxWorkers), 2)
-    .addOption(
-      new Option("--sandbox <containment>", "what holds the programs that verifiers run; weak is a plain child process")
-        .choices(["jail", "weak"])
-        .default("jail"),
-    )
+    .addOption(sandboxOption())
     .option("--json", "print one JSON object a line")
     .action(score);
 }

@@ -3,6 +3,7 @@
 
 import type { Command } from "commander";
 
+import type { Containment } from "../../sandbox/client.ts";
 import { splitResponseText } from "../policy/chat.ts";
 import { type Audit, type AuditedRow, audit, outcomes } from "../rewards/audit.ts";
 import { maxDeadlineMs, maxWorkers } from "../rewards/config.ts";
@@ -11,8 +12,8 @@ import { answerRows } from "../rewards/scoreRows.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { checkInput, inputOption, inputRows } from "./inputRows.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { upTo, wholeNumber } from "./options.ts";
-import { print, printError, printJson, table } from "./output.ts";
+import { sandboxOption, upTo, wholeNumber } from "./options.ts";
+import { print, printError, printJson, table, weakContainmentWarning } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
 interface Options {
@@ -20,6 +21,7 @@ interface Options {
   readonly limit: number;
   readonly deadlineMs: number;
   readonly workers: number;
+  readonly sandbox: Containment;
   readonly json?: true;
 }
 
@@ -33,15 +35,18 @@ export function addAudit(verifier: Command): void {
     .option("--limit <count>", "show at most so many answers", wholeNumber, 20)
     .option("--deadline-ms <ms>", "longest time for one answer", upTo(maxDeadlineMs), 2000)
     .option("--workers <count>", "processes for each of the two", upTo(maxWorkers), 1)
+    .addOption(sandboxOption())
     .option("--json", "print JSON")
     .action(auditVerifiers);
 }
 
-async function auditVerifiers(useA: string, useB: string, { input, limit, deadlineMs, workers, json }: Options): Promise<void> {
+async function auditVerifiers(useA: string, useB: string, options: Options): Promise<void> {
+  const { input, limit, deadlineMs, workers, sandbox, json } = options;
   checkInput(input);
   using interrupts = catchInterrupts(() => printError("stopping"));
   const open = (use: string) =>
-    startVerifierPool({ verifiers: [{ file: locateVerifier(use, process.cwd()), deadlineMs }], numWorkers: workers });
+    startVerifierPool({ verifiers: [{ file: locateVerifier(use, process.cwd()), deadlineMs }], numWorkers: workers, containment: sandbox });
+  if (sandbox === "weak") printError(weakContainmentWarning);
   await using poolA = await open(useA);
   await using poolB = await open(useB);
   try {

@@ -2,19 +2,22 @@
 // Exit code 1 when a law is broken, 2 when the file or its cases cannot be used.
 
 import type { Command } from "commander";
+
+import type { Containment } from "../../sandbox/client.ts";
 import { maxDeadlineMs, maxWorkers } from "../rewards/config.ts";
 import { type Examination, examineVerifier } from "../rewards/examine.ts";
 import { quoteExcerpt } from "../rewards/excerpt.ts";
 import type { Breach, LawResult } from "../rewards/laws.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { upTo } from "./options.ts";
-import { print, printError, printJson } from "./output.ts";
+import { sandboxOption, upTo } from "./options.ts";
+import { print, printError, printJson, weakContainmentWarning } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
 interface Options {
   readonly deadlineMs: number;
   readonly workers: number;
+  readonly sandbox: Containment;
   readonly json?: true;
 }
 
@@ -25,15 +28,17 @@ export function addTest(verifier: Command): void {
     .argument("<file>", "the file that exports the verifier, with its cases")
     .option("--deadline-ms <ms>", "longest time for one answer", upTo(maxDeadlineMs), 2000)
     .option("--workers <count>", "verifier processes", upTo(maxWorkers), 2)
+    .addOption(sandboxOption())
     .option("--json", "print JSON, with every breach")
     .action(testVerifier);
 }
 
-async function testVerifier(use: string, { deadlineMs, workers, json }: Options): Promise<void> {
+async function testVerifier(use: string, { deadlineMs, workers, sandbox, json }: Options): Promise<void> {
   using interrupts = catchInterrupts(() => printError("stopping"));
   const file = locateVerifier(use, process.cwd());
+  if (sandbox === "weak") printError(weakContainmentWarning);
   try {
-    const examination = await examineVerifier(file, { deadlineMs, numWorkers: workers }, interrupts.stop);
+    const examination = await examineVerifier(file, { deadlineMs, numWorkers: workers, containment: sandbox }, interrupts.stop);
     if (json) printJson(examination);
     else print(examinationText(examination));
     if (!examination.holds) process.exitCode = 1;

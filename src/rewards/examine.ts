@@ -1,6 +1,7 @@
 // One verifier on trial where it will work: in processes of the pool, which are killed at the deadline. Its author's cases and the
 // laws of laws.ts, and what only a process of its own can show: whether many calls leave something behind.
 
+import type { Containment } from "../../sandbox/client.ts";
 import type { Verdict } from "../data/verdict.ts";
 import { parseCases } from "./cases.ts";
 import { callOf, type LawResult, lawNames, tryLaws } from "./laws.ts";
@@ -32,24 +33,28 @@ export interface Examination {
 export interface ExaminationSettings {
   readonly deadlineMs: number;
   readonly numWorkers: number;
+  /** What holds the programs that it runs. Default "jail". */
+  readonly containment?: Containment;
 }
 
 /** Tries the verifier that `file` exports. A VerifierError where it, or its cases, cannot be used; rejects when `signal` is aborted. */
 export async function examineVerifier(
   file: string,
-  { deadlineMs, numWorkers }: ExaminationSettings,
+  { deadlineMs, numWorkers, containment = "jail" }: ExaminationSettings,
   signal: AbortSignal,
 ): Promise<Examination> {
   const { description, cases } = await readCases(file);
   const { id, checks } = description;
-  await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers });
+  await using pool = await startVerifierPool({ verifiers: [{ file, deadlineMs }], numWorkers, containment });
   const laws = await tryLaws({ id, checks, cases, ask: (call) => pool.verify(call, signal) });
   const of = cases.answered.find(({ accepted }) => accepted.length > 0)!;
   const [accepted] = of.accepted;
   const answer = typeof accepted === "string" ? { answer: accepted, thinking: "" } : accepted!;
   const question = { task: of.task ?? "?", reference: of.reference, ...answer };
   const wasLost = laws.some(({ breaches }) => breaches.some(({ got }) => got.kind === "unscorable" && got.failure === "timeout"));
-  const leftover = wasLost ? skipped("it does not answer in time") : await tryLeftovers(file, { id, question, deadlineMs }, signal);
+  const leftover = wasLost
+    ? skipped("it does not answer in time")
+    : await tryLeftovers(file, { id, question, deadlineMs, containment }, signal);
   const all = [...laws, leftover];
   return {
     verifier: description,
@@ -65,13 +70,20 @@ async function readCases(file: string) {
   return { description: description!, cases: parseCases(await worker.cases(file), file) };
 }
 
+interface LeftoverSettings {
+  readonly id: string;
+  readonly question: Question;
+  readonly deadlineMs: number;
+  readonly containment: Containment;
+}
+
 /** The same call again and again in one process, which must hold afterwards what it held before. */
 async function tryLeftovers(
   file: string,
-  { id, question, deadlineMs }: { readonly id: string; readonly question: Question; readonly deadlineMs: number },
+  { id, question, deadlineMs, containment }: LeftoverSettings,
   signal: AbortSignal,
 ): Promise<LawResult> {
-  await using worker = new WorkerProcess([file], "jail");
+  await using worker = new WorkerProcess([file], containment);
   const call = callOf(question, id);
   const run = async (times: number): Promise<Verdict> => {
     for (let i = 1; i < times && worker.alive; i++) {
@@ -88,8 +100,8 @@ async function tryLeftovers(
   await run(numRepeatedCalls); // what is compiled and cached once is no leftover
   const before = await worker.holdings();
   const verdict = await run(numRepeatedCalls);
+  const after = await worker.holdings(); // first: it closes the sandbox, whose processes are not the verifier's
   const { numChildren } = worker;
-  const after = await worker.holdings();
   if (before === undefined || after === undefined) return told(`a process that lives through ${2 * numRepeatedCalls} calls`, verdict);
   if (numChildren > 0) return told(`no processes left running, got ${numChildren}`, verdict);
   const resources = after.resources - before.resources;
