@@ -18,6 +18,7 @@ export {
   type Language,
   type Limits,
   languages,
+  largestLimits,
   type Program,
   type RunResult,
 } from "./program.ts";

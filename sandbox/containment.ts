@@ -1,14 +1,14 @@
 // What holds programs on this machine, found out once when a sandbox opens: the jail or, where the caller asked for it, mere limits. It
 // turns a runtime and limits into the command that starts an interpreter under them.
 
-import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { findBubblewrap, jailArguments, jailedDriver, proveJail, systemBinds } from "./bubblewrap.ts";
 import { type CgroupPlace, findCgroupPlace } from "./cgroups.ts";
 import { SandboxUnavailable } from "./errors.ts";
-import { interpreterFds, type LauncherSettings } from "./launcher.ts";
+import { makeFolder, removeLeftoverFolders } from "./folders.ts";
+import { interpreterFds, type LauncherSettings, setpriv } from "./launcher.ts";
 import type { Containment as ContainmentKind, Limits } from "./program.ts";
 import { findNode, findPython, forIsolates, type Runtime, type RuntimeName } from "./runtimes.ts";
 import { seccompFilter } from "./seccomp.ts";
@@ -30,6 +30,7 @@ export interface Containment extends Disposable {
 
 /** Proves what it returns. */
 export async function openContainment(kind: ContainmentKind): Promise<Containment> {
+  removeLeftoverFolders();
   return kind === "jail" ? await openJail() : openWeak();
 }
 
@@ -99,11 +100,16 @@ function openWeak(): Containment {
     command(runtime, limits) {
       // The limit on processes would count all of the user's.
       const outside = limitCommands({ limits, runtime, dataToo: process.platform === "linux", processes: false });
-      return `( ${outside}exec ${quoted([runtime.executable, ...runtime.flags(limits.memoryMiB), runtime.driver])} )`;
+      return `( ${outside}exec ${quoted([...dyingWithLauncher(), runtime.executable, ...runtime.flags(limits.memoryMiB), runtime.driver])} )`;
     },
     runtime: runtimes.find,
     [Symbol.dispose]: () => runtimes[Symbol.dispose](),
   };
+}
+
+/** A jail dies with its launcher, and that with this process, however it ends; without a jail the interpreter must ask for it. */
+function dyingWithLauncher(): string[] {
+  return existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
 }
 
 interface LimitSettings {
@@ -160,7 +166,7 @@ function quoted(words: readonly string[]): string {
 
 /** A descriptor of a file that has no name any more; each reader opens it anew through /proc, whoever that is. */
 function nameless(bytes: Uint8Array): number {
-  const folder = mkdtempSync(join(tmpdir(), "whetstone-filter-"));
+  const folder = makeFolder("filter");
   try {
     const file = join(folder, "file");
     writeFileSync(file, bytes);

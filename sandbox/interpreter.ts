@@ -162,7 +162,9 @@ export class Interpreter {
       void this.#exited.promise.then(() => this.#first.resolve(false));
       if (await this.#first.promise) return;
       await this.ended;
-      throw new SandboxFailure(`sandbox: the ${runtime.name} interpreter ended before its program: ${this.#lastWords()}`);
+      const memory = `; it needs more memory than ${limits.memoryMiB} MiB`;
+      const tooLittle = (this.#usage?.memoryKills ?? 0) > 0 ? memory : "";
+      throw new SandboxFailure(`sandbox: the ${runtime.name} interpreter ended before its program: ${this.#lastWords()}${tooLittle}`);
     } catch (error) {
       this.kill();
       slot.retire(); // what kept this one from starting could keep the next

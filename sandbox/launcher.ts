@@ -7,6 +7,9 @@ import { closeSync, existsSync } from "node:fs";
 
 import type { OutputPipe } from "./outputPipe.ts";
 
+/** Of util-linux; other systems lack it. */
+export const setpriv = "/usr/bin/setpriv";
+
 /** Descriptors of the launcher, which `openings` opens again for an interpreter: a new description each time. */
 const fds = { input: 3, output: 4, filter: 5, driver: 6, stdout: 7, stderr: 8, status: 9 } as const;
 
@@ -47,7 +50,7 @@ export class Launcher {
   constructor({ userId, cwd, env, filterFd, driverFd }: LauncherSettings, { input, output, stdout, stderr, status }: SlotPipes) {
     this.#openings = openings(filterFd !== undefined);
     const shell = ["/bin/sh", "-s"];
-    const [command, ...args] = existsSync("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--", ...shell] : shell;
+    const [command, ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--", ...shell] : shell;
     const statusEnd = status.openForChild();
     try {
       this.process = spawn(command!, args, {

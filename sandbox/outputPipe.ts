@@ -2,10 +2,11 @@
 // make is a socket, which cannot. It has no name. It outlives the programs of its slot: the end of a program's output is its process's end.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { chmodSync, closeSync, constants, openSync, readSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import { makeFolder } from "./folders.ts";
 
 /** Linux's O_PATH, which Node does not name: a handle to open the pipe by, which holds none of its ends. */
 const openPath = process.platform === "linux" ? 0o10000000 : constants.O_RDWR | constants.O_NONBLOCK;
@@ -27,7 +28,7 @@ export class OutputPipe implements Disposable {
 
   /** As many as asked for, by one call of mkfifo. */
   static make(count: number): OutputPipe[] {
-    const folder = mkdtempSync(join(tmpdir(), "whetstone-pipe-"));
+    const folder = makeFolder("pipe");
     try {
       const paths = Array.from({ length: count }, (_, i) => join(folder, String(i)));
       execFileSync("mkfifo", ["-m", pipeMode.toString(8), ...paths], { env: { PATH: "/usr/bin:/bin" } });

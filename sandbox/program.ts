@@ -33,6 +33,17 @@ export const defaultLimits: Limits = {
   openFiles: 256,
 };
 
+/** What a program may ask for at most: more than any machine gives, and less than timers, texts and control groups can express. */
+export const largestLimits: Limits = {
+  wallMs: 86_400_000,
+  cpuMs: 86_400_000,
+  memoryMiB: 1 << 20,
+  processes: 1 << 20,
+  outputBytes: 1 << 28,
+  fileMiB: 1 << 20,
+  openFiles: 1 << 20,
+};
+
 /** A program and what it is given. */
 export interface Program {
   readonly language: Language;

@@ -1,12 +1,12 @@
 // The interpreters that programs run in: where they are, how they are started, what they need. TypeScript is JavaScript by the time it
 // gets here (typeScript.ts).
 
-import { chmodSync, constants, copyFileSync, existsSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, constants, copyFileSync, existsSync, realpathSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { SandboxUnavailable } from "./errors.ts";
+import { makeFolder } from "./folders.ts";
 import type { Language } from "./program.ts";
 
 /** What runs a language. */
@@ -87,7 +87,7 @@ function reachableByAll(file: string): boolean {
 
 /** Node under a home folder, as version managers install it, cannot be bound by another user. */
 function copyOf(file: string): { readonly file: string; readonly remove: () => void } {
-  const folder = mkdtempSync(join(tmpdir(), "whetstone-node-"));
+  const folder = makeFolder("node");
   const copy = join(folder, "node");
   copyFileSync(file, copy, constants.COPYFILE_FICLONE);
   for (const path of [folder, copy]) chmodSync(path, 0o755);

@@ -3,12 +3,11 @@
 // have stayed behind, and a slot is used once.
 
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 
 import { Cgroup } from "./cgroups.ts";
 import type { Containment } from "./containment.ts";
+import { makeFolder } from "./folders.ts";
 import { Launcher, type SlotPipes } from "./launcher.ts";
 import { OutputPipe } from "./outputPipe.ts";
 import type { Limits } from "./program.ts";
@@ -37,7 +36,7 @@ export class Slot implements AsyncDisposable {
     const [input, output, stdout, stderr, status] = OutputPipe.make(5) as [OutputPipe, OutputPipe, OutputPipe, OutputPipe, OutputPipe];
     this.pipes = { input, output, stdout, stderr, status };
     for (const pipe of [output, stdout, stderr, status]) pipe.onData(undefined);
-    this.#folder = containment.kind === "weak" ? mkdtempSync(join(tmpdir(), "whetstone-weak-")) : undefined;
+    this.#folder = containment.kind === "weak" ? makeFolder("weak") : undefined;
     this.launcher = new Launcher(containment.launcher({ runtime, slot: number, folder: this.#folder }), this.pipes);
     this.#cgroup = containment.cgroups && new Cgroup(containment.cgroups, String(number));
     this.ready = this.#cgroup === undefined || this.pid === undefined ? Promise.resolve() : this.#cgroup.add(this.pid);

@@ -20,9 +20,10 @@ function stripAll(files: Readonly<Record<string, string>>): StripReply {
     try {
       stripped.push([path, strip(text)]);
     } catch (error) {
-      const { code, message } = error as Error & { code?: string };
+      const { code, message, stack = "" } = error as Error & { code?: string };
       if (code === "ERR_INVALID_TYPESCRIPT_SYNTAX" || code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
-        return { kind: "refused", why: `${path}\n${message}\n` };
+        const line = /^:\d+/.exec(stack)?.[0] ?? ""; // Node tells it nowhere else
+        return { kind: "refused", why: `${path}${line}\n${message}\n` };
       }
       return { kind: "broken", why: message.split("\n")[0]! };
     }

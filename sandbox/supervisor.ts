@@ -6,7 +6,15 @@ import { Conversation } from "./conversation.ts";
 import { SandboxFailure } from "./errors.ts";
 import { Interpreter, type PlainProgram } from "./interpreter.ts";
 import { type Evaluation, type EvaluationResult, Isolates } from "./isolates.ts";
-import { type Captured, type Containment as ContainmentKind, defaultLimits, type Limits, type Program, type RunResult } from "./program.ts";
+import {
+  type Captured,
+  type Containment as ContainmentKind,
+  defaultLimits,
+  type Limits,
+  largestLimits,
+  type Program,
+  type RunResult,
+} from "./program.ts";
 import { type RuntimeName, runtimeOf } from "./runtimes.ts";
 import { Slot } from "./slot.ts";
 import { type Stripped, TypeStripper } from "./typeScript.ts";
@@ -259,8 +267,9 @@ function checkProgram({ files, entry, limits = {} }: Program): void {
     }
   }
   for (const [name, value] of Object.entries(limits)) {
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new SandboxFailure(`sandbox: the limit ${name} must be a whole number above 0, got ${value}`);
+    const most = largestLimits[name as keyof Limits];
+    if (!Number.isSafeInteger(value) || value < 1 || value > most)
+      throw new SandboxFailure(`sandbox: the limit ${name} must be a whole number from 1 to ${most}, got ${value}`);
   }
 }
 

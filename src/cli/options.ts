@@ -11,11 +11,12 @@ import { usualRunsFolder } from "../runs/commandText.ts";
 /** The option that all commands with runs have. */
 export const runsFolder = ["--runs <folder>", "folder that holds the runs and their database", usualRunsFolder] as const;
 
-/** What commands have that call verifiers without a recipe. */
-export const sandboxOption = (): Option =>
-  new Option("--sandbox <containment>", "what holds the programs that verifiers run; weak is a plain child process")
+/** The option of all commands whose verifiers may run programs. */
+export function sandboxOption(): Option {
+  return new Option("--sandbox <containment>", "what holds the programs that verifiers run; weak is a plain child process")
     .choices(["jail", "weak"])
     .default("jail");
+}
 
 /** For options that may be given several times. */
 export function collect(text: string, before: readonly string[]): readonly string[] {
@@ -43,6 +44,15 @@ export function atLeastOne(text: string): number {
   const value = wholeNumber(text);
   if (value < 1) throw new InvalidArgumentError(`It must be at least 1, got "${text}".`);
   return value;
+}
+
+/** For numbers that a timer, a machine or a kernel has a limit for. */
+export function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = atLeastOne(text);
+    if (value > most) throw new InvalidArgumentError(`It must be at most ${most}, got "${text}".`);
+    return value;
+  };
 }
 
 /** In (0, 1]. */

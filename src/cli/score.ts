@@ -5,12 +5,13 @@ import type { Command } from "commander";
 
 import type { Containment } from "../../sandbox/client.ts";
 import { splitResponseText } from "../policy/chat.ts";
+import { maxDeadlineMs, maxWorkers } from "../rewards/config.ts";
 import { startVerifierPool } from "../rewards/pool.ts";
 import { type ScoredRow, scoreRows } from "../rewards/scoreRows.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { checkInput, inputOption, inputRows } from "./inputRows.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { atLeastOne, sandboxOption } from "./options.ts";
+import { sandboxOption, upTo } from "./options.ts";
 import { print, printError, printJsonLine, shortNumber, weakContainmentWarning } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
@@ -29,8 +30,8 @@ export function addScore(whetstone: Command): void {
     .description('score answers from a file; a row is {"response" or "answer", "reference" or "task"}')
     .requiredOption("--verifier <use>", "id of a built-in verifier, or the file that exports one")
     .requiredOption(...inputOption)
-    .option("--deadline-ms <ms>", "longest time for one answer", atLeastOne, 2000)
-    .option("--workers <count>", "verifier processes", atLeastOne, 2)
+    .option("--deadline-ms <ms>", "longest time for one answer", upTo(maxDeadlineMs), 2000)
+    .option("--workers <count>", "verifier processes", upTo(maxWorkers), 2)
     .addOption(sandboxOption())
     .option("--json", "print one JSON object a line")
     .action(score);

@@ -6,12 +6,13 @@ import type { Command } from "commander";
 import type { Containment } from "../../sandbox/client.ts";
 import { splitResponseText } from "../policy/chat.ts";
 import { type Audit, type AuditedRow, audit, outcomes } from "../rewards/audit.ts";
+import { maxDeadlineMs, maxWorkers } from "../rewards/config.ts";
 import { startVerifierPool } from "../rewards/pool.ts";
 import { answerRows } from "../rewards/scoreRows.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { checkInput, inputOption, inputRows } from "./inputRows.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { atLeastOne, sandboxOption, wholeNumber } from "./options.ts";
+import { sandboxOption, upTo, wholeNumber } from "./options.ts";
 import { print, printError, printJson, table, weakContainmentWarning } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
@@ -32,14 +33,15 @@ export function addAudit(verifier: Command): void {
     .argument("<b>", "the verifier to compare it with")
     .requiredOption(...inputOption)
     .option("--limit <count>", "show at most so many answers", wholeNumber, 20)
-    .option("--deadline-ms <ms>", "longest time for one answer", atLeastOne, 2000)
-    .option("--workers <count>", "processes for each of the two", atLeastOne, 1)
+    .option("--deadline-ms <ms>", "longest time for one answer", upTo(maxDeadlineMs), 2000)
+    .option("--workers <count>", "processes for each of the two", upTo(maxWorkers), 1)
     .addOption(sandboxOption())
     .option("--json", "print JSON")
     .action(auditVerifiers);
 }
 
-async function auditVerifiers(useA: string, useB: string, { input, limit, deadlineMs, workers, sandbox, json }: Options): Promise<void> {
+async function auditVerifiers(useA: string, useB: string, options: Options): Promise<void> {
+  const { input, limit, deadlineMs, workers, sandbox, json } = options;
   checkInput(input);
   using interrupts = catchInterrupts(() => printError("stopping"));
   const open = (use: string) =>

@@ -4,12 +4,13 @@
 import type { Command } from "commander";
 
 import type { Containment } from "../../sandbox/client.ts";
+import { maxDeadlineMs, maxWorkers } from "../rewards/config.ts";
 import { type Examination, examineVerifier } from "../rewards/examine.ts";
 import { quoteExcerpt } from "../rewards/excerpt.ts";
 import type { Breach, LawResult } from "../rewards/laws.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { atLeastOne, sandboxOption } from "./options.ts";
+import { sandboxOption, upTo } from "./options.ts";
 import { print, printError, printJson, weakContainmentWarning } from "./output.ts";
 import { verdictText } from "./verdictText.ts";
 
@@ -25,8 +26,8 @@ export function addTest(verifier: Command): void {
     .command("test")
     .description("try a verifier's cases and the laws that every verifier must obey")
     .argument("<file>", "the file that exports the verifier, with its cases")
-    .option("--deadline-ms <ms>", "longest time for one answer", atLeastOne, 2000)
-    .option("--workers <count>", "verifier processes", atLeastOne, 2)
+    .option("--deadline-ms <ms>", "longest time for one answer", upTo(maxDeadlineMs), 2000)
+    .option("--workers <count>", "verifier processes", upTo(maxWorkers), 2)
     .addOption(sandboxOption())
     .option("--json", "print JSON, with every breach")
     .action(testVerifier);

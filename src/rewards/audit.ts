@@ -76,8 +76,8 @@ function only({ verifiers }: VerifierPool): PooledVerifier {
   return verifier!;
 }
 
-function described({ file, id, version, checks }: PooledVerifier): VerifierDescription {
-  return { file, id, version, checks };
+function described({ file, id, version, checks, runsPrograms }: PooledVerifier): VerifierDescription {
+  return { file, id, version, checks, runsPrograms };
 }
 
 function outcomeOf(verdict: Verdict): Outcome {

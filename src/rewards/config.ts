@@ -5,12 +5,17 @@ import { z } from "zod";
 
 import { namesOf, ownVerifier } from "./compose.ts";
 
+/** A verdict that takes ten minutes is not waited for. */
+export const maxDeadlineMs = 600_000;
+/** Each is a process. */
+export const maxWorkers = 256;
+
 const VerifierUse = z.strictObject({
   use: z.string().min(1).describe("Id of a built-in verifier, or the file that exports one, relative to the recipe."),
   deadlineMs: z
     .int()
     .min(1)
-    .max(600_000)
+    .max(maxDeadlineMs)
     .default(2000)
     .meta({ description: "Longest time for one answer; beyond it the worker is killed and the answer is unscorable.", unit: "ms" }),
   reference: z
@@ -58,7 +63,7 @@ export const RewardConfig = z
     numWorkers: z
       .int()
       .min(1)
-      .max(256)
+      .max(maxWorkers)
       .default(2)
       .meta({ description: "Verifier calls at the same time, each in its own process.", unit: "processes" }),
     sandbox: z

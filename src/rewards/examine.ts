@@ -70,10 +70,17 @@ async function readCases(file: string, containment: Containment) {
   return { description: description!, cases: parseCases(await worker.cases(file), file) };
 }
 
+interface LeftoverSettings {
+  readonly id: string;
+  readonly question: Question;
+  readonly deadlineMs: number;
+  readonly containment: Containment;
+}
+
 /** The same call again and again in one process, which must hold afterwards what it held before. */
 async function tryLeftovers(
   file: string,
-  { id, question, deadlineMs, containment }: Omit<ExaminationSettings, "numWorkers"> & { readonly id: string; readonly question: Question },
+  { id, question, deadlineMs, containment }: LeftoverSettings,
   signal: AbortSignal,
 ): Promise<LawResult> {
   await using worker = new WorkerProcess([file], containment);
@@ -93,8 +100,8 @@ async function tryLeftovers(
   await run(numRepeatedCalls); // what is compiled and cached once is no leftover
   const before = await worker.holdings();
   const verdict = await run(numRepeatedCalls);
+  const after = await worker.holdings(); // first: it closes the sandbox, whose processes are not the verifier's
   const { numChildren } = worker;
-  const after = await worker.holdings();
   if (before === undefined || after === undefined) return told(`a process that lives through ${2 * numRepeatedCalls} calls`, verdict);
   if (numChildren > 0) return told(`no processes left running, got ${numChildren}`, verdict);
   const resources = after.resources - before.resources;

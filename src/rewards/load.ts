@@ -5,8 +5,11 @@ import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 
+import type { z } from "zod";
+
 import { errorPlace } from "../base/errorPlace.ts";
 import { VerifierError } from "../base/errors.ts";
+import { ruleText, valueAt, withValue } from "../base/parse.ts";
 import { ownVerifier } from "./compose.ts";
 import type { Verifier } from "./verifier.ts";
 
@@ -56,13 +59,14 @@ function looksLikeVerifier(value: unknown): value is Verifier {
   return typeof value === "object" && value !== null && "id" in value && "verify" in value;
 }
 
-function checkShape({ id, version, checks, reference, verify }: Verifier, file: string): void {
+function checkShape({ id, version, checks, reference, verify, runsPrograms }: Verifier, file: string): void {
   const rules: readonly (readonly [boolean, string, unknown])[] = [
     [typeof id === "string" && /^[\w.-]+$/.test(id), "id must be letters, digits, dots and dashes", id],
     [id !== ownVerifier, `id must not be "${ownVerifier}", which names the task's own verifier`, id],
     [Number.isInteger(version) && version >= 1, "version must be a whole number from 1", version],
     [checks === "correctness" || checks === "form", 'checks must be "correctness" or "form"', checks],
     [isSchema(reference), "reference must be a zod schema or have safeParse or parse", reference],
+    [runsPrograms === undefined || typeof runsPrograms === "boolean", "runsPrograms must be true or false", runsPrograms],
     [typeof verify === "function", "verify must be a function", verify],
   ];
   for (const [holds, rule, got] of rules) {
@@ -82,21 +86,22 @@ export type ParsedReference = { readonly success: true; readonly data: unknown }
 /** Parses with the verifier's own schema, whichever of the two methods it has. */
 export function parseReference(schema: Verifier["reference"], value: unknown): ParsedReference {
   if (typeof schema.safeParse === "function") {
-    const result = schema.safeParse(value);
-    return result.success ? { success: true, data: result.data } : { success: false, reason: reasonOf(result.error) };
+    const result = schema.safeParse(value, { error: ruleText });
+    return result.success ? { success: true, data: result.data } : { success: false, reason: reasonOf(result.error, value) };
   }
   try {
     return { success: true, data: (schema as Verifier["reference"]).parse(value) };
   } catch (error) {
-    return { success: false, reason: reasonOf(error) };
+    return { success: false, reason: reasonOf(error, value) };
   }
 }
 
 /** The first issue with its place, for a zod error of any copy; else the message. */
-function reasonOf(error: unknown): string {
-  const issue: unknown = (error as { issues?: readonly unknown[] } | undefined)?.issues?.[0];
-  if (typeof issue === "object" && issue !== null && "message" in issue && "path" in issue && Array.isArray(issue.path)) {
-    return `${issue.path.length === 0 ? "the reference" : issue.path.map(String).join(".")}: ${issue.message}`;
+function reasonOf(error: unknown, value: unknown): string {
+  const issue = (error as Partial<z.ZodError> | undefined)?.issues?.[0];
+  if (typeof issue?.message === "string" && Array.isArray(issue.path)) {
+    const keys = issue.path.map(String);
+    return `${keys.length === 0 ? "the reference" : keys.join(".")}: ${withValue(issue, valueAt(value, keys))}`;
   }
   return error instanceof Error ? error.message : inspect(error, { depth: 1 });
 }

@@ -5,6 +5,7 @@ import type { Containment } from "../../sandbox/client.ts";
 import { VerifierError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import type { Verdict } from "../data/verdict.ts";
+import { checkContainment } from "./containment.ts";
 import type { RefusedReference, VerifierCall, VerifierDescription, VerifierReference } from "./protocol.ts";
 import { WorkerProcess } from "./workerProcess.ts";
 
@@ -44,6 +45,7 @@ export async function startVerifierPool(settings: PoolSettings): Promise<Verifie
   const workers = Array.from({ length: settings.numWorkers }, () => new WorkerProcess(files, containment));
   try {
     const [descriptions] = await Promise.all(workers.map((worker) => worker.ready));
+    await checkContainment(descriptions!, containment);
     return new VerifierPool({ workers, files, containment, verifiers: describe(descriptions!, settings) });
   } catch (error) {
     await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()));

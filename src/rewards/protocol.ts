@@ -35,6 +35,7 @@ export const VerifierDescription = z.strictObject({
   id: z.string(),
   version: z.int(),
   checks: z.enum(["correctness", "form"]),
+  runsPrograms: z.boolean(),
 });
 export type VerifierDescription = z.infer<typeof VerifierDescription>;
 

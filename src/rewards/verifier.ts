@@ -39,6 +39,8 @@ export interface Verifier<Reference = unknown> {
   /** Which laws it must obey: only "correctness" promises nothing for noise. */
   readonly checks: "correctness" | "form";
   readonly reference: z.ZodType<Reference>;
+  /** Whether it asks for `context.sandbox`: a machine that cannot contain programs is then refused before anything is scored. */
+  readonly runsPrograms?: boolean;
   /** What it must say of some answers; `whetstone verifier test` tries them, and the laws on them. */
   readonly cases?: readonly (VerifierCase | BrokenCase)[];
   verify(input: VerifierInput<Reference>, context: VerifierContext): Verdict | Promise<Verdict>;

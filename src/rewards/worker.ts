@@ -47,7 +47,7 @@ process.on("message", async (message: PoolMessage) => {
       send({ kind: "references", refused: firstRefused(message.references) });
       break;
     case "tell holdings":
-      send({ kind: "holdings", holdings: holdings() });
+      send({ kind: "holdings", holdings: await holdings() });
       break;
     default:
       message satisfies never;
@@ -60,11 +60,11 @@ async function load(files: readonly string[]): Promise<WorkerMessage> {
   for (const file of files) {
     try {
       const verifier = await loadVerifier(file);
-      const { id, version, checks } = verifier;
+      const { id, version, checks, runsPrograms = false } = verifier;
       const other = descriptions.find((known) => known.id === id);
       if (other !== undefined) return refused(`verifier "${file}": its id "${id}" is taken by "${other.file}"; rename one of them`);
       verifiers.set(id, verifier);
-      descriptions.push({ file, id, version, checks });
+      descriptions.push({ file, id, version, checks, runsPrograms });
     } catch (error) {
       return refused(error instanceof Error ? error.message : String(error));
     }
@@ -93,10 +93,18 @@ function firstRefused(references: readonly VerifierReference[]): RefusedReferenc
   return null;
 }
 
+/** It is this process's and no verifier's: the interpreters that it keeps waiting were not left behind. The next call opens another. */
+async function closeSandbox(): Promise<void> {
+  const closing = await opened?.catch(() => undefined); // whoever asked for one that could not be opened was told
+  opened = undefined;
+  await closing?.[Symbol.asyncDispose]();
+}
+
 /** Nothing is an instance of it: asking V8 for its instances collects all garbage first, so that only what is held is counted. */
 class Nothing {}
 
-function holdings(): Holdings {
+async function holdings(): Promise<Holdings> {
+  await closeSandbox();
   queryObjects(Nothing);
   const { heapUsed, external } = process.memoryUsage();
   return { resources: process.getActiveResourcesInfo().length, heldKiB: Math.ceil((heapUsed + external) / 1024) };

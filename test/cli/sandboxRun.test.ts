@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
@@ -54,6 +54,47 @@ describe("whetstone sandbox run", () => {
     const missing = await run("", ["--language", "python", "--file", "nowhere.txt"]);
     assert.deepEqual([missing.code, missing.stdout], [2, ""]);
     assert.match(missing.stderr, /^nowhere\.txt: no such file/);
+  });
+  test("puts a folder with all its files beside the program", async () => {
+    mkdirSync(join(folder, "shapes/flat"), { recursive: true });
+    written("shapes/__init__.py", "");
+    written("shapes/flat/square.py", "def area(side): return side * side");
+    const { stdout } = await run("from shapes.flat.square import area; print(area(3))", ["--language", "python", "--file", "shapes/"]);
+    assert.equal(JSON.parse(stdout).stdout.text, "9\n");
+  });
+  test("refuses files that would take each other's place, or come out changed", async () => {
+    mkdirSync(join(folder, "one"), { recursive: true });
+    written("one/data.txt", "another");
+    written("one/main.py", "print(2)");
+    writeFileSync(join(folder, "bytes.bin"), Uint8Array.of(0xff, 0xfe));
+    const said = async (...args: readonly string[]) => {
+      const { code, stderr } = await run("print(1)", ["--language", "python", ...args]);
+      assert.equal(code, 2, stderr);
+      return stderr;
+    };
+    assert.match(
+      await said("--file", written("data.txt", ""), "--file", "one/data.txt"),
+      /must not have the name of "data.txt", got "data.txt"/,
+    );
+    assert.match(await said("--file", "one/main.py"), /^one\/main\.py: must not be called "main\.py"/);
+    assert.match(await said("--file", "bytes.bin"), /^bytes\.bin: must be text in UTF-8/);
+    assert.match(await said("--stdin", "one"), /^one: must be a file, got a folder/);
+  });
+  test("refuses limits that nothing can hold", async () => {
+    for (const option of ["--timeout-ms", "--cpu-ms", "--memory-mib", "--processes", "--output-bytes"]) {
+      const { code, stderr } = await run("print(1)", ["--language", "python", option, "99999999999"]);
+      assert.equal(code, 2, option);
+      assert.match(stderr, /must be at most \d+, got "99999999999"/);
+    }
+  });
+  test("says that the memory is too little to start", async () => {
+    const { code, stderr } = await run("print(1)", ["--language", "python", "--memory-mib", "1"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /it needs more memory than 1 MiB$/m);
+  });
+  test("says in which line TypeScript cannot be read", async () => {
+    const { stdout } = await run("const a = 1;\nlet b: = 2;\n", ["--language", "typescript"]);
+    assert.match(JSON.parse(stdout).stderr.text, /^main\.ts:2\n/);
   });
 });
 

@@ -41,6 +41,13 @@ const scoresOf = ({ stdout }: Finished) =>
     .map((verdict) => verdict.score ?? verdict.failure);
 
 describe("whetstone score", () => {
+  test("refuses more time and more processes than a recipe may have", async () => {
+    for (const option of ["--deadline-ms", "--workers"]) {
+      const { code, stderr } = await score("-", option, "100000000");
+      assert.equal(code, 2);
+      assert.match(stderr, /must be at most \d+, got "100000000"/);
+    }
+  });
   test("takes rows of every form, in order", async () => {
     const task = { family: "sums", messages: [{ role: "user", content: "40+2=?" }], verifier: "other", reference };
     const rows = [

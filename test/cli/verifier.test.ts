@@ -303,6 +303,41 @@ export const share = { id: "share", version: 2, checks: "form", reference: { par
   });
 });
 
+describe("a verifier that runs programs", () => {
+  /** The guide's words on the sandbox, as a verifier. */
+  const file = () =>
+    write(
+      "prints.ts",
+      `import { defineVerifier } from "whetstone";
+import { z } from "zod";
+export default defineVerifier({
+  id: "prints", version: 1, checks: "correctness", runsPrograms: true,
+  reference: z.strictObject({ text: z.string().min(1) }),
+  cases: [{ reference: { text: "5" }, accepted: ["print(2 + 3)"], rejected: ["print(4)"] }, { broken: { text: "" } }],
+  async verify({ reference, answer }, { sandbox, signal, deadlineMs }) {
+    const jail = await sandbox();
+    const limits = { wallMs: deadlineMs / 2 };
+    const { end, stdout, containment } = await jail.run({ language: "python", files: { "main.py": answer }, entry: "main.py", limits }, signal);
+    const right = end.kind === "exit" && end.code === 0 && stdout.text.trim() === reference.text;
+    return { kind: "scored", score: right ? 1 : 0, evidence: \`ended with \${end.kind}, \${containment}\` };
+  },
+});
+`,
+    );
+
+  test("obeys the laws: what the sandbox keeps waiting is not left behind", { timeout: 110_000 }, async () => {
+    assert.deepEqual([...(await broken(file(), "--deadline-ms", "4000")).keys()], []);
+  });
+
+  test("can be audited in weak containment, which is said", { timeout: 110_000 }, async () => {
+    const input = write("printed.jsonl", `${JSON.stringify({ reference: { text: "5" }, answer: "print(6)" })}\n`);
+    const { stderr, stdout } = await run("verifier", "audit", file(), "exact", "--input", input, "--sandbox", "weak", "--json");
+    assert.match(stderr, /^sandbox: weak containment/);
+    const [row] = JSON.parse(stdout).differing;
+    assert.equal(row.a.evidence, "ended with exit, weak");
+  });
+});
+
 describe("whetstone verifier audit", { concurrency }, () => {
   const rows = [
     { id: "same", answer: "yes", reference: { answer: "yes" } },

@@ -103,7 +103,10 @@ function assertFailure(verdict: Verdict, failure: string, reason: RegExp): void 
 describe("startVerifierPool", () => {
   test("says what its verifiers are", async () => {
     await using pool = await start();
-    assert.deepEqual([...pool.verifiers.values()], [{ file: puppet, id: "puppet", version: 7, checks: "correctness", deadlineMs }]);
+    assert.deepEqual(
+      [...pool.verifiers.values()],
+      [{ file: puppet, id: "puppet", version: 7, checks: "correctness", runsPrograms: false, deadlineMs }],
+    );
   });
 
   test("refuses, before anything runs, a file that cannot be used or that ends its process", async () => {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -232,7 +233,10 @@ describe("openSandbox", () => {
     for (const path of ["/etc/x", "../x", "a//b", "a/../../b", "./a", ""]) {
       await assert.rejects(sandbox.run(python("", { files: { "main.py": "", [path]: "" } })), SandboxFailure, path);
     }
-    await assert.rejects(sandbox.run(python("", { limits: { wallMs: 0 } })), /the limit wallMs must be a whole number above 0, got 0/);
+    await assert.rejects(
+      sandbox.run(python("", { limits: { wallMs: 0 } })),
+      /the limit wallMs must be a whole number from 1 to 86400000, got 0/,
+    );
   });
   test("closing it kills what runs and leaves nothing", async () => {
     const before = childProcesses().length;
@@ -338,5 +342,23 @@ describe("weak containment", () => {
     assert.match(warnings[0]!, /weak containment/);
     await weak[Symbol.asyncDispose]();
     assert.ok(!existsSync(result.stdout.text.trim()), "its folder is removed");
+  });
+  test("of a supervisor that is killed ends too, and the next one removes its folder", async () => {
+    const client = new URL("../../sandbox/client.ts", import.meta.url).href;
+    const code = `const { openSandbox } = await import(${JSON.stringify(client)});
+const sandbox = await openSandbox({ containment: "weak", warm: 0, warn() {} });
+void sandbox.run({ language: "python", files: { "main.py": "import time\\ntime.sleep(300)" }, entry: "main.py" });
+setTimeout(() => console.log("running"), 500);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    const family = descendants(child.pid!);
+    assert.ok(family.length >= 2, `${family.length}`);
+    child.kill("SIGKILL");
+    for (let waited = 0; family.some(isAlive) && waited < 100; waited++) await setTimeout(20);
+    assert.deepEqual(family.filter(isAlive), []);
+    const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`whetstone-weak-${child.pid}-`));
+    assert.equal(folders().length, 1);
+    await using _ = await openSandbox({ containment: "weak" });
+    assert.deepEqual(folders(), []);
   });
 });

@@ -76,6 +76,7 @@ export const codeTests = defineVerifier<Reference>({
   id: "code-tests",
   version: 1,
   checks: "correctness",
+  runsPrograms: true,
   reference: Reference as z.ZodType<Reference>,
   async verify({ reference, answer }, context) {
     const program = programIn(answer, reference.language);

@@ -44,6 +44,7 @@ export const sql = defineVerifier({
   id: "sql",
   version: 1,
   checks: "correctness",
+  runsPrograms: true,
   reference: Reference,
   async verify({ reference, answer }, { sandbox: open, signal }) {
     const { schema, rows, moreRows, now, ordered, columnNames } = reference;
