@@ -35,7 +35,7 @@ export const defaultLimits: Limits = {
 
 /** What a program may ask for at most: more than any machine gives, and less than timers, texts and control groups can express. */
 export const largestLimits: Limits = {
-  wallMs: 86_400_000,
+  wallMs: 2 ** 31 - 1,
   cpuMs: 86_400_000,
   memoryMiB: 1 << 20,
   processes: 1 << 20,
