@@ -353,7 +353,9 @@ await sandbox.run({ language: "python", files: { "main.py": "import time\\ntime.
     await setTimeout(500); // the program itself begins
     const family = descendants(child.pid!);
     assert.ok(family.length >= 2, `${family.length}`);
+    const ended = once(child, "exit"); // until then it is there, as a zombie
     child.kill("SIGKILL");
+    await ended;
     for (let waited = 0; family.some(isAlive) && waited < 500; waited++) await setTimeout(20);
     assert.deepEqual(family.filter(isAlive), []);
     const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`whetstone-weak-${child.pid}-`));
