@@ -131,10 +131,10 @@ interface StepPlace {
 }
 
 /** The policy's updates; none while the critic is pretrained. Its schedule starts when it does. */
-async function learn({ groups }: CreditedStep, { config, deps: { policy, clock }, step, guard }: StepPlace): Promise<LearnedStep> {
+async function learn({ groups }: CreditedStep, { config, deps: { policy, seed, clock }, step, guard }: StepPlace): Promise<LearnedStep> {
   const before = pretrainingSteps(config);
   if (step < before) return { kind: "learned", guard, metrics: {}, notes: [] };
-  return learnFrom(groups, { policy, config: { ...config, steps: config.steps - before }, clock, step: step - before, guard });
+  return learnFrom(groups, { policy, seed, config: { ...config, steps: config.steps - before }, clock, step: step - before, guard });
 }
 
 /** The critic's updates, where there is one. */
