@@ -225,6 +225,7 @@ export type CorrectionConfig = z.infer<typeof CorrectionConfig>;
 /** What the rules across the choices look at. */
 interface Algorithm {
   readonly advantages: AdvantagesConfig;
+  readonly objective: ObjectiveConfig;
   readonly entropy: EntropyConfig;
   readonly kl: KlConfig;
   readonly tasksPerStep: number;
@@ -234,7 +235,7 @@ interface Algorithm {
 
 /** The rules across the choices: each of these combinations would do nothing, or something else than it says. */
 export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void {
-  const { advantages, entropy, kl, tasksPerStep, minibatchTasks = tasksPerStep, innerEpochs } = stage;
+  const { advantages, objective, entropy, kl, tasksPerStep, minibatchTasks = tasksPerStep, innerEpochs } = stage;
   const fail = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
   if (kl.kind === "reward" && ["grpo", "max-rl", "gdpo"].includes(advantages.kind)) {
     const why: Readonly<Record<string, string>> = {
@@ -245,6 +246,12 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
     fail(
       ["kl", "kind"],
       `must not be "reward" with "${advantages.kind}" advantages: ${why[advantages.kind]}; take "loss", or another kind of advantages`,
+    );
+  }
+  if (objective.kind === "gspo" && advantages.kind === "gae") {
+    fail(
+      ["objective", "kind"],
+      'must not be "gspo" with "gae" advantages: its one ratio for a sequence needs one advantage for it; take "clip"',
     );
   }
   if (entropy.kind === "kl-cov" && minibatchTasks === tasksPerStep && innerEpochs === 1) {

@@ -62,11 +62,16 @@ export function k3Reverse(l_N: Tensor): Tensor {
   return sub(mul(w_N, l_N), sub(w_N, constant(1)));
 }
 
+/** What each token's reward loses, for a weight of 1: k1 where `logProb` is of pi, which sampled. */
+export function logRatios(logProb: Float32Array, refLogProb: Float32Array): Float32Array {
+  return logProb.map((own, t) => own - refLogProb[t]!);
+}
+
 /**
- * What a rollout's reward loses: k1 summed over its trained tokens, which estimates the divergence of the whole response.
+ * A rollout's reward less the divergence of its whole response, of which the sum of k1 over its tokens is an estimate:
  *
  *     R' = R - weight sum_t (log pi_old - log pi_ref)
  */
-export function klPenalty({ logProb, refLogProb }: { readonly logProb: Float32Array; readonly refLogProb: Float32Array }): number {
-  return logProb.reduce((sum, own, t) => sum + (own - refLogProb[t]!), 0);
+export function penalisedReward(reward: number, { ratios, weight }: { ratios: Float32Array; weight: number }): number {
+  return reward - weight * ratios.reduce((sum, ratio) => sum + ratio, 0);
 }

@@ -15,6 +15,7 @@ import { policyLoss } from "./losses.ts";
 import { type UpdateReport, updateMetrics } from "./metrics.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
+import { nothingMissing, type StepLogProbs } from "./stepLogProbs.ts";
 
 /** Groups as they are recorded: each rollout with its advantage, where it has one. */
 export type CreditedGroups = readonly (readonly RecordedRollout[])[];
@@ -44,6 +45,8 @@ export interface Learning {
   readonly clock: Clock;
   readonly step: number;
   readonly guard: GuardState;
+  /** What sampling did not record. Absent: nothing is missing. */
+  readonly logProbs?: StepLogProbs;
 }
 
 /**
@@ -65,7 +68,10 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
     guard = outcome.guard;
     skipped.push(outcome.reason);
   }
-  const { credited, metrics: correction } = corrected(broken === undefined ? creditedRollouts(groups) : [], config.correction);
+  const { credited, metrics: correction } = corrected(
+    broken === undefined ? creditedRollouts(groups, learning.logProbs ?? nothingMissing) : [],
+    config.correction,
+  );
   const batches = minibatches(credited, config.minibatchTasks).map((members) => policyBatch(members, config.aggregation));
   for (const [update, batch] of repeated(batches, config.innerEpochs).entries()) {
     const optimizer = optimSettings(config, { step, guard });
@@ -113,11 +119,19 @@ function mismatchNotes({ mismatchMax = 0, mismatchShare = 0 }: StepMetrics): str
 }
 
 /** The members with an advantage. */
-function creditedRollouts(groups: CreditedGroups): CreditedRollout[] {
+function creditedRollouts(groups: CreditedGroups, { old, reference }: StepLogProbs): CreditedRollout[] {
   return groups.flatMap((members, group) =>
     members.flatMap(({ rollout, advantage, tokenAdvantages }) => {
       if (advantage === undefined) return [];
-      return [{ rollout, advantage, group, ...(tokenAdvantages === undefined ? {} : { tokenAdvantages }) }];
+      const [oldLogProb, refLogProb] = [old.get(rollout), reference.get(rollout)];
+      return [
+        {
+          ...{ rollout, advantage, group },
+          ...(tokenAdvantages === undefined ? {} : { tokenAdvantages }),
+          ...(oldLogProb === undefined ? {} : { oldLogProb }),
+          ...(refLogProb === undefined ? {} : { refLogProb }),
+        },
+      ];
     }),
   );
 }

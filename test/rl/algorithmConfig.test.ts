@@ -60,6 +60,10 @@ describe("RlConfig", () => {
     }
   });
 
+  test("refuses one ratio for a sequence with an advantage for each token", () => {
+    assert.match(wrongWith({ objective: { kind: "gspo" }, advantages: { kind: "gae" } }), /objective\.kind: must not be "gspo" with "gae"/);
+  });
+
   test("refuses to hold tokens where they are", () => {
     const held = { entropy: { kind: "kl-cov" } };
     assert.match(wrongWith(held), /entropy\.kind: must not be "kl-cov" where a step is one update/);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { KlConfig } from "../../src/rl/algorithmConfig.ts";
-import { klPenalty } from "../../src/rl/kl.ts";
+import { logRatios, penalisedReward } from "../../src/rl/kl.ts";
 import { evaluateLoss, type LossFeeds, numericalGradient } from "../support/lossValues.ts";
 import { lossOf } from "../support/tokenFeeds.ts";
 
@@ -133,10 +133,11 @@ describe("klTerm", () => {
   });
 });
 
-describe("klPenalty", () => {
-  test("adds up the log-ratios of a response", () => {
-    // 0.5 + -0.25
-    assert.equal(klPenalty({ logProb: Float32Array.of(-1, -2), refLogProb: Float32Array.of(-1.5, -1.75) }), 0.25);
+describe("penalisedReward", () => {
+  test("takes the log-ratios of the whole response off", () => {
+    // log-ratios 0.5 and -0.25: 1 - 2 * 0.25
+    const ratios = logRatios(Float32Array.of(-1, -2), Float32Array.of(-1.5, -1.75));
+    assert.equal(penalisedReward(1, { ratios, weight: 2 }), 0.5);
   });
 });
 

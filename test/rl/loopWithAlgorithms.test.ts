@@ -15,14 +15,16 @@ import { tempFolder } from "../support/tempFolder.ts";
 const never = new AbortController().signal;
 const config = { steps: 60, tasksPerStep: 4, maxNewTokens: 3, learningRate: 0.1, warmupSteps: 2 };
 
-/** The steps of a run in which the policy is to say the token after the task's. */
-async function stepsOf(t: TestContext, about: object) {
+/** The steps of a run in which the policy is to say the token after the task's. It starts where its reference is. */
+async function stepsOf(t: TestContext, about: object, critic?: TabularPolicy) {
   const record = new MemoryRlRecord(tempFolder(t), { everySteps: 100 });
   await trainPolicy(
     RlConfig.parse({ ...config, ...about }),
     {
       seed: 7,
       policy: new TabularPolicy(8),
+      reference: new TabularPolicy(8),
+      ...(critic === undefined ? {} : { critic }),
       tasks: (step, count) => Array.from({ length: count }, (_, i) => aTask({ reference: 2 + ((step * count + i) % 5) })),
       promptTokens: ({ reference }) => Int32Array.of(reference as number),
       terms: [{ verifier: ownVerifier, weight: 1 }],
@@ -76,5 +78,43 @@ describe("trainPolicy", () => {
     const entropyOf = async (about: object): Promise<number> => (await stepsOf(t, { steps: 40, ...about })).at(-1)!.metrics["entropy"]!;
     const [plain, paid] = [await entropyOf({}), await entropyOf({ entropy: { kind: "bonus", weight: 0.3 } })];
     assert.ok(paid > 1.2 * plain, `${paid} and ${plain}`);
+  });
+});
+
+describe("trainPolicy with a reference", () => {
+  const rloo = { advantages: { kind: "rloo" } };
+  const last = async (t: TestContext, about: object, critic?: TabularPolicy) =>
+    (await stepsOf(t, { ...rloo, steps: 40, ...about }, critic)).at(-1)!.metrics;
+
+  for (const kl of [
+    { kind: "reward", weight: 0.5 },
+    { kind: "loss", estimator: "k2", weight: 0.5 },
+    { kind: "loss", estimator: "k3", weight: 0.5 },
+    { kind: "loss", estimator: "unbiased", weight: 0.5 },
+  ]) {
+    test(`stays nearer to it with ${JSON.stringify(kl)}, the nearer the more that weighs`, async (t) => {
+      // The reference chooses uniformly, so that the entropy says how near the policy is.
+      const [free, near, nearer] = [await last(t, {}), await last(t, { kl }), await last(t, { kl: { ...kl, weight: 5 } })];
+      const entropies = [free, near, nearer].map((metrics) => metrics["entropy"]!);
+      assert.ok(entropies[0]! + 0.1 < entropies[1]! && entropies[1]! < entropies[2]!, `entropies ${entropies}`);
+      assert.ok(near["klRef"]! > nearer["klRef"]!, `${near["klRef"]} and ${nearer["klRef"]}`);
+      assert.equal("klRef" in free, false);
+    });
+  }
+
+  test("changes nothing before the first step has moved it", async (t) => {
+    const [plain, held] = await Promise.all([{}, { kl: { kind: "loss", weight: 5 } }].map((about) => stepsOf(t, { steps: 2, ...about })));
+    assert.equal(held![0]!.metrics["klRef"], 0);
+    assert.equal(held![0]!.metrics["loss"], plain![0]!.metrics["loss"]);
+    assert.deepEqual(held![0]!.digests, plain![0]!.digests);
+  });
+
+  test("stays nearer to it with a critic too, which is told what each token costs", async (t) => {
+    const advantages = { kind: "gae", groupSize: 8, valuePretrainingSteps: 2 };
+    const critic = (): TabularPolicy => new TabularPolicy(8, { isCritic: true });
+    const free = await last(t, { advantages }, critic());
+    const held = await last(t, { advantages, kl: { kind: "reward", weight: 2 } }, critic());
+    assert.ok(held["entropy"]! > free["entropy"]! + 0.1, `${held["entropy"]} and ${free["entropy"]}`);
+    assert.ok(held["critic/return"]! < free["critic/return"]!);
   });
 });
