@@ -13,8 +13,8 @@ export interface TrainedSequence {
  * The weight of each token of each of an update's sequences. With B sequences of |y| trained tokens each, in P groups:
  *
  *     token-mean     1 / sum |y|                         DAPO eq. 8 (arXiv:2503.14476)
- *     sequence-mean  1 / (B |y|)                         GRPO, DeepSeekMath eq. 3 (arXiv:2402.03300)
- *     prompt-mean    1 / (P sum of |y| over the group)   ScaleRL section 3.2 (arXiv:2510.13786)
+ *     sequence-mean  1 / (B |y|)                         GRPO, DeepSeekMath (arXiv:2402.03300)
+ *     prompt-mean    1 / (P sum of |y| over the group)   ScaleRL (arXiv:2510.13786)
  *     constant       1 / (B length)                      Dr. GRPO section 3.2 (arXiv:2503.20783)
  *
  * The first three add up to 1 over an update; the last to its mean length over `length`.

@@ -29,7 +29,7 @@ const maxLogRatio = 20;
  *
  *     truncated, token      min(w, max)                          TIS (https://fengyao.notion.site/off-policy-rl)
  *     truncated, sequence   min(W, max) for every token
- *     masked, token         w where min <= w <= max, or 0        IcePop (arXiv:2510.18855, section 3.2)
+ *     masked, token         w where min <= w <= max, or 0        IcePop (arXiv:2510.18855)
  *     masked, sequence      W where min <= W <= max, or 0        MIS (https://yingru.notion.site/When-Speed-Kills-Stability-271211a558b7808d8b12d403fd15edda)
  *     masked, geometric     w where min <= g <= max, or 0        the same mask whatever the length, and the tokens' own weights
  *

@@ -4,7 +4,7 @@
 //
 //     cov_t = (log pi(t) - mean log pi) (A_t - mean A)     means over the update's trained tokens
 //
-// "The Entropy Mechanism of Reinforcement Learning", eq. 10 to 13 (arXiv:2505.22617), with the selection of its code and verl's.
+// "The Entropy Mechanism of Reinforcement Learning" (arXiv:2505.22617), with the selection of its code and verl's.
 
 import type { Rng } from "../base/rng.ts";
 import type { TrainBatch } from "../policy/backend.ts";

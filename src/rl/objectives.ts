@@ -55,7 +55,7 @@ export function objective(config: ObjectiveConfig, inputs: ObjectiveInputs): Obj
  *     J = max(that, c A)                             where A < 0
  *
  * PPO eq. 7 (arXiv:1707.06347); separate bounds follow DAPO section 3.1 (arXiv:2503.14476), `below === above` is PPO. Dual clip:
- * arXiv:1912.09729, eq. 5. Max with c min(A, 0) is the second line, since J is above 0 where A is.
+ * arXiv:1912.09729. Max with c min(A, 0) is the second line, since J is above 0 where A is.
  */
 function clippedSurrogate(
   { dual, ...range }: SettingsOf<"clip">,
@@ -88,7 +88,7 @@ function sequenceSurrogate(range: ClipRange, { logRatio_N, advantage_N, sequence
  *
  *     J = sg(min(r, maxRatio)) A log pi
  *
- * CISPO, MiniMax-M1 eq. 4 and 5 without a lower bound, as there (arXiv:2506.13585); ScaleRL section 3.2 (arXiv:2510.13786).
+ * CISPO, MiniMax-M1 eq. 4 and 5 without a lower bound, as there (arXiv:2506.13585); ScaleRL (arXiv:2510.13786).
  */
 function cutOffWeights({ maxRatio }: SettingsOf<"cispo">, { ratio_N, advantage_N, logProb_N }: ObjectiveInputs): Objective {
   const weight_N = stopGradient(minimum(ratio_N, constant(maxRatio)));
@@ -100,7 +100,7 @@ function cutOffWeights({ maxRatio }: SettingsOf<"cispo">, { ratio_N, advantage_N
  *
  *     J = 4 / tau sigmoid(tau (r - 1)) A     tau: tauPositive where A > 0, tauNegative elsewhere
  *
- * SAPO eq. 5 and 6 (arXiv:2511.20347). The slope by r is A at r = 1, where sigmoid' is 1/4, and falls to both sides.
+ * SAPO (arXiv:2511.20347). The slope by r is A at r = 1, where sigmoid' is 1/4, and falls to both sides.
  */
 function softGate({ tauPositive, tauNegative }: SettingsOf<"sapo">, { ratio_N, advantage_N }: ObjectiveInputs): Objective {
   const zero = constant(0);
