@@ -13,9 +13,9 @@ import { fingerprintHere } from "../runs/fingerprint.ts";
 import { checkFork } from "../runs/fork.ts";
 import { asJson, forkRun } from "../runs/openRun.ts";
 import { openRewards, prepare } from "../runs/prepare.ts";
-import { withoutDerived } from "../runs/recipe.ts";
+import { type Recipe, withoutDerived } from "../runs/recipe.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
-import { stages } from "../runs/run.ts";
+import { hasReference, stages } from "../runs/run.ts";
 import { openStore } from "../runs/store.ts";
 import { collect, runsFolder, stepReference } from "./options.ts";
 import { print, printJson } from "./output.ts";
@@ -54,13 +54,23 @@ async function fork(id: string, { runs, from, set, start, json }: Options): Prom
   const prepared = await prepare(recipe, folder);
   await using pool = await openRewards(recipe, { folder, prepared });
   const place = { store, clock: systemClock, fingerprint: fingerprintHere(asJson(recipe), prepared.inputs) };
-  using run = await forkRun({ parent: id, checkpoint, recipe, recipeFile: row.recipeFile }, place);
+  using run = await forkRun(
+    { parent: id, checkpoint, ...referenceOf(parentRecipe, { folder: join(runs, id), checkpoint }), recipe, recipeFile: row.recipeFile },
+    place,
+  );
   if (start) return await superviseRun(run, { prepared, pool, json: json === true });
   if (json) printJson({ run: run.id, folder: run.folder, hash: run.hash });
   else {
     const goOn = withRuns(`whetstone runs resume ${run.id}`, runs);
     print(`run ${run.id} forked from ${checkpointName(checkpoint.trainer)} of ${id}; start it with: ${goOn}`);
   }
+}
+
+/** The checkpoint that the parent's policy is held near, for the child to be held near it too. */
+function referenceOf(parent: Recipe, { folder, checkpoint }: { folder: string; checkpoint: Checkpoint }): { first?: Checkpoint } {
+  if (!hasReference(parent) || checkpoint.trainer.stage !== "rl") return {};
+  const first = listCheckpoints(folder, stages).find(({ trainer }) => trainer.stage === "rl")!;
+  return first.trainer.nextStep === checkpoint.trainer.nextStep ? {} : { first };
 }
 
 function findCheckpoint(id: string, { folder, from }: { folder: string; from: Options["from"] }): Checkpoint {

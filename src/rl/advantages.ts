@@ -24,7 +24,7 @@ export const epsilon = 1e-4;
  *
  *     grpo                 A_i = (R_i - mean) / (std + epsilon)               DeepSeekMath section 4.1.2 (arXiv:2402.03300)
  *     dr-grpo              A_i = R_i - mean                                   Dr. GRPO section 3.2 (arXiv:2503.20783)
- *     rloo                 A_i = R_i - mean of the others                     RLOO eq. 7 (arXiv:2402.14740)
+ *     rloo                 A_i = R_i - mean of the others                     RLOO (arXiv:2402.14740)
  *                              = (R_i - mean) n / (n - 1)
  *     reinforce-plus-plus  A_i = (R_i - mean) / (std of R_i - mean over the step's groups + epsilon)
  *                                REINFORCE++ with group baseline (arXiv:2501.03262), ScaleRL (arXiv:2510.13786): tasks keep their weight

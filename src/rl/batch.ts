@@ -3,24 +3,37 @@
 
 import type { Rollout } from "../data/rollout.ts";
 import type { ForwardSample, TrainBatch, TrainSample } from "../policy/backend.ts";
+import { tokenWeights } from "./aggregation.ts";
+import type { AggregationConfig } from "./algorithmConfig.ts";
 
-/** A rollout that is learned from. */
+/** A rollout that is learned from. Arrays have one number for each token that the policy chose. */
 export interface CreditedRollout {
   readonly rollout: Rollout;
   readonly advantage: number;
   /** Of each chosen token, where a critic tells them apart; absent: `advantage` is that of all. */
   readonly tokenAdvantages?: Float64Array;
+  /** Position of its group in the step. */
+  readonly group: number;
+  /** Under the policy that the ratio is taken to. Absent: as sampling recorded them. */
+  readonly oldLogProb?: Float32Array;
+  /** Under the reference policy, where the loss asks for them. */
+  readonly refLogProb?: Float32Array;
+  /** Factors of the tokens' weights, where sampling was off-policy. */
+  readonly correction?: Float32Array;
 }
 
 /**
- * One batch whose weights average over all its trained tokens (the token mean of DAPO, arXiv:2503.14476, eq. 8): a long response
- * counts by its length. Columns: `advantage`, `oldLogProb` (as sampling recorded it) and `weight` (1 / trained tokens).
+ * One batch, averaged over its trained tokens as `aggregation` says. Columns: `advantage`, `oldLogProb`, `weight` (the average, times any
+ * correction), `share` (1 / trained tokens) and, where there is one, `refLogProb`.
  */
-export function policyBatch(credited: readonly CreditedRollout[]): TrainBatch {
-  const asked = credited.map(({ rollout }) => forwardSample(rollout));
-  const numTokens = asked.reduce((sum, { targets }) => sum + targets.length, 0);
-  const samples = credited.map((credit, i) => ({ ...asked[i]!, columns: policyColumns(credit, 1 / numTokens) }));
-  return { samples: samples.filter((sample) => sample.targets.length > 0) };
+export function policyBatch(credited: readonly CreditedRollout[], aggregation: AggregationConfig): TrainBatch {
+  const trained = credited
+    .map((credit) => ({ credit, asked: forwardSample(credit.rollout) }))
+    .filter(({ asked }) => asked.targets.length > 0);
+  const sequences = trained.map(({ credit, asked }) => ({ group: credit.group, numTokens: asked.targets.length }));
+  const weights = tokenWeights(sequences, aggregation);
+  const share = 1 / sequences.reduce((sum, { numTokens }) => sum + numTokens, 0);
+  return { samples: trained.map(({ credit, asked }, i) => ({ ...asked, columns: policyColumns(credit, { weight: weights[i]!, share }) })) };
 }
 
 /** Tokens that enter the loss. */
@@ -37,16 +50,26 @@ export function forwardSample(rollout: Rollout): ForwardSample {
   return { tokens, targets: chosenPositions(rollout).map((position) => numPrompt + position), temperature: rollout.temperature };
 }
 
-function policyColumns({ rollout, advantage, tokenAdvantages }: CreditedRollout, weight: number): TrainSample["columns"] {
-  const chosen = chosenPositions(rollout);
+/** What sampling recorded of each token that the policy chose. */
+export function sampledLogProb(rollout: Rollout): Float32Array {
+  return Float32Array.from(chosenPositions(rollout), (position) => rollout.logProbs[position]!);
+}
+
+function policyColumns(
+  { rollout, advantage, tokenAdvantages, oldLogProb = sampledLogProb(rollout), refLogProb, correction }: CreditedRollout,
+  { weight, share }: { weight: number; share: number },
+): TrainSample["columns"] {
+  const filled = (value: number): Float32Array => new Float32Array(oldLogProb.length).fill(value);
   return {
-    advantage: tokenAdvantages === undefined ? new Float32Array(chosen.length).fill(advantage) : Float32Array.from(tokenAdvantages),
-    oldLogProb: Float32Array.from(chosen, (position) => rollout.logProbs[position]!),
-    weight: new Float32Array(chosen.length).fill(weight),
+    advantage: tokenAdvantages === undefined ? filled(advantage) : Float32Array.from(tokenAdvantages),
+    oldLogProb,
+    weight: correction === undefined ? filled(weight) : correction.map((factor) => weight * factor),
+    share: filled(share),
+    ...(refLogProb === undefined ? {} : { refLogProb }),
   };
 }
 
-/** Positions in the response. */
+/** Positions in the response that the policy chose, ascending. */
 function chosenPositions({ chosen }: Rollout): Int32Array {
   return Int32Array.from(chosen.keys().filter((position) => chosen[position] === 1));
 }

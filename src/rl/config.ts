@@ -4,7 +4,15 @@
 import { z } from "zod";
 import { largestBudget } from "../data/budgets.ts";
 import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
-import { AdvantagesConfig, AggregationConfig, ObjectiveConfig } from "./algorithmConfig.ts";
+import {
+  AdvantagesConfig,
+  AggregationConfig,
+  CorrectionConfig,
+  checkAlgorithm,
+  EntropyConfig,
+  KlConfig,
+  ObjectiveConfig,
+} from "./algorithmConfig.ts";
 import { ThinkingConfig } from "./thinkingConfig.ts";
 
 /** The control tokens of thinking, and the end of the turn. */
@@ -15,8 +23,11 @@ export const RlConfig = z
   .strictObject({
     advantages: AdvantagesConfig.prefault({ kind: "grpo" }).describe("How rewards become advantages."),
     objective: ObjectiveConfig.prefault({ kind: "clip" }).describe("What is maximised."),
+    entropy: EntropyConfig.prefault({ kind: "none" }).describe("What keeps the policy's choices open."),
+    kl: KlConfig.prefault({ kind: "none" }).describe("What keeps the policy near the one that the stage started from."),
     aggregation: AggregationConfig.prefault({ kind: "token-mean" }).describe("What tokens are averaged over."),
     thinking: ThinkingConfig.prefault({ kind: "autonomous" }).describe("How long the policy may think."),
+    correction: CorrectionConfig.prefault({ kind: "none" }).describe("How training answers rollouts that another policy sampled."),
     steps: z.int().positive().meta({ description: "Batches of rollouts learned from.", unit: "steps" }),
     tasksPerStep: z
       .int()
@@ -28,6 +39,12 @@ export const RlConfig = z
       .positive()
       .exactOptional()
       .meta({ description: "Tasks in one optimizer update. Absent: tasksPerStep, so that every update is on-policy.", unit: "tasks" }),
+    innerEpochs: z
+      .int()
+      .positive()
+      .max(64)
+      .default(1)
+      .meta({ description: "How often a step's rollouts are learned from; all but the first time off-policy.", unit: "passes" }),
     temperature: z.number().positive().max(10).default(1).describe("Divides the logits in sampling and in training alike."),
     maxNewTokens: z.int().positive().meta({ description: "Longest response, thinking included.", unit: "tokens" }),
     maxUnscorableShare: z
@@ -40,6 +57,7 @@ export const RlConfig = z
   })
   .superRefine((stage, context) => {
     checkWarmup(stage, context);
+    checkAlgorithm(stage, context);
     const { minibatchTasks, tasksPerStep, steps, thinking, maxNewTokens } = stage;
     const pretraining = pretrainingSteps(stage);
     if (pretraining > 0 && pretraining >= steps) {

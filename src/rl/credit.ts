@@ -1,15 +1,18 @@
 // From a step's rewards to the credit of each rollout: by comparison within its group, or by a critic that tells tokens apart. What is
 // computed stands in `advantages.ts`, `gdpo.ts` and `critic.ts`; this chooses.
 
+import type { Rollout } from "../data/rollout.ts";
 import type { PolicyBackend } from "../policy/backend.ts";
 import { type RewardTerm, termScores } from "../rewards/compose.ts";
 import { type GroupCredit, groupAdvantages } from "./advantages.ts";
-import type { AdvantagesConfig } from "./algorithmConfig.ts";
+import type { AdvantagesConfig, KlConfig } from "./algorithmConfig.ts";
 import type { RlConfig } from "./config.ts";
 import { type ValuedGroups, valuedCredits, valueGroups } from "./critic.ts";
 import { gdpoAdvantages, type MemberTerms } from "./gdpo.ts";
+import { penalisedReward } from "./kl.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
+import { referenceLogRatios, type StepLogProbs } from "./stepLogProbs.ts";
 import { learnedRewards, overrunFactor } from "./thinking.ts";
 import type { ThinkingConfig } from "./thinkingConfig.ts";
 import { type CreditedGroups, creditGroups } from "./update.ts";
@@ -29,18 +32,27 @@ interface CreditPlace {
   readonly terms: readonly RewardTerm[];
   readonly critic: PolicyBackend | undefined;
   readonly isPretraining: boolean;
+  readonly logProbs: StepLogProbs;
 }
 
 /** Advantages of a step. `critic` is asked where the recipe wants one. The rewards in the result are those of the verdicts. */
-export async function creditStep(groups: RewardedGroups, { config, terms, critic, isPretraining }: CreditPlace): Promise<CreditedStep> {
-  const { advantages, thinking } = config;
+export async function creditStep(
+  groups: RewardedGroups,
+  { config, terms, critic, isPretraining, logProbs }: CreditPlace,
+): Promise<CreditedStep> {
+  const { advantages, thinking, kl } = config;
   if (advantages.kind !== "gae") {
-    const credits = groupCredits(groups, { kind: advantages.kind, terms, thinking });
+    const credits = groupCredits(groups, { kind: advantages.kind, terms, thinking, kl, logProbs });
     return { groups: creditGroups(groups, credits), credits };
   }
   const rewards = learnedRewards(groups, thinking);
   const learned = groups.map((members, group) => members.map((member, index) => ({ ...member, reward: rewards[group]![index] })));
-  const valued = await valueGroups(learned, { critic: critic!, gae: advantages, isPretraining }); // who wires the stage knows its recipe
+  const valued = await valueGroups(learned, {
+    critic: critic!, // who wires the stage knows its recipe
+    gae: advantages,
+    isPretraining,
+    ...(kl.kind === "reward" ? { perDecision: tokenPenalties(kl.weight, logProbs) } : {}),
+  });
   const credits = valuedCredits(valued);
   const credited = creditGroups(groups, credits).map((members, group) =>
     members.map((member, index): RecordedRollout => {
@@ -55,15 +67,37 @@ interface GroupPlace {
   readonly kind: Exclude<AdvantagesConfig["kind"], "gae">;
   readonly terms: readonly RewardTerm[];
   readonly thinking: ThinkingConfig;
+  readonly kl: KlConfig;
+  readonly logProbs: StepLogProbs;
 }
 
 /** Terms are read from the verdicts, so that a reward that was recorded has them too. What an overrun costs is taken off each. */
-function groupCredits(groups: RewardedGroups, { kind, terms, thinking }: GroupPlace): GroupCredit[] {
-  if (kind !== "gdpo") return groupAdvantages(learnedRewards(groups, thinking), kind);
+function groupCredits(groups: RewardedGroups, { kind, terms, thinking, kl, logProbs }: GroupPlace): GroupCredit[] {
+  if (kind !== "gdpo") return groupAdvantages(penalised(learnedRewards(groups, thinking), { groups, kl, logProbs }), kind);
   const ofMember = ({ task, rollout, verdicts, reward }: RewardedRollout): MemberTerms => {
     if (reward === undefined) return undefined;
     const factor = overrunFactor(rollout.thinking, thinking);
     return termScores(verdicts, { terms, taskVerifier: task.verifier }).map(({ weight, score }) => ({ weight, score: score * factor }));
   };
   return gdpoAdvantages(groups.map((members) => members.map(ofMember)));
+}
+
+/** Rewards less the divergence from the reference, where the recipe wants it there. */
+function penalised(
+  rewards: readonly (readonly (number | undefined)[])[],
+  { groups, kl, logProbs }: { groups: RewardedGroups; kl: KlConfig; logProbs: StepLogProbs },
+): readonly (readonly (number | undefined)[])[] {
+  if (kl.kind !== "reward") return rewards;
+  const { weight } = kl;
+  return groups.map((members, group) =>
+    members.map(({ rollout }, index) => {
+      const reward = rewards[group]![index];
+      return reward === undefined ? undefined : penalisedReward(reward, { ratios: referenceLogRatios(rollout, logProbs), weight });
+    }),
+  );
+}
+
+/** The same for each token, where a critic tells them apart. */
+function tokenPenalties(weight: number, logProbs: StepLogProbs): (rollout: Rollout) => Float32Array {
+  return (rollout) => referenceLogRatios(rollout, logProbs).map((ratio) => -weight * ratio);
 }

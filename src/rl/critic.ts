@@ -28,17 +28,26 @@ export interface ValuedRollout {
 /** The members of each group; undefined where one is unscorable or decided nothing, and teaches neither policy nor critic. */
 export type ValuedGroups = readonly (readonly (ValuedRollout | undefined)[])[];
 
+interface ValuePlace {
+  readonly critic: PolicyBackend;
+  readonly gae: GaeConfig;
+  readonly isPretraining: boolean;
+  /** Rewards of a rollout's decisions beside its own at the last. Absent: there are none. */
+  readonly perDecision?: (rollout: Rollout) => ArrayLike<number>;
+}
+
 /** Values, advantages and returns of a step's rollouts. */
 export async function valueGroups(
   groups: readonly (readonly RewardedRollout[])[],
-  { critic, gae, isPretraining }: { critic: PolicyBackend; gae: GaeConfig; isPretraining: boolean },
+  { critic, gae, isPretraining, perDecision }: ValuePlace,
 ): Promise<ValuedGroups> {
   const scored = groups.flat().filter(({ reward, rollout }) => reward !== undefined && rollout.chosen.includes(1));
   const outputs = await critic.forward(scored.map(({ rollout }) => forwardSample(rollout)));
   const lambdaCritic = isPretraining ? 1 : gae.lambdaCritic; // values that know nothing yet must not stand in for returns
+  const perDecisionOf = (rollout: Rollout) => (perDecision === undefined ? {} : { perDecision: perDecision(rollout) });
   const valued = scored.map(({ rollout, reward }, i): ValuedRollout => {
     const values = outputs[i]!.value!;
-    const episode = { values, rewards: decisionRewards(reward!, { numDecisions: values.length }) };
+    const episode = { values, rewards: decisionRewards(reward!, { numDecisions: values.length, ...perDecisionOf(rollout) }) };
     const advantages = generalizedAdvantages(episode, policyLambda(gae.lambdaPolicy, values.length));
     return { rollout, values, advantages, returns: lambdaReturns(episode, lambdaCritic) };
   });

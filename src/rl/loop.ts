@@ -25,6 +25,7 @@ import {
   sampleAndReward,
   sampleRequests,
 } from "./rollout.ts";
+import { rewardDivergence, type StepLogProbs, stepLogProbs } from "./stepLogProbs.ts";
 import { budgetMetrics, withBudgets } from "./thinking.ts";
 import { type LearnedStep, learnFrom } from "./update.ts";
 
@@ -34,6 +35,8 @@ export interface RlDeps {
   readonly policy: PolicyBackend;
   /** Says what states are worth; there where `config.advantages` asks for one. Saved in the policy's checkpoint. */
   readonly critic?: PolicyBackend;
+  /** The policy as the stage found it; there where `config.kl` asks for one. */
+  readonly reference?: Pick<PolicyBackend, "forward">;
   /** The tasks of a step; a pure function of it. */
   readonly tasks: (step: number, count: number) => readonly Task[];
   readonly promptTokens: (task: Task) => Int32Array;
@@ -61,7 +64,8 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     const tasks = withBudgets(deps.tasks(step, config.tasksPerStep), { thinking: config.thinking, seed: deps.seed, step });
     const sampled = await sampleStep(tasks, { config, deps, step }, signal);
     const isPretraining = step < pretrainingSteps(config);
-    const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining });
+    const logProbs = await stepLogProbs(sampled.groups.flat(), { config, policy, reference: deps.reference });
+    const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining, logProbs });
     const attempt = { step, rollouts: sampled.groups.flat() }; // without credit: nothing is learned from it
     const tooMany = tooManyUnscorable(attempt, config.maxUnscorableShare);
     if (tooMany !== undefined) {
@@ -69,7 +73,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       throw tooMany;
     }
     const taught = await teach(credited, { config, deps, step, guard });
-    const learned = await learn(credited, { config, deps, step, guard }).catch(async (error: unknown) => {
+    const learned = await learn(credited, { config, deps, step, guard, logProbs }).catch(async (error: unknown) => {
       if (error instanceof TrainingError) await record.recordAttempt(attempt); // going back did not help: this step ends the run
       throw error;
     });
@@ -89,6 +93,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
         ...rolloutMetrics(sampled.groups, credited.credits),
         ...budgetMetrics(sampled.groups),
         ...samplingSpeed(sampled),
+        ...rewardDivergence(logProbs, config),
         ...taught.metrics,
         ...learned.metrics,
         ...measured,
@@ -131,10 +136,21 @@ interface StepPlace {
 }
 
 /** The policy's updates; none while the critic is pretrained. Its schedule starts when it does. */
-async function learn({ groups }: CreditedStep, { config, deps: { policy, clock }, step, guard }: StepPlace): Promise<LearnedStep> {
+async function learn(
+  { groups }: CreditedStep,
+  { config, deps: { policy, seed, clock }, step, guard, logProbs }: StepPlace & { logProbs: StepLogProbs },
+): Promise<LearnedStep> {
   const before = pretrainingSteps(config);
   if (step < before) return { kind: "learned", guard, metrics: {}, notes: [] };
-  return learnFrom(groups, { policy, config: { ...config, steps: config.steps - before }, clock, step: step - before, guard });
+  return learnFrom(groups, {
+    policy,
+    seed,
+    logProbs,
+    config: { ...config, steps: config.steps - before },
+    clock,
+    step: step - before,
+    guard,
+  });
 }
 
 /** The critic's updates, where there is one. */

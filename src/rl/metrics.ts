@@ -33,14 +33,45 @@ export interface UpdateReport {
 
 /** Compared with what sampling recorded: before the first update of a step the policy is the one that sampled, and any difference is a fault. */
 const ofFirstUpdate = new Set(["mismatch", "mismatchShare", "mismatchMax"]);
+const smallest = new Set(["ratioMin"]);
+const largest = new Set(["ratioMax"]);
 
-/** One number for each name over the updates of a step, weighted by trained tokens; those that compare with sampling are of the first. */
+/**
+ * One number for each name over the updates of a step, weighted by trained tokens. Those that compare with sampling are of the first, extremes
+ * are extremes of all; `kl/last` says how far the policy had gone before the last update, where there are several.
+ */
 export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
-  const first = reports[0];
+  const read = reports.map(({ numTokens, metrics }) => ({ numTokens, metrics: readMoments(metrics) }));
+  const first = read[0];
   if (first === undefined) return {};
-  const numTokens = reports.reduce((sum, report) => sum + report.numTokens, 0);
-  const average = (name: string): number => reports.reduce((sum, report) => sum + report.metrics[name]! * report.numTokens, 0) / numTokens;
-  return Object.fromEntries(Object.entries(first.metrics).map(([name, value]) => [name, ofFirstUpdate.has(name) ? value : average(name)]));
+  const numTokens = read.reduce((sum, report) => sum + report.numTokens, 0);
+  const values = (name: string): number[] => read.map(({ metrics }) => metrics[name]!);
+  const over = (name: string): number => {
+    if (ofFirstUpdate.has(name)) return first.metrics[name]!;
+    if (smallest.has(name)) return Math.min(...values(name));
+    if (largest.has(name)) return Math.max(...values(name));
+    return read.reduce((sum, report) => sum + report.metrics[name]! * report.numTokens, 0) / numTokens;
+  };
+  const kl = read.length > 1 ? read.at(-1)!.metrics["kl"] : undefined;
+  return {
+    ...Object.fromEntries(Object.keys(first.metrics).map((name) => [name, over(name)])),
+    ...(kl === undefined ? {} : { "kl/last": kl }),
+  };
+}
+
+/**
+ * What people read in place of what a loss can add up: `ratioEss`, the effective sample size of the ratios as a share of the tokens, and
+ * the smallest ratio.
+ *
+ *     ESS / N = (mean r)^2 / mean r^2     1 where all ratios are equal
+ */
+function readMoments({ ratioSquare, negativeRatioMax, ...metrics }: StepMetrics): StepMetrics {
+  const { ratio } = metrics;
+  return {
+    ...metrics,
+    ...(ratio === undefined || ratioSquare === undefined ? {} : { ratioEss: ratio ** 2 / ratioSquare }),
+    ...(negativeRatioMax === undefined ? {} : { ratioMin: -negativeRatioMax }),
+  };
 }
 
 /** Absent where nothing could be scored: there is no mean of nothing. Accuracy is over those that the task's own verifier scored too. */

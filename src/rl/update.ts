@@ -1,16 +1,21 @@
-// The learning half of a step: groups with their credits are cut into minibatches of whole groups, one guarded update each. Only
-// the first is on-policy; the others are what the clip is for.
+// The learning half of a step: groups with their credits are cut into minibatches of whole groups, one guarded update each, as often as the
+// recipe says. Only the first is on-policy; the others are what the clip is for.
 
 import type { Clock } from "../base/clock.ts";
-import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
+import { rngFor } from "../base/rng.ts";
+import type { PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
 import { type GuardState, guardedUpdate, optimSettings, phaseSpeed, refusedUpdate } from "../train/stage.ts";
 import type { GroupCredit } from "./advantages.ts";
-import { type CreditedRollout, numTrainedTokens, policyBatch } from "./batch.ts";
+import type { CorrectionConfig } from "./algorithmConfig.ts";
+import { type CreditedRollout, numTrainedTokens, policyBatch, sampledLogProb } from "./batch.ts";
 import type { RlConfig } from "./config.ts";
-import { clippedSurrogateLoss } from "./losses.ts";
+import { correctOffPolicy } from "./correction.ts";
+import { withCovarianceColumn } from "./covariance.ts";
+import { policyLoss } from "./losses.ts";
 import { type UpdateReport, updateMetrics } from "./metrics.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
+import { nothingMissing, type StepLogProbs } from "./stepLogProbs.ts";
 
 /** Groups as they are recorded: each rollout with its advantage, where it has one. */
 export type CreditedGroups = readonly (readonly RecordedRollout[])[];
@@ -32,25 +37,29 @@ export function creditGroups(groups: readonly (readonly RewardedRollout[])[], cr
   });
 }
 
+/** What updates are made with. */
+export interface Learning {
+  readonly policy: PolicyBackend;
+  readonly config: RlConfig;
+  readonly seed: number;
+  readonly clock: Clock;
+  readonly step: number;
+  readonly guard: GuardState;
+  /** What sampling did not record. Absent: nothing is missing. */
+  readonly logProbs?: StepLogProbs;
+}
+
 /**
- * One update for each minibatch that has anything to learn from. Stops early when the guard wants the run to go back. What was sampled
- * with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted.
+ * One update for each minibatch that has anything to learn from, `innerEpochs` times over. Stops early when the guard wants the run to go
+ * back. What was sampled with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted.
  */
-export async function learnFrom(
-  groups: CreditedGroups,
-  {
-    policy,
-    config,
-    clock,
-    step,
-    guard: before,
-  }: { policy: PolicyBackend; config: RlConfig; clock: Clock; step: number; guard: GuardState },
-): Promise<LearnedStep> {
+export async function learnFrom(groups: CreditedGroups, learning: Learning): Promise<LearnedStep> {
+  const { policy, config, clock, step } = learning;
   const startMs = clock.elapsedMs();
-  const loss = clippedSurrogateLoss(config.objective);
+  const loss = policyLoss(config);
   const reports: UpdateReport[] = [];
   const skipped: string[] = [];
-  let guard = before;
+  let { guard } = learning;
   let numTokens = 0;
   const broken = brokenSampling(groups);
   if (broken !== undefined) {
@@ -59,10 +68,15 @@ export async function learnFrom(
     guard = outcome.guard;
     skipped.push(outcome.reason);
   }
-  for (const credited of broken === undefined ? minibatches(groups, config.minibatchTasks) : []) {
-    const batch = policyBatch(credited);
+  const { credited, metrics: correction } = corrected(
+    broken === undefined ? creditedRollouts(groups, learning.logProbs ?? nothingMissing) : [],
+    config.correction,
+  );
+  const batches = minibatches(credited, config.minibatchTasks).map((members) => policyBatch(members, config.aggregation));
+  for (const [update, batch] of repeated(batches, config.innerEpochs).entries()) {
     const optimizer = optimSettings(config, { step, guard });
-    const outcome = await guardedUpdate(policy, { batch, loss, optimizer, guard, stability: config.stability });
+    const asked = withEntropyColumn(batch, { ...learning, update });
+    const outcome = await guardedUpdate(policy, { batch: asked, loss, optimizer, guard, stability: config.stability });
     guard = outcome.guard;
     if (outcome.kind === "untrusted") return outcome;
     if (outcome.kind === "applied") reports.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
@@ -72,6 +86,7 @@ export async function learnFrom(
   const averaged = updateMetrics(reports);
   const metrics = {
     ...averaged,
+    ...correction,
     learningRate: optimSettings(config, { step, guard }).learningRate,
     updates: reports.length,
     skippedUpdates: skipped.length,
@@ -103,16 +118,53 @@ function mismatchNotes({ mismatchMax = 0, mismatchShare = 0 }: StepMetrics): str
   return [`log-probabilities recomputed in training differ from the sampled ones in ${share}, by up to ${mismatchMax.toPrecision(3)}`];
 }
 
-/** Rollouts to train on, by `minibatchTasks` groups; minibatches without any are left out. */
-function minibatches(groups: CreditedGroups, minibatchTasks: number): CreditedRollout[][] {
-  const starts = Array.from({ length: Math.ceil(groups.length / minibatchTasks) }, (_, i) => i * minibatchTasks);
-  return starts
-    .map((from) => groups.slice(from, from + minibatchTasks).flat())
-    .map((members) => members.flatMap(creditedRollout))
-    .filter((credited) => credited.some(({ rollout }) => rollout.chosen.includes(1)));
+/** The members with an advantage. */
+function creditedRollouts(groups: CreditedGroups, { old, reference }: StepLogProbs): CreditedRollout[] {
+  return groups.flatMap((members, group) =>
+    members.flatMap(({ rollout, advantage, tokenAdvantages }) => {
+      if (advantage === undefined) return [];
+      const [oldLogProb, refLogProb] = [old.get(rollout), reference.get(rollout)];
+      return [
+        {
+          ...{ rollout, advantage, group },
+          ...(tokenAdvantages === undefined ? {} : { tokenAdvantages }),
+          ...(oldLogProb === undefined ? {} : { oldLogProb }),
+          ...(refLogProb === undefined ? {} : { refLogProb }),
+        },
+      ];
+    }),
+  );
 }
 
-function creditedRollout({ rollout, advantage, tokenAdvantages }: RecordedRollout): CreditedRollout[] {
-  if (advantage === undefined) return [];
-  return [{ rollout, advantage, ...(tokenAdvantages === undefined ? {} : { tokenAdvantages }) }];
+/** With factors for what another policy sampled. */
+function corrected(
+  credited: readonly CreditedRollout[],
+  config: CorrectionConfig,
+): { readonly credited: readonly CreditedRollout[]; readonly metrics: StepMetrics } {
+  if (config.kind === "none") return { credited, metrics: {} };
+  const sequences = credited.map(({ rollout, oldLogProb }) => {
+    const sampled = sampledLogProb(rollout);
+    return { oldLogProb: oldLogProb ?? sampled, sampledLogProb: sampled };
+  });
+  const { factors, metrics } = correctOffPolicy(sequences, config);
+  return { credited: credited.map((credit, i) => ({ ...credit, correction: factors[i]! })), metrics };
+}
+
+/** Rollouts to train on, by `minibatchTasks` groups; minibatches without any are left out. */
+function minibatches(credited: readonly CreditedRollout[], minibatchTasks: number): CreditedRollout[][] {
+  const members = Map.groupBy(credited, ({ group }) => Math.floor(group / minibatchTasks));
+  return [...members.values()].filter((each) => each.some(({ rollout }) => rollout.chosen.includes(1)));
+}
+
+function repeated<T>(items: readonly T[], times: number): T[] {
+  return Array.from({ length: times }, () => items).flat();
+}
+
+/** Every update draws anew. */
+function withEntropyColumn(
+  batch: TrainBatch,
+  { config: { entropy }, seed, step, update }: Pick<Learning, "config" | "seed" | "step"> & { readonly update: number },
+): TrainBatch {
+  if (entropy.kind !== "clip-cov" && entropy.kind !== "kl-cov") return batch;
+  return withCovarianceColumn(batch, { config: entropy, rng: rngFor(seed, "covariance", step, update) });
 }

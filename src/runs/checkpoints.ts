@@ -45,6 +45,8 @@ export interface KeepRules {
   readonly keepLast: number;
   readonly keepBest: boolean;
   readonly keepEverySteps?: number;
+  /** Stages whose first checkpoint a later part of the run, or one that goes on with it, still reads. */
+  readonly keepFirstOf?: readonly string[];
 }
 
 /** Complete checkpoints in the order of the run; `stages` is that order. A damaged one is an error that says what to do. */
@@ -138,17 +140,22 @@ export function pruneCheckpoints(checkpoints: readonly Checkpoint[], rules: Keep
 
 /**
  * Which of a run's checkpoints, given in its order, are kept: the newest few, the most accurate (the newer of equals), every n-th, and the last
- * of every finished stage, since the next one started from it.
+ * of every finished stage, since the next one started from it; of some stages the first.
  */
-export function checkpointsToKeep(checkpoints: readonly Checkpoint[], { keepLast, keepBest, keepEverySteps }: KeepRules): Checkpoint[] {
+export function checkpointsToKeep(
+  checkpoints: readonly Checkpoint[],
+  { keepLast, keepBest, keepEverySteps, keepFirstOf = [] }: KeepRules,
+): Checkpoint[] {
   const newest = new Set(checkpoints.slice(-keepLast));
   const lastOfStage = new Map(checkpoints.map((checkpoint) => [checkpoint.trainer.stage, checkpoint]));
+  const firsts = keepFirstOf.map((stage) => checkpoints.find(({ trainer }) => trainer.stage === stage));
   const measured = checkpoints.filter(({ trainer }) => trainer.accuracy !== undefined);
   const best = keepBest ? measured.toSorted((a, b) => a.trainer.accuracy! - b.trainer.accuracy!).at(-1) : undefined;
   return checkpoints.filter(
     (checkpoint) =>
       newest.has(checkpoint) ||
       checkpoint === best ||
+      firsts.includes(checkpoint) ||
       checkpoint === lastOfStage.get(checkpoint.trainer.stage) ||
       (keepEverySteps !== undefined && checkpoint.trainer.nextStep % keepEverySteps === 0),
   );

@@ -19,12 +19,12 @@ import { criticFolder, trainPolicy } from "../rl/loop.ts";
 import type { RlRecord } from "../rl/record.ts";
 import { trainSupervised } from "../sft/loop.ts";
 import type { EncodedDemonstration } from "../sft/loss.ts";
-import { backendFromCheckpoint, criticOf, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
+import { backendFromCheckpoint, copyOf, criticOf, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
 import type { StoredRollout } from "./rows.ts";
-import { heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
+import { hasReference, heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
 /** Whoever watches. Steps and notes are told once they are recorded. */
 export interface RunObserver {
@@ -122,7 +122,9 @@ async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Pro
       const rl = run.recipe.rl!;
       await using critic = rl.advantages.kind === "gae" ? openCritic(at) : undefined;
       const own = { seed: run.recipe.seed, tasks, promptTokens: promptTokens(prepared), terms, score: scoringBy(terms, at) };
-      await trainPolicy(rl, { ...common, ...own, ...(critic === undefined ? {} : { critic }) }, signal);
+      await using reference = hasReference(run.recipe) ? openReference(at) : undefined;
+      const others = { ...(critic === undefined ? {} : { critic }), ...(reference === undefined ? {} : { reference }) };
+      await trainPolicy(rl, { ...common, ...own, ...others }, signal);
       return;
     }
     default:
@@ -135,6 +137,13 @@ function openCritic({ run, policy }: Workplace): EmbeddedBackend {
   const { engine } = run.recipe;
   const folder = run.latest === undefined ? undefined : criticFolder(run.latest.folder);
   return folder !== undefined && existsSync(folder) ? backendFromCheckpoint(folder, engine) : criticOf(policy, engine);
+}
+
+/** The policy as the stage found it, which its first checkpoint keeps. */
+function openReference({ run, policy }: Workplace): EmbeddedBackend {
+  const { engine } = run.recipe;
+  const first = run.firstOf("rl");
+  return first === undefined ? copyOf(policy, engine) : policyFromCheckpoint(first.folder, engine);
 }
 
 /** The stage's record, which also tells the observer. */

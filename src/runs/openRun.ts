@@ -67,9 +67,19 @@ function newestCheckpoint({ id, parent }: RunRow, { folder, lock }: { folder: st
   }
 }
 
+interface Fork {
+  /** Id of the run that is forked. */
+  readonly parent: string;
+  readonly checkpoint: Checkpoint;
+  /** The parent's first checkpoint of the stage, where its policy is held near that one. */
+  readonly first?: Checkpoint;
+  readonly recipe: Recipe;
+  readonly recipeFile: string;
+}
+
 /** A new run that starts from a checkpoint of another one, possibly with another recipe. */
 export async function forkRun(
-  { parent, checkpoint, recipe, recipeFile }: { parent: string; checkpoint: Checkpoint; recipe: Recipe; recipeFile: string },
+  { parent, checkpoint, first, recipe, recipeFile }: Fork,
   { store, clock, fingerprint }: RunPlace,
 ): Promise<Run> {
   const { stage, nextStep, hash: parentHash } = checkpoint.trainer;
@@ -77,6 +87,7 @@ export async function forkRun(
   const folder = join(store.folder, id);
   const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
   const hash = startHash(fingerprint, parentHash);
+  if (first !== undefined) await copyCheckpoint(first, { runFolder: folder, trainer: { ...first.trainer, run: id } });
   await copyCheckpoint(checkpoint, { runFolder: folder, trainer: { ...checkpoint.trainer, run: id, hash } });
   writeRecipe(folder, recipe);
   store.createRun({

@@ -74,6 +74,11 @@ export class Run implements Disposable {
     return listCheckpoints(this.folder, stages);
   }
 
+  /** A stage's first checkpoint; undefined before it has one. */
+  firstOf(stage: Stage): Checkpoint | undefined {
+    return this.checkpoints().find(({ trainer }) => trainer.stage === stage);
+  }
+
   setState(state: RunState): void {
     this.store.setState(this.id, state);
   }
@@ -157,7 +162,7 @@ export class Run implements Disposable {
       ...measured,
     };
     await writeCheckpoint(this.folder, state, save);
-    pruneCheckpoints(this.checkpoints(), this.recipe.checkpoints);
+    pruneCheckpoints(this.checkpoints(), { ...this.recipe.checkpoints, keepFirstOf: hasReference(this.recipe) ? ["rl"] : [] });
   }
 
   #goBack(stage: Stage, { step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] }): SavedPoint {
@@ -193,6 +198,11 @@ export class Run implements Disposable {
       return { verdicts, reward, ...(verifierVersions === undefined ? {} : { verifierVersions }) };
     };
   }
+}
+
+/** Whether the policy is held near the one that its stage started from, which is the stage's first checkpoint. */
+export function hasReference({ rl }: Recipe): boolean {
+  return rl !== undefined && rl.kl.kind !== "none";
 }
 
 function pointOf({ trainer: { nextStep, carried } }: Checkpoint): Omit<StagePoint, "guard"> {

@@ -79,6 +79,11 @@ export function criticOf(policy: EmbeddedBackend, engine: EngineConfig): Embedde
   return new EmbeddedBackend({ config, parameters, tokenizerJson }, engine);
 }
 
+/** A policy that starts as `policy` is now, with a fresh optimizer. */
+export function copyOf(policy: EmbeddedBackend, engine: EngineConfig): EmbeddedBackend {
+  return new EmbeddedBackend(policy.copyStart(), engine);
+}
+
 function startFrom({ config, parameters, tokenizerJson, tokenizer: _, folder: __, ...sidecars }: Checkpoint): EmbeddedStart {
   return { config, parameters, tokenizerJson, sidecars };
 }

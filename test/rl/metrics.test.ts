@@ -83,10 +83,25 @@ describe("updateMetrics", () => {
       { numTokens: 30, metrics: { loss: 1, kl: 0, mismatch: 0, mismatchShare: 0 } },
       { numTokens: 10, metrics: { loss: 5, kl: 0.4, mismatch: 0.2, mismatchShare: 1 } },
     ]);
-    assert.deepEqual(metrics, { loss: 2, kl: 0.1, mismatch: 0, mismatchShare: 0 });
+    assert.deepEqual(metrics, { loss: 2, kl: 0.1, "kl/last": 0.4, mismatch: 0, mismatchShare: 0 });
   });
 
   test("says nothing where nothing was updated", () => {
     assert.deepEqual(updateMetrics([]), {});
+  });
+
+  test("reads the effective sample size and the smallest ratio from what losses can add up", () => {
+    // ratios 1 and 3: mean 2, mean square 5
+    const report = { numTokens: 2, metrics: { ratio: 2, ratioSquare: 5, ratioMax: 3, negativeRatioMax: -1 } };
+    assert.deepEqual(updateMetrics([report]), { ratio: 2, ratioMax: 3, ratioEss: 0.8, ratioMin: 1 });
+  });
+
+  test("keeps the extremes of all updates, and where the last one started", () => {
+    const report = (ratioMax: number, negativeRatioMax: number, kl: number) => ({
+      numTokens: 1,
+      metrics: { ratioMax, negativeRatioMax, kl },
+    });
+    const metrics = updateMetrics([report(1, -1, 0), report(2, -0.5, 0.25), report(1.5, -0.75, 0.5)]);
+    assert.deepEqual(metrics, { ratioMax: 2, ratioMin: 0.5, kl: 0.25, "kl/last": 0.5 });
   });
 });

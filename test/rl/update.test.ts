@@ -8,7 +8,9 @@ import { aRollout, aScoredRollout, scored } from "../support/rollouts.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
 
 const uniform = -Math.log(8); // what an untrained table of eight tokens gives each of them
-const config = RlConfig.parse({ steps: 1, tasksPerStep: 4, minibatchTasks: 2, maxNewTokens: 2, learningRate: 0.1, warmupSteps: 0 });
+const configure = (changes: object = {}): RlConfig =>
+  RlConfig.parse({ steps: 1, tasksPerStep: 4, minibatchTasks: 2, maxNewTokens: 2, learningRate: 0.1, warmupSteps: 0, ...changes });
+const config = configure();
 const clock = { nowMs: () => 0, elapsedMs: () => 0 };
 
 /** A group of two: one token each, one better than the other. */
@@ -22,8 +24,8 @@ function pair(logProb = uniform): CreditedGroups[number] {
 /** A group that teaches nothing. */
 const flat: CreditedGroups[number] = [aScoredRollout(scored(1)), aScoredRollout(scored(1))];
 
-function learn(groups: CreditedGroups, policy = new TabularPolicy(8)) {
-  return learnFrom(groups, { policy, config, clock, step: 0, guard: initialGuard });
+function learn(groups: CreditedGroups, policy = new TabularPolicy(8), changes: object = {}) {
+  return learnFrom(groups, { policy, config: configure(changes), seed: 7, clock, step: 0, guard: initialGuard });
 }
 
 describe("creditGroups", () => {
@@ -103,7 +105,14 @@ describe("learnFrom", () => {
     assert.deepEqual(learned.notes, ["update skipped: log-probabilities of 1 of 12 sampled tokens are not finite"]);
     assert.deepEqual(policy.parameters, new Float32Array(64));
     const suspected = { ...initialGuard, skippedInARow: config.stability.maxSkippedInARow - 1 };
-    const back = await learnFrom([[aScoredRollout(scored(1), { rollout: broken })]], { policy, config, clock, step: 0, guard: suspected });
+    const back = await learnFrom([[aScoredRollout(scored(1), { rollout: broken })]], {
+      policy,
+      config,
+      seed: 7,
+      clock,
+      step: 0,
+      guard: suspected,
+    });
     assert.equal(back.kind, "untrusted");
   });
 
@@ -127,5 +136,68 @@ describe("learnFrom", () => {
   test("remembers norms in the guard, one for each update", async () => {
     const learned = await learn([pair(), pair(), pair(), flat]);
     assert.equal(learned.guard.gradNorms.length, 2);
+  });
+});
+
+describe("learnFrom, several times over", () => {
+  test("takes an update for each minibatch in every pass, and says of the first what was sampled and of the last how far it went", async () => {
+    const learned = await learn([pair(), pair(), pair(), pair()], undefined, { innerEpochs: 3 });
+    assert.ok(learned.kind === "learned");
+    const { metrics } = learned;
+    assert.deepEqual([metrics["updates"], metrics["trainedTokens"], metrics["mismatchMax"]], [6, 24, 0]);
+    assert.ok(metrics["kl/last"]! > metrics["kl"]! && metrics["kl"]! > 0);
+    assert.ok(metrics["ratioMax"]! > 1 && metrics["ratioMin"]! < 1 && metrics["ratioEss"]! < 1);
+  });
+
+  test("goes on to the same policy as taking the passes by hand", async () => {
+    const [once, byHand] = [new TabularPolicy(8), new TabularPolicy(8)];
+    await learn([pair(), pair(), flat, flat], once, { innerEpochs: 2 });
+    for (const _ of [1, 2]) await learn([pair(), pair(), flat, flat], byHand);
+    assert.deepEqual(once.parameters, byHand.parameters);
+  });
+
+  test("does not go on past a clip that holds every token", async () => {
+    const [few, many] = [new TabularPolicy(8), new TabularPolicy(8)];
+    const tight = { objective: { kind: "clip", below: 1e-6, above: 1e-6 }, adam: { beta1: 0, weightDecay: 0 } };
+    await learn([pair(), flat, flat, flat], few, { ...tight, innerEpochs: 1 });
+    const learned = await learn([pair(), flat, flat, flat], many, { ...tight, innerEpochs: 4 });
+    assert.ok(learned.kind === "learned");
+    assert.deepEqual(many.parameters, few.parameters);
+    assert.equal(learned.metrics["clippedAbove"]! + learned.metrics["clippedBelow"]!, 3 / 4);
+  });
+});
+
+describe("learnFrom with a correction", () => {
+  test("changes nothing where the policy itself sampled", async () => {
+    const [plain, corrected] = [new TabularPolicy(8), new TabularPolicy(8)];
+    await learn([pair(), pair(), flat, flat], plain);
+    const learned = await learn([pair(), pair(), flat, flat], corrected, { correction: { kind: "truncated" } });
+    assert.ok(learned.kind === "learned");
+    assert.deepEqual(corrected.parameters, plain.parameters);
+    assert.deepEqual([learned.metrics["correction/weight"], learned.metrics["correction/ess"]], [1, 1]);
+  });
+});
+
+describe("learnFrom with covariance control", () => {
+  test("repeats itself, and draws other tokens for another seed", async () => {
+    const about = { entropy: { kind: "clip-cov", share: 0.25, min: -9, max: 9 } };
+    const policies = await Promise.all(
+      [1, 1, 2, 3].map(async (seed) => {
+        const policy = new TabularPolicy(8);
+        await learnFrom([pair(), pair(), pair(), pair()], { policy, config: configure(about), seed, clock, step: 0, guard: initialGuard });
+        return policy.parameters.join();
+      }),
+    );
+    assert.equal(policies[0], policies[1]);
+    assert.ok(new Set(policies).size > 1);
+  });
+
+  test("holds the tokens that kl-cov takes nearer to where they were", async () => {
+    const about = { minibatchTasks: 4, innerEpochs: 8, objective: { kind: "reinforce" } };
+    const [free, held] = [new TabularPolicy(8), new TabularPolicy(8)];
+    await learn([pair(), pair(), pair(), pair()], free, about);
+    await learn([pair(), pair(), pair(), pair()], held, { ...about, entropy: { kind: "kl-cov", share: 1, weight: 10 } });
+    const far = (policy: TabularPolicy): number => Math.max(...policy.parameters.map(Math.abs));
+    assert.ok(far(held) < 0.8 * far(free), `${far(held)} and ${far(free)}`);
   });
 });

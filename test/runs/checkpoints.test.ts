@@ -33,7 +33,7 @@ async function save(folder: string): Promise<void> {
 
 function kept(
   checkpoints: readonly (readonly [string, number, number?])[],
-  rules: { keepLast: number; keepBest: boolean; keepEverySteps?: number },
+  rules: { keepLast: number; keepBest: boolean; keepEverySteps?: number; keepFirstOf?: string[] },
 ): string[] {
   const all: Checkpoint[] = checkpoints.map(([stage, nextStep, accuracy]) => ({ folder: "", trainer: trainer(stage, nextStep, accuracy) }));
   return checkpointsToKeep(all, rules).map((checkpoint) => checkpointName(checkpoint.trainer));
@@ -64,6 +64,21 @@ describe("checkpointsToKeep", () => {
 
   test("keeps the last of every stage, since the next one started from it", () => {
     assert.deepEqual(kept([["sft", 10], ["sft", 20], ...rl], { keepLast: 1, keepBest: true }), ["sft-000020", "rl-000050"]);
+  });
+});
+
+describe("checkpointsToKeep for a reference", () => {
+  test("keeps the first of the stages that are named", () => {
+    const all = [
+      ["sft", 0],
+      ["sft", 20],
+      ["rl", 0],
+      ["rl", 10],
+      ["rl", 20],
+      ["rl", 30],
+    ] as const;
+    assert.deepEqual(kept(all, { keepLast: 1, keepBest: true, keepFirstOf: ["rl"] }), ["sft-000020", "rl-000000", "rl-000030"]);
+    assert.deepEqual(kept(all.slice(0, 2), { keepLast: 1, keepBest: true, keepFirstOf: ["rl"] }), ["sft-000020"]);
   });
 });
 

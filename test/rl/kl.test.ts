@@ -1,0 +1,152 @@
+// Expectations are exact: a policy over three tokens is enumerated, each token weighed by its probability under the one that sampled.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { KlConfig } from "../../src/rl/algorithmConfig.ts";
+import { logRatios, penalisedReward } from "../../src/rl/kl.ts";
+import { evaluateLoss, type LossFeeds, numericalGradient } from "../support/lossValues.ts";
+import { lossOf } from "../support/tokenFeeds.ts";
+
+const logits = [0.3, -0.8, 1.1];
+const reference = softmax([-0.2, 0.5, 0.4]);
+const older = softmax([0.9, 0.1, -0.4]);
+const estimators = ["k2", "k3", "unbiased"] as const;
+
+function softmax(z: readonly number[]): number[] {
+  const total = z.reduce((sum, x) => sum + Math.exp(x), 0);
+  return z.map((x) => Math.exp(x) / total);
+}
+
+/** KL(p || q) */
+function divergence(p: readonly number[], q: readonly number[]): number {
+  return p.reduce((sum, own, y) => sum + own * Math.log(own / q[y]!), 0);
+}
+
+/** Every token once, weighed by how often `sampling` chooses it. */
+function enumerated(
+  z: readonly number[],
+  { sampling, advantage = [0, 0, 0] }: { sampling: readonly number[]; advantage?: readonly number[] },
+): LossFeeds {
+  return {
+    logProb: softmax(z).map(Math.log),
+    entropy: [0, 0, 0],
+    columns: {
+      oldLogProb: sampling.map(Math.log),
+      refLogProb: reference.map(Math.log),
+      weight: sampling,
+      share: sampling,
+      advantage,
+    },
+  };
+}
+
+/** By the chain rule through the softmax: d L / d z_j = sum_y dL/dlog p_y (1[y = j] - p_j). */
+function byLogits(dLogProb: readonly number[], z: readonly number[]): number[] {
+  const total = dLogProb.reduce((a, b) => a + b, 0);
+  return softmax(z).map((p, j) => dLogProb[j]! - p * total);
+}
+
+function expectedGradient(estimator: (typeof estimators)[number], sampling: readonly number[]): number[] {
+  const loss = lossOf({ kl: { kind: "loss", estimator, weight: 1 } });
+  return byLogits(evaluateLoss(loss, enumerated(logits, { sampling })).dLogProb, logits);
+}
+
+/** Of a function of the logits, by central differences. */
+function slopes(of: (z: readonly number[]) => number): number[] {
+  const h = 1e-6;
+  const at = (j: number, shift: number): number => of(logits.map((x, i) => (i === j ? x + shift : x)));
+  return logits.map((_, j) => (at(j, h) - at(j, -h)) / (2 * h));
+}
+
+function closeAll(got: readonly number[], expected: readonly number[], tolerance = 1e-8): void {
+  assert.equal(got.length, expected.length);
+  got.forEach((value, i) => {
+    assert.ok(Math.abs(value - expected[i]!) <= tolerance, `got ${got}, expected ${expected}`);
+  });
+}
+
+const policy = softmax(logits);
+const towardsReference = slopes((z) => divergence(softmax(z), reference)); // grad KL(pi || ref)
+const awayFromReference = slopes((z) => divergence(reference, softmax(z))); // grad KL(ref || pi)
+
+describe("the expected gradient on-policy", () => {
+  test("of k1 in the loss is nothing", () => {
+    // E[grad log pi] = 0; the reference does not enter. As a loss: reinforce with advantage -1 has the gradient of +log pi.
+    const { dLogProb } = evaluateLoss(lossOf({}), enumerated(logits, { sampling: policy, advantage: [-1, -1, -1] }));
+    closeAll(byLogits(dLogProb, logits), [0, 0, 0], 1e-12);
+  });
+
+  test("of k1 in the reward is that of KL(pi || ref)", () => {
+    // The loss -sum pi A log pi with A = -k1
+    const advantage = policy.map((own, y) => -(Math.log(own) - Math.log(reference[y]!)));
+    const { dLogProb } = evaluateLoss(lossOf({}), enumerated(logits, { sampling: policy, advantage }));
+    closeAll(byLogits(dLogProb, logits), towardsReference);
+  });
+
+  test("of k2 is that of KL(pi || ref)", () => closeAll(expectedGradient("k2", policy), towardsReference));
+  test("of k3 is that of KL(ref || pi)", () => closeAll(expectedGradient("k3", policy), awayFromReference));
+  test("of the unbiased form is that of KL(pi || ref)", () => closeAll(expectedGradient("unbiased", policy), towardsReference));
+
+  test("differs between the two directions here, so that the tests above can tell them apart", () => {
+    assert.ok(Math.abs(towardsReference[0]! - awayFromReference[0]!) > 0.01);
+  });
+});
+
+describe("the expected gradient off-policy", () => {
+  test("of the unbiased form is still that of KL(pi || ref), of the others it is neither", () => {
+    closeAll(expectedGradient("unbiased", older), towardsReference);
+    for (const biased of ["k2", "k3"] as const) {
+      assert.ok(Math.abs(expectedGradient(biased, older)[0]! - towardsReference[0]!) > 0.01, biased);
+    }
+  });
+});
+
+describe("klTerm", () => {
+  test("has the value of KL(pi || ref) in expectation as k3 and unbiased, and the gradient of central differences", () => {
+    for (const estimator of estimators) {
+      const loss = lossOf({ kl: { kind: "loss", estimator, weight: 1 } });
+      const feeds = enumerated(logits, { sampling: policy });
+      const { loss: value, dLogProb } = evaluateLoss(loss, feeds);
+      if (estimator !== "k2") closeAll([value], [divergence(policy, reference)], 1e-12);
+      closeAll(dLogProb, numericalGradient(loss, feeds));
+    }
+  });
+
+  test("is nothing where policy and reference agree", () => {
+    for (const estimator of estimators) {
+      const feeds = enumerated(logits, { sampling: policy });
+      const same = { ...feeds, columns: { ...feeds.columns, refLogProb: feeds.logProb } };
+      const { loss, dLogProb } = evaluateLoss(lossOf({ kl: { kind: "loss", estimator, weight: 1 } }), same);
+      closeAll([loss, ...dLogProb], [0, 0, 0, 0], 1e-15);
+    }
+  });
+
+  test("does not blow up where the policy all but excludes what the reference likes", () => {
+    const loss = lossOf({ kl: { kind: "loss", estimator: "k3", weight: 1 } });
+    const feeds = {
+      logProb: [-800],
+      entropy: [0],
+      columns: { oldLogProb: [-800], refLogProb: [-1], weight: [1], share: [1], advantage: [0] },
+    };
+    assert.ok(Number.isFinite(evaluateLoss(loss, feeds).loss));
+  });
+});
+
+describe("penalisedReward", () => {
+  test("takes the log-ratios of the whole response off", () => {
+    // log-ratios 0.5 and -0.25: 1 - 2 * 0.25
+    const ratios = logRatios(Float32Array.of(-1, -2), Float32Array.of(-1.5, -1.75));
+    assert.equal(penalisedReward(1, { ratios, weight: 2 }), 0.5);
+  });
+});
+
+describe("KlConfig", () => {
+  test("says why k1 is no term of the loss", () => {
+    const parsed = KlConfig.safeParse({ kind: "loss", estimator: "k1", weight: 0.1 });
+    assert.match(
+      parsed.error!.issues[0]!.message,
+      /must be k2, k3 or unbiased, got "k1": the gradient of k1 in the loss is 0 in expectation/,
+    );
+  });
+});
