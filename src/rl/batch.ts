@@ -41,7 +41,10 @@ export function numTrainedTokens(batch: TrainBatch): number {
   return batch.samples.reduce((sum, sample) => sum + sample.targets.length, 0);
 }
 
-/** A rollout as a sequence whose targets are the tokens that the policy chose. */
+/**
+ * A rollout as a sequence whose targets are the tokens that the policy chose. Where its tokens were sent is not part of it: a critic has a
+ * router of its own.
+ */
 export function forwardSample(rollout: Rollout): ForwardSample {
   const numPrompt = rollout.promptTokens.length;
   const tokens = new Int32Array(numPrompt + rollout.tokens.length);

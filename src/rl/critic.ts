@@ -92,7 +92,7 @@ export async function teachCritic(
 
 /** The critic's rate rises as the policy's does and then stays: the returns it follows never stop moving. */
 function criticOptimizer({ learningRate, warmupSteps, steps, maxGradNorm, adam }: RlConfig, { critic }: GaeConfig): OptimizerConfig {
-  return { learningRate: critic.learningRate ?? 2 * learningRate, warmupSteps, steps, decay: { kind: "constant" }, maxGradNorm, adam };
+  return { learningRate: critic.learningRate ?? 10 * learningRate, warmupSteps, steps, decay: { kind: "constant" }, maxGradNorm, adam };
 }
 
 /** Batches of `minibatchTasks` groups whose weights average over all decisions, as the policy's do. */

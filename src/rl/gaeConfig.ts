@@ -27,7 +27,7 @@ const Critic = z.strictObject({
     .positive()
     .max(1)
     .exactOptional()
-    .describe("Peak learning rate of the critic; it has rl's warm-up and no decay. Absent: twice rl.learningRate (arXiv:2504.05118)."),
+    .describe("Peak learning rate of the critic; it has rl's warm-up and no decay. Absent: ten times rl.learningRate, as in verl."),
   passes: z.int().positive().default(1).meta({ description: "How often the critic goes over a step's rollouts.", unit: "passes" }),
 });
 

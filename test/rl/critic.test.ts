@@ -16,7 +16,7 @@ function configOf(about: object = {}, rest: object = {}): { config: RlConfig; ga
   const config = RlConfig.parse({
     steps: 9,
     maxNewTokens: 4,
-    learningRate: 0.05,
+    learningRate: 0.01,
     warmupSteps: 0,
     advantages: { kind: "gae", whiten: false, ...about },
     ...rest,
@@ -134,7 +134,7 @@ describe("teachCritic", () => {
   test("tells prompts apart with a transformer that starts as the policy", async () => {
     await using policy = openBackend();
     await using critic = criticOf(policy, engineConfig());
-    const about = configOf({ valueClip: 10 }, { learningRate: 0.005 });
+    const about = configOf({ valueClip: 10 }, { learningRate: 0.001 });
     const from = (prompt: number, reward: number): RewardedRollout => {
       const rollout = aRollout({ promptTokens: Int32Array.of(1, prompt), tokens: Int32Array.of(3, 4, 5) });
       return { ...member(reward), rollout };

@@ -38,7 +38,7 @@ const gae = (steps: number, about: object = {}): RlConfig =>
     maxNewTokens: 3,
     learningRate: 0.1,
     warmupSteps: 2,
-    advantages: { kind: "gae", groupSize: 1, valuePretrainingSteps: 4, ...about },
+    advantages: { kind: "gae", groupSize: 1, valuePretrainingSteps: 4, critic: { learningRate: 0.2 }, ...about },
   });
 
 const aCritic = (): TabularPolicy => new TabularPolicy(numTokens, { isCritic: true });
