@@ -17,7 +17,7 @@ export interface CreditedRollout {
  * counts by its length. Columns: `advantage`, `oldLogProb` (as sampling recorded it) and `weight` (1 / trained tokens).
  */
 export function policyBatch(credited: readonly CreditedRollout[]): TrainBatch {
-  const asked = credited.map(({ rollout }) => forwardSample(rollout));
+  const asked = credited.map(({ rollout }) => ownSample(rollout));
   const numTokens = asked.reduce((sum, { targets }) => sum + targets.length, 0);
   const samples = credited.map((credit, i) => ({ ...asked[i]!, columns: policyColumns(credit, 1 / numTokens) }));
   return { samples: samples.filter((sample) => sample.targets.length > 0) };
@@ -35,6 +35,11 @@ export function forwardSample(rollout: Rollout): ForwardSample {
   tokens.set(rollout.promptTokens);
   tokens.set(rollout.tokens, numPrompt);
   return { tokens, targets: chosenPositions(rollout).map((position) => numPrompt + position), temperature: rollout.temperature };
+}
+
+/** The same for the policy that sampled it: where its experts were recorded they are replayed. Another policy has a router of its own. */
+function ownSample(rollout: Rollout): ForwardSample {
+  return { ...forwardSample(rollout), ...(rollout.experts === undefined ? {} : { experts: rollout.experts }) };
 }
 
 function policyColumns({ rollout, advantage, tokenAdvantages }: CreditedRollout, weight: number): TrainSample["columns"] {

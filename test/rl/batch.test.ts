@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { numTrainedTokens, policyBatch } from "../../src/rl/batch.ts";
+import { forwardSample, numTrainedTokens, policyBatch } from "../../src/rl/batch.ts";
 import { aRollout } from "../support/rollouts.ts";
 
 const forced = aRollout({
@@ -40,6 +40,14 @@ describe("policyBatch", () => {
       [[third, third], [third]],
     );
     assert.equal(numTrainedTokens(batch), 3);
+  });
+
+  test("replays the experts where they were recorded, for the policy that they are of and no other", () => {
+    const experts = Uint16Array.of(3, 1);
+    const recorded = { ...short, experts };
+    const [plain, replayed] = [short, recorded].map((rollout) => policyBatch([{ rollout, advantage: 1 }]).samples[0]!.experts);
+    assert.deepEqual([plain, replayed], [undefined, experts]);
+    assert.equal(forwardSample(recorded).experts, undefined);
   });
 
   test("leaves out a rollout in which the policy chose nothing", () => {
