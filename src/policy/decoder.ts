@@ -8,7 +8,7 @@ import { type DecodeGraph, decodeGraphs, expertsName, pieceFor } from "./decodeG
 import { joinLayers } from "./experts.ts";
 import { type CachedPrompt, KvCache } from "./kvCache.ts";
 import type { ParameterPiece } from "./parameters.ts";
-import { prefillGraph, runPrefill } from "./prefill.ts";
+import { type PrefillExperts, prefillGraph, runPrefill } from "./prefill.ts";
 import { rotaryTables } from "./sequenceFeeds.ts";
 
 export interface DecoderOptions {
@@ -41,7 +41,7 @@ export interface DecodedStep {
 export interface Decoder extends AsyncDisposable {
   readonly cache: KvCache;
   /** Keys and values of all but the last token of each prompt; the last one is the first that `step` takes. */
-  prefill(prompts: readonly Int32Array[], options: { readonly recordExperts: boolean }): Promise<readonly CachedPrompt[]>;
+  prefill(prompts: readonly Int32Array[], experts: PrefillExperts): Promise<readonly CachedPrompt[]>;
   step(step: DecodeStep): Promise<DecodedStep>;
 }
 
@@ -100,21 +100,21 @@ export async function createDecoder({ config, pieces, parameter, numThreads, max
     return { logProbs, experts: recordExperts ? rowsOf(joinLayers([...experts, last[expertsName]!]), numSlots) : undefined };
   };
 
-  // Compiled when first asked for: a run that records needs one of the two, and so does one that does not.
-  const prefills = new Map<boolean, Prefill>();
-  const openPrefill = async (records: boolean): Promise<Prefill> => {
-    const graph = prefillGraph(config, { pieces, records });
+  // Compiled when first asked for: most runs need one of them.
+  const prefills = new Map<PrefillExperts["kind"], Prefill>();
+  const openPrefill = async (kind: PrefillExperts["kind"]): Promise<Prefill> => {
+    const graph = prefillGraph(config, { pieces, kind });
     const opened = { session: await open(graph), weights: feedsFor(graph, 0) };
-    prefills.set(records, opened);
+    prefills.set(kind, opened);
     return opened;
   };
 
   return {
     cache,
     step,
-    prefill: async (prompts, { recordExperts }) => {
-      const opened = prefills.get(recordExperts) ?? (await openPrefill(recordExperts));
-      return runPrefill(opened.session, { prompts, weights: opened.weights, config, records: recordExperts });
+    prefill: async (prompts, asked) => {
+      const { session, weights } = prefills.get(asked.kind) ?? (await openPrefill(asked.kind));
+      return runPrefill(session, { prompts, weights, config, asked });
     },
     [Symbol.asyncDispose]: async () => {
       const sessions = [enter, between, leave, ...[...prefills.values()].map(({ session }) => session)];

@@ -8,24 +8,31 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { NDArray, Session } from "../runtime/session.ts";
 import type { PolicyConfig } from "./architecture.ts";
 import type { DecodeGraph } from "./decodeGraphs.ts";
-import { expertsOfToken, joinLayers } from "./experts.ts";
+import { expertFeeds, expertsOfToken, joinLayers } from "./experts.ts";
 import type { CachedPrompt } from "./kvCache.ts";
 import { type ParameterPiece, parameterInputs } from "./parameters.ts";
 import { sequenceFeeds } from "./sequenceFeeds.ts";
-import { forwardSequences, sequenceInputs } from "./sequences.ts";
+import { expertInputs, forwardSequences, sequenceInputs } from "./sequences.ts";
 
-/** Out: `keys${layer}` and `values${layer}` [B, C, T, K], and `experts${layer}` (int64 [N, k]) where it `records`. */
+/** What becomes of the experts: nobody asks, they are recorded, or they are those of a recording of each prompt. */
+export type PrefillExperts =
+  | { readonly kind: "unasked" }
+  | { readonly kind: "record" }
+  | { readonly kind: "replay"; readonly recordings: readonly Uint16Array[] };
+
+/** Out: `keys${layer}` and `values${layer}` [B, C, T, K], and `experts${layer}` (int64 [N, k]) where they are recorded. */
 export function prefillGraph(
   config: PolicyConfig,
-  { pieces, records }: { pieces: readonly ParameterPiece[]; records: boolean },
+  { pieces, kind }: { pieces: readonly ParameterPiece[]; kind: PrefillExperts["kind"] },
 ): DecodeGraph {
   const parameters = parameterInputs(pieces);
-  const { caches, routers } = forwardSequences(parameters, { inputs: sequenceInputs(config), config });
+  const experts = kind === "replay" ? expertInputs(config) : [];
+  const { caches, routers } = forwardSequences(parameters, { inputs: sequenceInputs(config), config, experts });
   const outputs: Record<string, Tensor> = {};
   caches.forEach(({ keys, values }, layer) => {
     outputs[`keys${layer}`] = keys;
     outputs[`values${layer}`] = values;
-    if (records) outputs[`experts${layer}`] = routers[layer]!.chosen;
+    if (kind === "record") outputs[`experts${layer}`] = routers[layer]!.chosen;
   });
   const model = toOnnx(outputs);
   // What only the last layer's result needs is not part of the graph.
@@ -37,14 +44,14 @@ export interface PrefillRun {
   readonly prompts: readonly Int32Array[];
   readonly weights: Readonly<Record<string, NDArray>>;
   readonly config: PolicyConfig;
-  readonly records: boolean;
+  readonly asked: PrefillExperts;
 }
 
-/** Keys and values of all but the last token of each prompt, and their experts where the graph records them. */
-export async function runPrefill(session: Session, { prompts, weights, config, records }: PrefillRun): Promise<readonly CachedPrompt[]> {
-  const results = await session.run({ ...weights, ...sequenceFeeds(prompts, config) });
+/** Keys and values of all but the last token of each prompt, and their experts where they are recorded. */
+export async function runPrefill(session: Session, { prompts, weights, config, asked }: PrefillRun): Promise<readonly CachedPrompt[]> {
+  const results = await session.run({ ...weights, ...sequenceFeeds(prompts, config), ...replayFeeds(asked, { prompts, config }) });
   const layers = Array.from({ length: config.numLayers }, (_, layer) => layer);
-  const experts = records ? joinLayers(layers.map((layer) => results[`experts${layer}`]!)) : undefined;
+  const experts = asked.kind === "record" ? joinLayers(layers.map((layer) => results[`experts${layer}`]!)) : undefined;
   const perToken = expertsOfToken(config);
   let start = 0;
   return prompts.map((prompt, b) => {
@@ -58,6 +65,12 @@ export async function runPrefill(session: Session, { prompts, weights, config, r
       ...(own === undefined ? {} : { experts: own }),
     };
   });
+}
+
+function replayFeeds(asked: PrefillExperts, { prompts, config }: Pick<PrefillRun, "prompts" | "config">): Record<string, NDArray> {
+  if (asked.kind !== "replay") return {};
+  const sequences = prompts.map((tokens, i) => ({ tokens, experts: asked.recordings[i]! }));
+  return expertFeeds(sequences, config);
 }
 
 /** The positions of one prompt [C, positions, K] out of the grid [B, C, T, K]. */

@@ -5,6 +5,7 @@
 import type { SampleRequest } from "./backend.ts";
 import type { Decoder } from "./decoder.ts";
 import type { CachedPrompt } from "./kvCache.ts";
+import type { PrefillExperts } from "./prefill.ts";
 import { GrowingResponse, type ResponseTokens, type SampledResponse } from "./response.ts";
 
 /** What sampling works with: a decoder and the bounds of its policy. */
@@ -68,66 +69,87 @@ function isRecording(requests: readonly SampleRequest[]): boolean {
   return requests.some(({ recordExperts }) => recordExperts);
 }
 
-/** Computes each distinct prompt once and forgets it when the last request for it was admitted. */
+/** Tokens to compute before the first one is sampled. */
+interface Start {
+  readonly tokens: Int32Array;
+  /** Where they are to be sent, all but the last; undefined where the router decides. */
+  readonly recording: Uint16Array | undefined;
+}
+
+/** A response that goes on starts with what it has, sent where it was sent when that is replayed in training. */
+function startOf({ promptTokens, continues, recordExperts }: SampleRequest): Start {
+  if (continues === undefined) return { tokens: promptTokens, recording: undefined };
+  const tokens = Int32Array.of(...promptTokens, ...continues.tokens);
+  return { tokens, recording: recordExperts ? continues.experts : undefined };
+}
+
+function nameOf({ tokens, recording }: Start): string {
+  return recording === undefined ? tokens.join(",") : `${tokens.join(",")} ${recording.join(",")}`;
+}
+
+/** Computes each distinct start once and forgets it when the last request for it was admitted. */
 class PromptCache {
   readonly #decoder: Decoder;
   readonly #recordExperts: boolean;
+  readonly #starts: ReadonlyMap<SampleRequest, Start & { readonly name: string }>;
   readonly #numWaiting = new Map<string, number>();
   readonly #computed = new Map<string, CachedPrompt>();
 
   constructor(requests: readonly SampleRequest[], decoder: Decoder) {
     this.#decoder = decoder;
     this.#recordExperts = isRecording(requests);
-    for (const request of requests) this.#numWaiting.set(nameOf(request), (this.#numWaiting.get(nameOf(request)) ?? 0) + 1);
+    const named = (start: Start) => ({ ...start, name: nameOf(start) });
+    this.#starts = new Map(requests.map((request) => [request, named(startOf(request))]));
+    for (const request of requests) {
+      const { name } = this.#starts.get(request)!;
+      this.#numWaiting.set(name, (this.#numWaiting.get(name) ?? 0) + 1);
+    }
   }
 
-  /** Computes the prompts of `requests` unless those of `needed` are there already. */
+  /** Computes the starts of `requests` unless those of `needed` are there already. */
   async compute(requests: readonly SampleRequest[], needed: readonly SampleRequest[]): Promise<void> {
-    if (needed.every((request) => this.#computed.has(nameOf(request)))) return;
-    const missing = new Map<string, Int32Array>();
-    for (const request of requests) {
-      if (!this.#computed.has(nameOf(request))) missing.set(nameOf(request), startOf(request));
+    const isMissing = (request: SampleRequest): boolean => !this.#computed.has(this.#starts.get(request)!.name);
+    if (!needed.some(isMissing)) return;
+    const missing = new Map(requests.filter(isMissing).map((request) => [this.#starts.get(request)!.name, this.#starts.get(request)!]));
+    const all = [...missing.values()];
+    for (const batch of inBatches(all.filter(({ recording }) => recording === undefined))) {
+      await this.#compute(batch, { kind: this.#recordExperts ? "record" : "unasked" });
     }
-    for (const group of inBatches([...missing])) {
-      const caches = await this.#decoder.prefill(
-        group.map(([, prompt]) => prompt),
-        { recordExperts: this.#recordExperts },
-      );
-      group.forEach(([name], i) => {
-        this.#computed.set(name, caches[i]!);
-      });
+    for (const batch of inBatches(all.filter(({ recording }) => recording !== undefined))) {
+      await this.#compute(batch, { kind: "replay", recordings: batch.map(({ recording }) => recording!) });
     }
   }
 
   take(request: SampleRequest): CachedPrompt {
-    const name = nameOf(request);
+    const { name } = this.#starts.get(request)!;
     const prompt = this.#computed.get(name)!;
     const left = this.#numWaiting.get(name)! - 1;
     this.#numWaiting.set(name, left);
     if (left === 0) this.#computed.delete(name);
     return prompt;
   }
+
+  async #compute(starts: readonly (Start & { readonly name: string })[], experts: PrefillExperts): Promise<void> {
+    const caches = await this.#decoder.prefill(
+      starts.map(({ tokens }) => tokens),
+      experts,
+    );
+    starts.forEach(({ name }, i) => {
+      this.#computed.set(name, caches[i]!);
+    });
+  }
 }
 
-/** The tokens before the first one to sample. */
-function startOf({ promptTokens, continues }: SampleRequest): Int32Array {
-  return continues === undefined ? promptTokens : Int32Array.of(...promptTokens, ...continues.tokens);
-}
-
-function nameOf(request: SampleRequest): string {
-  return startOf(request).join(",");
-}
-
-function inBatches(prompts: readonly [string, Int32Array][]): [string, Int32Array][][] {
-  const batches: [string, Int32Array][][] = [];
+function inBatches<Prompt extends Start>(prompts: readonly Prompt[]): Prompt[][] {
+  const batches: Prompt[][] = [];
   let numTokens = Number.POSITIVE_INFINITY;
   for (const prompt of prompts) {
-    if (numTokens + prompt[1].length > maxPrefillTokens) {
+    if (numTokens + prompt.tokens.length > maxPrefillTokens) {
       batches.push([]);
       numTokens = 0;
     }
     batches.at(-1)!.push(prompt);
-    numTokens += prompt[1].length;
+    numTokens += prompt.tokens.length;
   }
   return batches;
 }

@@ -27,9 +27,7 @@ export interface CreditedRollout {
  * correction), `share` (1 / trained tokens) and, where there is one, `refLogProb`.
  */
 export function policyBatch(credited: readonly CreditedRollout[], aggregation: AggregationConfig): TrainBatch {
-  const trained = credited
-    .map((credit) => ({ credit, asked: forwardSample(credit.rollout) }))
-    .filter(({ asked }) => asked.targets.length > 0);
+  const trained = credited.map((credit) => ({ credit, asked: ownSample(credit.rollout) })).filter(({ asked }) => asked.targets.length > 0);
   const sequences = trained.map(({ credit, asked }) => ({ group: credit.group, numTokens: asked.targets.length }));
   const weights = tokenWeights(sequences, aggregation);
   const share = 1 / sequences.reduce((sum, { numTokens }) => sum + numTokens, 0);
@@ -51,6 +49,11 @@ export function forwardSample(rollout: Rollout): ForwardSample {
   tokens.set(rollout.promptTokens);
   tokens.set(rollout.tokens, numPrompt);
   return { tokens, targets: chosenPositions(rollout).map((position) => numPrompt + position), temperature: rollout.temperature };
+}
+
+/** The same for the policy that sampled it: where its experts were recorded they are replayed. Another policy has a router of its own. */
+function ownSample(rollout: Rollout): ForwardSample {
+  return { ...forwardSample(rollout), ...(rollout.experts === undefined ? {} : { experts: rollout.experts }) };
 }
 
 /** What sampling recorded of each token that the policy chose. */

@@ -45,6 +45,12 @@ export const RlConfig = z
       .max(64)
       .default(1)
       .meta({ description: "How often a step's rollouts are learned from; all but the first time off-policy.", unit: "passes" }),
+    routingReplay: z
+      .enum(["off", "rollout"])
+      .default("off")
+      .describe(
+        "Which experts training sends tokens to: those that the router chooses then, or those that it chose for the rollout (R3, arXiv:2510.11370), so that an update does not change the way of the tokens it is made of.",
+      ),
     temperature: z.number().positive().max(10).default(1).describe("Divides the logits in sampling and in training alike."),
     maxNewTokens: z.int().positive().meta({ description: "Longest response, thinking included.", unit: "tokens" }),
     maxUnscorableShare: z

@@ -116,9 +116,9 @@ function sampleStep(
   signal: AbortSignal,
 ): Promise<SampledStep> {
   const { seed, policy, promptTokens, record, clock } = deps;
-  const { temperature, maxNewTokens } = config;
+  const { temperature, maxNewTokens, routingReplay } = config;
   const { groupSize } = config.advantages;
-  const requests = sampleRequests(tasks, { seed, step, groupSize, temperature, maxNewTokens, promptTokens });
+  const requests = sampleRequests(tasks, { seed, step, groupSize, temperature, maxNewTokens, promptTokens, routingReplay });
   const reward: RewardRollout = async (asked, abort) =>
     record.recordedReward(step, asked.rollout) ?? earned(await deps.score(asked, abort));
   return sampleAndReward(requests, { tasks, policy, reward, clock }, signal);

@@ -8,6 +8,7 @@ import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { PolicyBackend, SampleRequest } from "../policy/backend.ts";
 import type { Verdicts } from "../rewards/compose.ts";
+import type { RlConfig } from "./config.ts";
 
 /** What a rollout earned. */
 export interface RolloutReward {
@@ -35,11 +36,13 @@ export interface SampleSettings {
   readonly temperature: number;
   readonly maxNewTokens: number;
   readonly promptTokens: (task: Task) => Int32Array;
+  /** Absent: off. */
+  readonly routingReplay?: RlConfig["routingReplay"];
 }
 
 /** One request for each member of each task's group. Streams are keyed by position, so a task that is drawn twice gets new rollouts. */
 export function sampleRequests(tasks: readonly Task[], settings: SampleSettings): SampleRequest[] {
-  const { seed, step, groupSize, temperature, maxNewTokens } = settings;
+  const { seed, step, groupSize, temperature, maxNewTokens, routingReplay } = settings;
   return tasks.flatMap((task, group) => {
     const promptTokens = settings.promptTokens(task);
     const budget = task.thinkingBudget === undefined ? {} : { thinkingBudget: task.thinkingBudget };
@@ -53,6 +56,7 @@ export function sampleRequests(tasks: readonly Task[], settings: SampleSettings)
       temperature,
       maxNewTokens,
       ...budget,
+      ...(routingReplay === "rollout" ? { recordExperts: true } : {}),
     }));
   });
 }

@@ -87,6 +87,9 @@ export const Recipe = z
     if (sft !== undefined && data.demonstrations === undefined)
       fail(["data", "demonstrations"], "must be there when there is an sft stage");
     if (rl !== undefined && data.training === undefined) fail(["data", "training"], "must be there when there is an rl stage");
+    if (rl?.routingReplay === "rollout" && model.kind === "new" && model.architecture.numExperts === 0) {
+      fail(["rl", "routingReplay"], 'must be "off" when model.architecture.numExperts is 0, since there is nothing to replay');
+    }
     if (rl !== undefined && model.kind === "new" && rl.maxNewTokens >= model.architecture.maxPositions) {
       fail(
         ["rl", "maxNewTokens"],

@@ -28,7 +28,7 @@ async function decoded(
 ): Promise<Float32Array[][]> {
   const prompts = await decoder.prefill(
     sequences.map((tokens, i) => tokens.subarray(0, promptLengths[i])),
-    { recordExperts: false },
+    { kind: "unasked" },
   );
   for (const [slot, prompt] of prompts.entries()) decoder.cache.fill(slot, prompt);
   const rows: Float32Array[][] = sequences.map(() => []);
@@ -87,7 +87,7 @@ describe("createDecoder", () => {
     const [tokens] = randomSequences([1], config) as [Int32Array];
     await using decoder = await openDecoder(policy, 3);
     const temperatures = [0.5, 1, 2];
-    const prompts = await decoder.prefill([tokens, tokens, tokens], { recordExperts: false });
+    const prompts = await decoder.prefill([tokens, tokens, tokens], { kind: "unasked" });
     for (const [slot, prompt] of prompts.entries()) decoder.cache.fill(slot, prompt);
     const step = { tokens: [tokens[0]!, tokens[0]!, tokens[0]!], positions: [0, 0, 0], temperatures, recordExperts: false };
     const { logProbs } = await decoder.step(step);

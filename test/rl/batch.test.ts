@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { numTrainedTokens, policyBatch } from "../../src/rl/batch.ts";
+import type { Rollout } from "../../src/data/rollout.ts";
+import { forwardSample, numTrainedTokens, policyBatch } from "../../src/rl/batch.ts";
 import { aRollout } from "../support/rollouts.ts";
 
 const forced = aRollout({
@@ -52,6 +53,15 @@ describe("policyBatch", () => {
       [[third, third], [third]],
     );
     assert.equal(numTrainedTokens(batch), 3);
+  });
+
+  test("replays the experts where they were recorded, for the policy that they are of and no other", () => {
+    const experts = Uint16Array.of(3, 1);
+    const recorded = { ...short, experts };
+    const sampleOf = (rollout: Rollout) => policyBatch([{ rollout, advantage: 1, group: 0 }], tokenMean).samples[0]!;
+    const [plain, replayed] = [short, recorded].map((rollout) => sampleOf(rollout).experts);
+    assert.deepEqual([plain, replayed], [undefined, experts]);
+    assert.equal(forwardSample(recorded).experts, undefined);
   });
 
   test("leaves out a rollout in which the policy chose nothing", () => {

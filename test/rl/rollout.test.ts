@@ -46,6 +46,14 @@ describe("sampleRequests", () => {
     assert.equal(new Set([...seeds, ...otherRun]).size, 12);
   });
 
+  test("asks for the experts where they are to be replayed", () => {
+    const asked = (["off", "rollout"] as const).map((routingReplay) => sampleRequests([aTask()], { ...settings, routingReplay })[0]!);
+    assert.deepEqual(
+      asked.map(({ recordExperts }) => recordExperts),
+      [undefined, true],
+    );
+  });
+
   test("asks for the same rollouts when the step is taken again", () => {
     assert.deepEqual(sampleRequests([aTask()], settings), sampleRequests([aTask()], settings));
   });

@@ -34,3 +34,15 @@ describe("withoutDerived", () => {
     assert.deepEqual([kept.rl?.warmupSteps, kept.rl?.minibatchTasks], [3, 8]);
   });
 });
+
+describe("Recipe", () => {
+  test("refuses to replay the experts of a policy that has none", () => {
+    const { model: _, ...recipe } = resolved({ routingReplay: "rollout" });
+    const dense = { ...recipe, model: { kind: "new", architecture: { numExperts: 0 } } };
+    assert.deepEqual(
+      Recipe.safeParse(dense).error!.issues.map(({ path, message }) => [path.join("."), message]),
+      [["rl.routingReplay", 'must be "off" when model.architecture.numExperts is 0, since there is nothing to replay']],
+    );
+    assert.ok(Recipe.safeParse({ ...dense, model: { kind: "new" } }).success);
+  });
+});

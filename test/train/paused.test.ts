@@ -35,7 +35,7 @@ function toSample({ promptTokens, tokens, chosen, logProbs, temperature, experts
     targets: Int32Array.from(trained, (i) => promptTokens.length + i),
     temperature,
     columns: { recorded: Float32Array.from(trained, (i) => logProbs[i]!) },
-    experts: experts!,
+    ...(experts === undefined ? {} : { experts }),
   };
 }
 
@@ -184,20 +184,23 @@ describe("a response that goes on under other parameters", () => {
     assert.equal(rollout.experts!.length, alike.experts!.length);
   });
 
-  test("samples its new tokens from the parameters as they are, whatever sampled the earlier ones", async () => {
-    await using backend = openBackend({}, policy);
-    const [request] = requests;
-    const [continues] = await collected(backend.sample([{ ...request!, pauseAfter: 6 }]));
-    await step(backend);
-    const [rollout] = await collected(backend.sample([{ ...request!, continues: continues! }]));
-    const { experts: _, ...sample } = toSample(rollout!);
-    const later = (column: Float32Array): Float32Array => column.slice(6);
-    const late = { ...sample, targets: sample.targets.slice(6), columns: { recorded: later(sample.columns["recorded"]!) } };
-    const { different } = await backend.forwardBackward({ samples: [late] }, mismatch);
-    assert.equal(different, 0);
-    const all = await backend.forwardBackward({ samples: [sample] }, mismatch);
-    assert.ok(all["different"]! > 0, "the earlier tokens were recorded under other parameters");
-  });
+  for (const routing of ["recorded", "own"] as const) {
+    test(`samples its new tokens as training recomputes them, with ${routing} experts for the earlier ones`, async () => {
+      await using backend = openBackend({}, policy);
+      const { recordExperts: _, ...plain } = requests[0]!;
+      const request: SampleRequest = { ...plain, maxNewTokens: 40, ...(routing === "own" ? {} : { recordExperts: true }) };
+      const [continues] = await collected(backend.sample([{ ...request, pauseAfter: 6 }]));
+      for (let i = 0; i < 4; i++) await step(backend);
+      const [rollout] = await collected(backend.sample([{ ...request, continues: continues! }]));
+      const sample = toSample(rollout!);
+      const late = { ...sample, targets: sample.targets.slice(6), columns: { recorded: sample.columns["recorded"]!.slice(6) } };
+      const { different, routingAgreement = 0 } = await backend.forwardBackward({ samples: [late] }, mismatch);
+      assert.equal(different, 0);
+      assert.ok(routing === "own" || routingAgreement < 1, "the router would not choose others for the earlier tokens");
+      const all = await backend.forwardBackward({ samples: [sample] }, mismatch);
+      assert.ok(all["different"]! > 0, "the earlier tokens were recorded under other parameters");
+    });
+  }
 });
 
 describe("sample refuses to go on with", () => {
