@@ -21,7 +21,7 @@ const doublings = (slipRate = 0) => [steps(1, 2, slipRate), steps(3, 4, slipRate
 
 export default defineRecipe({
   name: "thinking",
-  model: { kind: "new", architecture: { maxPositions: 400 } },
+  model: { kind: "new", architecture: { maxPositions: 416 } },
   data: {
     demonstrations: {
       kind: "families",
