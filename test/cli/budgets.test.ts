@@ -20,6 +20,7 @@ function point(about: Partial<BudgetPoint>): BudgetPoint {
 const report: BudgetReport = {
   points: [
     point({ budget: 0, accuracy: estimate(0.3), forcedCloses: 64, escapes: estimate(0.1), tokensPerCorrect: estimate(7) }),
+    point({ withRoom: { tasks: 40, closedInTime: estimate(0.9), accuracy: estimate(0.7), accuracyUnforced: estimate(0.8) } }),
     point({ budget: "auto", accuracy: estimate(0.8), closedInTime: estimate(0.9) }),
   ],
   rankCorrelation: estimate(0.7),
@@ -30,12 +31,21 @@ describe("budgetText", () => {
     const lines = budgetText("heldOut", report).split("\n");
     assert.match(
       lines[2]!,
-      /^0 +30\.0 % \(20\.0 % to 40\.0 %\) +- +12 \(11\.9 to 12\.1\) .* 10\.0 % \(0\.0 % to 20\.0 %\) of 64 +7 \(6\.9 to 7\.1\)$/,
+      /^0 +30\.0 \(20\.0\.\.40\.0\) % +- +12 \(11\.9\.\.12\.1\) .* 10\.0 \(0\.0\.\.20\.0\) % of 64 +7 \(6\.9\.\.7\.1\)$/,
     );
-    assert.match(lines[3]!, /^auto +80\.0 % .* 90\.0 % .* - +-$/);
+    assert.match(lines[3]!, /^16 +50\.0 .* - +-$/);
     // 50 columns: 0.2 is column 10, 0.3 ends before column 15, 0.4 is column 20.
-    assert.equal(lines[5]!.split(/ +/)[1], `${"#".repeat(10)}[${"#".repeat(4)}${".".repeat(5)}]${".".repeat(29)}`);
-    assert.equal(lines.at(-1), "thinking tokens follow difficulty: rank correlation 0.7 (0.6 to 0.8)");
+    assert.equal(lines[6]!.split(/ +/)[1], `${"#".repeat(10)}[${"#".repeat(4)}${".".repeat(5)}]${".".repeat(29)}`);
+    assert.equal(lines.at(-1), "thinking tokens follow difficulty under auto: rank correlation 0.7 (0.6..0.8)");
+  });
+
+  test("compares the tasks that have room with the same tasks under auto, and says nothing where there are none", () => {
+    const text = budgetText("heldOut", report);
+    assert.match(
+      text,
+      /\nbudget +tasks +closed in time +accuracy +accuracy under auto\n16 +40 +90\.0 .* 70\.0 .* 80\.0 \(70\.0\.\.90\.0\) %\n\n/,
+    );
+    assert.doesNotMatch(budgetText("heldOut", { points: report.points.slice(0, 1) }), /under auto/);
   });
 });
 
@@ -43,7 +53,7 @@ describe("budgetPicture", () => {
   test("draws a curve with intervals for each set, higher for more accuracy, with names that cannot break it", () => {
     const svg = budgetPicture({ "<a&b>": report, beyond: report });
     assert.equal(svg.match(/<polyline/g)!.length, 2);
-    assert.equal(svg.match(/<circle/g)!.length, 4);
+    assert.equal(svg.match(/<circle/g)!.length, 6);
     assert.ok(svg.includes("&lt;a&amp;b&gt;: accuracy") && !svg.includes("<a&b>"));
     const [first, second] = [...svg.matchAll(/<circle cx="[\d.]+" cy="([\d.]+)"/g)].map(([, y]) => Number(y));
     assert.ok(second! < first!, "80 % stands above 30 %");
