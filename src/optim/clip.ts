@@ -6,6 +6,11 @@
  * float32 cannot overflow a float64, so a NaN or an infinity here is one in the gradient.
  */
 export function gradientNorm(gradient: Float32Array): number {
+  return Math.sqrt(sumOfSquares(gradient));
+}
+
+/** Of its elements, in float64 and in a fixed order. */
+export function sumOfSquares(gradient: Float32Array): number {
   // Four sums side by side, since one would wait for the addition before it; the order is part of the result's bits.
   let s0 = 0;
   let s1 = 0;
@@ -23,7 +28,7 @@ export function gradientNorm(gradient: Float32Array): number {
     s3 += g3 * g3;
   }
   for (let i = whole; i < gradient.length; i++) s0 += gradient[i]! ** 2;
-  return Math.sqrt(s0 + s1 + (s2 + s3));
+  return s0 + s1 + (s2 + s3);
 }
 
 /** What to multiply a gradient of this norm with so that its norm is at most `maxNorm`. 1 where it already is. */

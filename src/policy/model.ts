@@ -45,6 +45,10 @@ export interface RouterReport {
   readonly balance: Tensor;
   /** Router z-loss, a scalar. */
   readonly zLoss: Tensor;
+  /** float32 [E]: tokens sent to each expert. */
+  readonly sent_E: Tensor;
+  /** Mean entropy of the router's distribution over the experts, in nats, a scalar. */
+  readonly entropy: Tensor;
   /** A scalar: of the replayed (token, slot) pairs those whose expert is among the router's own top k. Undefined where nothing is replayed. */
   readonly numAgreed: Tensor | undefined;
 }
@@ -178,6 +182,7 @@ function choose(probs_NE: Tensor, { config, recorded }: { config: PolicyConfig; 
 /**
  * Load balance: E sum_e f_e P_e with f the share of (token, slot) pairs and P the mean probability of expert e (Fedus et al. 2021,
  * eq. 4, arXiv:2101.03961; it is 1 when the load is even). z-loss: mean of logsumexp(logits)^2 (Zoph et al. 2022, eq. 5, arXiv:2202.08906).
+ * Entropy of one token: -sum_e p_e log p_e = logsumexp(logits) - sum_e p_e logits_e.
  */
 function routerLosses({
   logits_NE,
@@ -189,15 +194,17 @@ function routerLosses({
   probs_NE: Tensor;
   counts: Tensor;
   config: PolicyConfig;
-}): Pick<RouterReport, "balance" | "zLoss"> {
+}): Pick<RouterReport, "balance" | "zLoss" | "sent_E" | "entropy"> {
   const sent_E = sub(cast(counts, "float32"), constant(2));
   const share_E = div(sent_E, sum(sent_E));
   const sums_E = sum(probs_NE, { axes: [0] });
   const meanProb_E = div(sums_E, sum(sums_E));
   const z_N1 = logSumExp(logits_NE);
-  const ones_N = sum(probs_NE, { axes: [1] });
+  const numTokens = sum(sum(probs_NE, { axes: [1] }));
   return {
     balance: mul(constant(config.numExperts), sum(mul(share_E, meanProb_E))),
-    zLoss: div(sum(mul(z_N1, z_N1)), sum(ones_N)),
+    zLoss: div(sum(mul(z_N1, z_N1)), numTokens),
+    sent_E,
+    entropy: div(sub(sum(z_N1), sum(mul(probs_NE, logits_NE))), numTokens),
   };
 }

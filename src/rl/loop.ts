@@ -161,7 +161,13 @@ async function teach(
   if (critic === undefined || valued === undefined || config.advantages.kind !== "gae") return { metrics: {}, notes: [] };
   const startMs = clock.elapsedMs();
   const { metrics, notes } = await teachCritic(valued, { critic, gae: config.advantages, config, step, guard });
-  return { metrics: { ...metrics, "seconds/critic": (clock.elapsedMs() - startMs) / 1000 }, notes };
+  const numTokens = valued.flat().reduce((sum, member) => sum + (member === undefined ? 0 : sequenceTokens(member.rollout)), 0);
+  return { metrics: { ...metrics, ...phaseSpeed("critic", { numTokens, elapsedMs: clock.elapsedMs() - startMs }) }, notes };
+}
+
+/** Prompt and response. */
+function sequenceTokens({ promptTokens, tokens }: Rollout): number {
+  return promptTokens.length + tokens.length;
 }
 
 /** Where the critic lies in a checkpoint of the policy. */

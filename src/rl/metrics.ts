@@ -14,10 +14,13 @@ export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], 
     ...scoreMetrics(all),
     ...Object.assign({}, ...[...families].map(([family, members]) => suffixed(scoreMetrics(members), family))),
     ...verifierScores(all),
+    ...Object.assign({}, ...[...families].map(([family, members]) => suffixed(verifierScores(members), family))),
+    ...componentMeans(all),
     unscorable: shareOf(all, ({ reward }) => reward === undefined),
     ...failureShares(all),
     responseTokens: mean(all.map(({ rollout }) => rollout.tokens.length)),
     thinkingTokens: mean(all.map(({ rollout }) => rollout.thinking.tokens)),
+    ...lengthsByOutcome(all),
     closedByBudget: shareOf(all, ({ rollout }) => rollout.thinking.closedBy === "budget"),
     truncated: shareOf(all, ({ rollout }) => rollout.finish === "length"),
     flatGroups: shareOf(credits, ({ kind }) => kind === "flat"),
@@ -92,6 +95,33 @@ function verifierScores(all: readonly RewardedRollout[]): StepMetrics {
   );
   const byVerifier = [...Map.groupBy(scores, ({ verifier }) => verifier)].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(byVerifier.map(([verifier, given]) => [`score/${verifier}`, mean(given.map(({ score }) => score))]));
+}
+
+/** What the verifiers' verdicts are made of: `component/VERIFIER/NAME`, over the verdicts that have it. */
+function componentMeans(all: readonly RewardedRollout[]): StepMetrics {
+  const parts = all.flatMap(({ verdicts }) =>
+    Object.entries(verdicts).flatMap(([verifier, verdict]) => {
+      if (verdict.kind !== "scored") return [];
+      return Object.entries(verdict.components ?? {}).map(([name, value]) => ({ name: `component/${verifier}/${name}`, value }));
+    }),
+  );
+  const byName = [...Map.groupBy(parts, ({ name }) => name)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(byName.map(([name, given]) => [name, mean(given.map(({ value }) => value))]));
+}
+
+/** Mean lengths of right and of wrong responses, as the task's own verifier tells them apart; of what it could not tell, neither. */
+function lengthsByOutcome(all: readonly RewardedRollout[]): StepMetrics {
+  const outcome = (member: RewardedRollout): "correct" | "wrong" | undefined =>
+    ownScore(member).map((score) => (score === 1 ? ("correct" as const) : ("wrong" as const)))[0];
+  const told = (["correct", "wrong"] as const).map((name) => [name, all.filter((member) => outcome(member) === name)] as const);
+  return Object.fromEntries(
+    told
+      .filter(([, members]) => members.length > 0)
+      .flatMap(([name, members]) => [
+        [`responseTokens/${name}`, mean(members.map(({ rollout }) => rollout.tokens.length))],
+        [`thinkingTokens/${name}`, mean(members.map(({ rollout }) => rollout.thinking.tokens))],
+      ]),
+  );
 }
 
 /** What the task's own verifier gave; empty where it could not tell, or was not asked since no term names it. */

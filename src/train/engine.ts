@@ -5,7 +5,7 @@ import { digestBytes } from "../base/digest.ts";
 import { EngineError } from "../base/errors.ts";
 import { numElements } from "../graph/shape.ts";
 import { type AdamWSettings, adamW, type DecayRange } from "../optim/adamw.ts";
-import { gradientNorm } from "../optim/clip.ts";
+import { gradientNorm, sumOfSquares } from "../optim/clip.ts";
 import { type ParameterLayout, type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
 import type { ForwardOutputs, ForwardSample, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import { createDecoder, type Decoder } from "../policy/decoder.ts";
@@ -13,6 +13,7 @@ import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
 import type { ResponseTokens, SampledResponse } from "../policy/response.ts";
 import { sampleResponses } from "../policy/sample.ts";
 import { compile, type NDArray, type Session } from "../runtime/session.ts";
+import { type BlockRange, blockRanges, measureBlocks } from "./blocks.ts";
 import { type ForwardGraph, forwardGraph, type Routing } from "./forwardGraph.ts";
 import { type BatchSize, microBatchFeeds } from "./microBatchFeeds.ts";
 import { clipRanges, type Range, shardBatches } from "./shards.ts";
@@ -50,6 +51,19 @@ export interface ShardMetrics {
   /** Over the shard's micro-batches. */
   readonly sums: StepMetrics;
   readonly maxima: StepMetrics;
+  readonly vectors: Readonly<Record<string, Float64Array>>;
+}
+
+/** Of a range of the gradient; `blockSquares` by stretch of `blockRanges`. */
+export interface ReducedRange {
+  readonly squares: number;
+  readonly blockSquares: readonly number[];
+}
+
+/** Sums of squares over a range by stretch of `blockRanges`: of the parameters before an update, and of what it added to them. */
+export interface UpdatedRange {
+  readonly weightSquares: readonly number[];
+  readonly updateSquares: readonly number[];
 }
 
 /** What an update multiplies and how far the optimizer is. */
@@ -71,6 +85,7 @@ export class Engine implements AsyncDisposable {
   private readonly shared: SharedState;
   private readonly pieces: readonly ParameterPiece[];
   private readonly decayRanges: readonly DecayRange[];
+  private readonly blocks: readonly BlockRange[];
   private readonly graphs = new Map<string, Compiled<TrainGraph>>();
   private readonly parameters: Float32Array<ArrayBuffer>;
   private readonly views: ReadonlyMap<string, NDArray>;
@@ -84,6 +99,7 @@ export class Engine implements AsyncDisposable {
     const layout = parameterLayout(options.config);
     this.pieces = parameterPieces(layout);
     this.decayRanges = decayRanges(layout);
+    this.blocks = blockRanges(layout);
     this.parameters = new Float32Array(layout.total);
     this.views = new Map(
       this.pieces.map(({ name, shape, offset }) => [name, { shape, data: this.parameters.subarray(offset, offset + numElements(shape)) }]),
@@ -129,6 +145,7 @@ export class Engine implements AsyncDisposable {
     const { graph, session } = known;
     const sums: Record<string, number> = Object.fromEntries(graph.metrics.map((name) => [name, 0]));
     const maxima: Record<string, number> = Object.fromEntries(graph.maxima.map((name) => [name, Number.NEGATIVE_INFINITY]));
+    const vectors: Record<string, Float64Array> = {};
     const weights = Object.fromEntries(graph.pieces.map(({ name }) => [name, this.views.get(name)!]));
     const gradient = this.shared.gradients[shard]!;
     if (!adds && graph.pieces.length < this.pieces.length) gradient.fill(0);
@@ -140,6 +157,7 @@ export class Engine implements AsyncDisposable {
       const scalar = (name: string): number => Number(outputs[name]!.data[0]);
       for (const name of graph.metrics) sums[name]! += scalar(name);
       for (const name of graph.maxima) maxima[name] = Math.max(maxima[name]!, scalar(name));
+      for (const name of graph.vectors) vectors[name] = addedVector(vectors[name], outputs[name]!.data as Float32Array);
       for (const { name, offset } of graph.pieces) {
         const values = outputs[gradientName(name)]!.data as Float32Array;
         if (isFirst) gradient.set(values, offset);
@@ -147,24 +165,32 @@ export class Engine implements AsyncDisposable {
       }
       isFirst = false;
     }
-    return { sums, maxima };
+    return { sums, maxima, vectors };
   }
 
-  /** Adds the gradients of `shards` in order into the first one, over a range. Returns the sum of squares. */
-  reduce({ range: { from, to }, shards }: { range: Range; shards: number }): number {
+  /** Adds the gradients of `shards` in order into the first one, over a range. */
+  reduce({ range, shards }: { range: Range; shards: number }): ReducedRange {
+    const { from, to } = range;
     const [sum, ...others] = this.shared.gradients.slice(0, shards).map((gradient) => gradient.subarray(from, to));
     for (const other of others) addTo(sum!, other);
-    return gradientNorm(sum!) ** 2;
+    const total = this.shared.gradients[0]!;
+    const measure = (stretch: Range): number => sumOfSquares(total.subarray(stretch.from, stretch.to));
+    return { squares: gradientNorm(sum!) ** 2, blockSquares: measureBlocks(this.blocks, { within: range, measure }) };
   }
 
-  /** AdamW over a range of the shared vectors. */
-  update({ range, settings, gradientScale, numUpdates }: RangeUpdate): void {
+  /** AdamW over a range of the shared vectors. The engine's own parameters must be those before the update. */
+  update({ range, settings, gradientScale, numUpdates }: RangeUpdate): UpdatedRange {
     const part = (vector: Float32Array): Float32Array => vector.subarray(range.from, range.to);
     const { parameters, gradients, meanOfGradient, meanOfSquare } = this.shared;
     adamW.update(
       { numUpdates, meanOfGradient: part(meanOfGradient), meanOfSquare: part(meanOfSquare) },
       { parameters: part(parameters), gradient: part(gradients[0]!), gradientScale, ranges: clipRanges(this.decayRanges, range), settings },
     );
+    const before = this.parameters;
+    return {
+      weightSquares: measureBlocks(this.blocks, { within: range, measure: ({ from, to }) => sumOfSquares(before.subarray(from, to)) }),
+      updateSquares: measureBlocks(this.blocks, { within: range, measure: (stretch) => squaredDistance(parameters, before, stretch) }),
+    };
   }
 
   async *sample(requests: readonly SampleRequest[], signal: AbortSignal): AsyncGenerator<SampledResponse> {
@@ -202,6 +228,26 @@ export class Engine implements AsyncDisposable {
 /** Weight decay acts on matrices, not on norms' weights, embeddings and the value head, whose scale is their meaning. */
 function decayRanges({ entries, total }: ParameterLayout): DecayRange[] {
   return entries.map(({ offset, kind }, i) => ({ from: offset, to: entries[i + 1]?.offset ?? total, decays: kind === "matrix" }));
+}
+
+/** In float64 and in order. */
+function squaredDistance(a: Float32Array, b: Float32Array, { from, to }: Range): number {
+  // Two sums side by side, since one would wait for the addition before it; the order is part of the result's bits.
+  let even = 0;
+  let odd = 0;
+  const pairs = from + ((to - from) & ~1);
+  for (let i = from; i < pairs; i += 2) {
+    const first = a[i]! - b[i]!;
+    const second = a[i + 1]! - b[i + 1]!;
+    even += first * first;
+    odd += second * second;
+  }
+  if (pairs < to) even += (a[pairs]! - b[pairs]!) ** 2;
+  return even + odd;
+}
+
+function addedVector(sum: Float64Array | undefined, values: Float32Array): Float64Array {
+  return sum === undefined ? Float64Array.from(values) : sum.map((value, i) => value + values[i]!);
 }
 
 function addTo(target: Float32Array, values: Float32Array): void {

@@ -4,15 +4,18 @@
 
 import { EngineError } from "../base/errors.ts";
 import { clipScale } from "../optim/clip.ts";
+import { parameterLayout } from "../policy/architecture.ts";
 import type { ForwardOutputs, ForwardSample, OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import type { SampledResponse } from "../policy/response.ts";
+import { type BlockRange, blockMetrics, blockNorms, blockRanges } from "./blocks.ts";
 import type { EngineConfig } from "./config.ts";
-import type { EngineOptions, SharedState } from "./engine.ts";
+import type { EngineOptions, SharedState, UpdatedRange } from "./engine.ts";
 import { EngineClient } from "./engineClient.ts";
+import { expertLoad } from "./expertLoad.ts";
 import type { Routing } from "./forwardGraph.ts";
 import { sizeOfBatch } from "./microBatchFeeds.ts";
 import { cutRanges, dealShards } from "./shards.ts";
-import type { TrainGraph } from "./trainGraph.ts";
+import { sentTokens, type TrainGraph } from "./trainGraph.ts";
 
 /** Everything that training changes; vectors as long as the layout. */
 export interface TrainedState {
@@ -30,6 +33,8 @@ export class EngineGroup implements AsyncDisposable {
   private readonly engines: readonly EngineClient[];
   private readonly shared: SharedState;
   private readonly numShards: number;
+  private readonly numExperts: number;
+  private readonly blocks: readonly BlockRange[];
   private numUpdates: number;
   /** Counts the changes of the shared parameters, so that engines know when their copy is old. */
   private version = 0;
@@ -39,6 +44,8 @@ export class EngineGroup implements AsyncDisposable {
   constructor({ config, control, engine }: GroupOptions, state: TrainedState) {
     const { numThreads, gradientShards, maxSequences, microBatchTokens } = engine;
     this.numShards = gradientShards;
+    this.numExperts = config.numExperts;
+    this.blocks = blockRanges(parameterLayout(config));
     this.numUpdates = state.numUpdates;
     this.shared = {
       parameters: shareCopy(state.parameters),
@@ -86,9 +93,15 @@ export class EngineGroup implements AsyncDisposable {
         return this.engineFor(shard).call("forwardBackward", { key, version: this.version, work });
       }),
     );
-    const squares = await this.overRanges((range, engine) => engine.call("reduce", { range, shards: shards.length }));
-    this.norm = Math.sqrt(squares.reduce((a, b) => a + b, 0));
-    return { ...addMetrics(parts.map(({ sums }) => sums)), ...largestMetrics(parts.map(({ maxima }) => maxima)), gradNorm: this.norm };
+    const reduced = await this.overRanges((range, engine) => engine.call("reduce", { range, shards: shards.length }));
+    this.norm = Math.sqrt(reduced.map(({ squares }) => squares).reduce((a, b) => a + b, 0));
+    return {
+      ...addMetrics(parts.map(({ sums }) => sums)),
+      ...largestMetrics(parts.map(({ maxima }) => maxima)),
+      ...this.expertMetrics(parts.map(({ vectors }) => vectors)),
+      gradNorm: this.norm,
+      ...blockMetrics("gradNorm", this.normsOf(reduced.map(({ blockSquares }) => blockSquares))),
+    };
   }
 
   /** Applies the accumulated gradient, scaled down to `maxGradNorm`, and drops it. Without one the moments decay as for a zero gradient. */
@@ -96,12 +109,14 @@ export class EngineGroup implements AsyncDisposable {
     if (this.norm === undefined) this.shared.gradients[0]!.fill(0);
     const gradNorm = this.norm ?? 0;
     const gradientScale = clipScale(gradNorm, settings.maxGradNorm);
-    const { numUpdates } = this;
-    await this.overRanges((range, engine) => engine.call("update", { range, settings, gradientScale, numUpdates }));
+    const { numUpdates, version } = this;
+    const updated = await this.overRanges((range, engine) => {
+      return engine.call("update", { version, work: { range, settings, gradientScale, numUpdates } });
+    });
     this.numUpdates++;
     this.version++;
     this.discardGradient();
-    return { gradNorm, clipScale: gradientScale };
+    return { gradNorm, clipScale: gradientScale, ...this.updateRatios(updated) };
   }
 
   discardGradient(): void {
@@ -154,6 +169,29 @@ export class EngineGroup implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.engines.map((engine) => engine[Symbol.asyncDispose]()));
+  }
+
+  /** How large an update was beside the weights that it moved. */
+  private updateRatios(updated: readonly UpdatedRange[]): StepMetrics {
+    const moved = this.normsOf(updated.map(({ updateSquares }) => updateSquares));
+    const weights = this.normsOf(updated.map(({ weightSquares }) => weightSquares));
+    // A block whose weights are all 0, as those of a new value head, has no ratio.
+    const blocks = [...moved]
+      .filter(([block]) => weights.get(block)! > 0)
+      .map(([block, norm]) => [block, norm / weights.get(block)!] as const);
+    const whole = (norms: ReadonlyMap<string, number>): number => Math.hypot(...norms.values());
+    return { updateRatio: whole(moved) / whole(weights), ...blockMetrics("updateRatio", new Map(blocks)) };
+  }
+
+  private normsOf(parts: readonly (readonly number[])[]): Map<string, number> {
+    return blockNorms(this.blocks, parts);
+  }
+
+  private expertMetrics(parts: readonly Readonly<Record<string, Float64Array>>[]): StepMetrics {
+    const counts = parts.flatMap((part) => part[sentTokens] ?? []);
+    if (counts.length === 0) return {};
+    const total = counts.reduce((sum, more) => sum.map((n, i) => n + more[i]!));
+    return expertLoad(total, { numExperts: this.numExperts });
   }
 
   private engineFor(index: number): EngineClient {

@@ -50,7 +50,8 @@ async function carryOut(call: Call, signal: AbortSignal): Promise<unknown> {
     case "reduce":
       return engine.reduce(call.argument);
     case "update":
-      return engine.update(call.argument);
+      engine.refresh(call.argument.version);
+      return engine.update(call.argument.work);
     case "sample":
       engine.refresh(call.argument.version);
       for await (const item of engine.sample(call.argument.requests, signal)) {

@@ -3,7 +3,7 @@
 
 import type { ForwardOutputs, ForwardSample, SampleRequest } from "../policy/backend.ts";
 import type { SampledResponse } from "../policy/response.ts";
-import type { EngineOptions, RangeUpdate, ShardMetrics, ShardWork, SharedState } from "./engine.ts";
+import type { EngineOptions, RangeUpdate, ReducedRange, ShardMetrics, ShardWork, SharedState, UpdatedRange } from "./engine.ts";
 import type { Routing } from "./forwardGraph.ts";
 import type { Range } from "./shards.ts";
 import type { TrainGraph } from "./trainGraph.ts";
@@ -19,8 +19,9 @@ export interface EngineCalls {
     readonly in: { readonly key: string; readonly version: number; readonly work: ShardWork };
     readonly out: ShardMetrics;
   };
-  readonly reduce: { readonly in: { readonly range: Range; readonly shards: number }; readonly out: number };
-  readonly update: { readonly in: RangeUpdate; readonly out: undefined };
+  readonly reduce: { readonly in: { readonly range: Range; readonly shards: number }; readonly out: ReducedRange };
+  /** `version` is of the parameters before the update. */
+  readonly update: { readonly in: { readonly version: number; readonly work: RangeUpdate }; readonly out: UpdatedRange };
   /** Responses come as items before the result. */
   readonly sample: { readonly in: { readonly version: number; readonly requests: readonly SampleRequest[] }; readonly out: undefined };
   readonly digests: {

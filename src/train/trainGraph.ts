@@ -4,7 +4,7 @@
 
 import { gradients } from "../graph/backward.ts";
 import { type OnnxModel, toOnnx } from "../graph/onnx.ts";
-import { add, addAll, constant, input, mul } from "../graph/ops.ts";
+import { add, addAll, concat, constant, input, mul } from "../graph/ops.ts";
 import { nodesOf, type Tensor } from "../graph/tensor.ts";
 import type { PolicyConfig } from "../policy/architecture.ts";
 import type { Loss } from "../policy/backend.ts";
@@ -13,7 +13,7 @@ import { type ParameterPiece, parameterInputs } from "../policy/parameters.ts";
 import { forwardTargets, type Routing } from "./forwardGraph.ts";
 import { sequenceMean, sequenceMeanInputs } from "./sequenceMean.ts";
 
-/** The graph and how to read it. Outputs: each of `metrics` and `maxima` by name, and `gradientName(piece)` for each piece. */
+/** The graph and how to read it. Outputs: each of `metrics`, `maxima` and `vectors` by name, and `gradientName(piece)` for each piece. */
 export interface TrainGraph {
   readonly model: OnnxModel;
   readonly pieces: readonly ParameterPiece[];
@@ -24,7 +24,12 @@ export interface TrainGraph {
   readonly metrics: readonly string[];
   /** Scalars of which the largest counts. */
   readonly maxima: readonly string[];
+  /** Vectors that add up over micro-batches: `sentTokens`, where there are experts. */
+  readonly vectors: readonly string[];
 }
+
+/** Tokens sent to each expert, all experts of a layer after one another. */
+export const sentTokens = "sentTokens";
 
 /** Name of the output that holds a piece's gradient. */
 export const gradientName = (piece: string): string => `gradient of ${piece}`;
@@ -61,9 +66,11 @@ export function trainGraph(loss: Loss, { config, pieces, routing = "own" }: Trai
   const agreement = routing === "own" ? {} : { routingAgreement: routingAgreement(routers) };
   const metrics = { loss: built.loss, ...built.metrics, ...router, ...agreement };
   const maxima = built.maxima ?? {};
+  const vectors = routers.length === 0 ? {} : { [sentTokens]: sentToAll(routers) };
   const model = toOnnx({
     ...metrics,
     ...maxima,
+    ...vectors,
     ...Object.fromEntries(used.map(({ piece }, i) => [gradientName(piece.name), grads[i]!])),
   });
   return {
@@ -73,18 +80,25 @@ export function trainGraph(loss: Loss, { config, pieces, routing = "own" }: Trai
     columns: [...columns.keys()],
     metrics: Object.keys(metrics),
     maxima: Object.keys(maxima),
+    vectors: Object.keys(vectors),
   };
 }
 
+function sentToAll(routers: readonly RouterReport[]): Tensor {
+  const [first, ...others] = routers.map(({ sent_E }) => sent_E);
+  return others.length === 0 ? first! : concat([first!, ...others], 0);
+}
+
 /**
- * Means over layers, times the micro-batch's share of the batch's tokens. Over a batch the z-loss adds up to its mean; balance, a product
- * of two means, adds up to the mean of the micro-batches' balances.
+ * Means over layers, times the micro-batch's share of the batch's tokens. Over a batch z-loss and entropy add up to their means; balance, a
+ * product of two means, adds up to the mean of the micro-batches' balances.
  */
-function routerLosses(routers: readonly RouterReport[]): { readonly routerBalance: Tensor; readonly routerZLoss: Tensor } {
+function routerLosses(routers: readonly RouterReport[]): Readonly<Record<"routerBalance" | "routerZLoss" | "routerEntropy", Tensor>> {
   const scale = mul(input("share", []), constant(1 / routers.length));
   return {
     routerBalance: mul(scale, addAll(routers.map(({ balance }) => balance))),
     routerZLoss: mul(scale, addAll(routers.map(({ zLoss }) => zLoss))),
+    routerEntropy: mul(scale, addAll(routers.map(({ entropy }) => entropy))),
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import type { Verdict } from "../../src/data/verdict.ts";
 import type { Verdicts } from "../../src/rewards/compose.ts";
 import { rolloutMetrics, updateMetrics } from "../../src/rl/metrics.ts";
 import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
@@ -45,6 +46,23 @@ describe("rolloutMetrics", () => {
     });
     const apart = rolloutMetrics([[both(1, 0.5), both(0, undefined), both(0.5, 1)]], [{ kind: "flat" }]);
     assert.deepEqual([apart["score/numeric"], apart["score/form"], apart["reward"]], [0.5, 0.75, 0]);
+  });
+
+  test("keeps them apart by family too, and averages what a verdict is made of", () => {
+    const about = (family: string, components: Record<string, number>) => ({
+      ...aScoredRollout({ ...scored(1), components } as Verdict, { task: aTask({ family }) }),
+    });
+    const members = [about("sums", { format: 1 }), about("sums", { format: 0, length: 0.5 }), aScoredRollout(scored(0), { task: sorts })];
+    const apart = rolloutMetrics([members], [{ kind: "flat" }]);
+    assert.deepEqual([apart["score/exact/sums"], apart["score/exact/sorts"]], [1, 0]);
+    assert.deepEqual([apart["component/exact/format"], apart["component/exact/length"]], [0.5, 0.5]);
+  });
+
+  test("tells the lengths of right and wrong responses apart, and leaves out what nobody could tell", () => {
+    assert.deepEqual([metrics["responseTokens/correct"], metrics["responseTokens/wrong"]], [2, (2 + 6) / 2]);
+    assert.deepEqual([metrics["thinkingTokens/correct"], metrics["thinkingTokens/wrong"]], [0, 2]);
+    const allRight = rolloutMetrics([[aScoredRollout(scored(1))]], [{ kind: "flat" }]);
+    assert.equal("responseTokens/wrong" in allRight, false);
   });
 
   test("counts groups that teach nothing", () => {

@@ -25,9 +25,13 @@ export function engineConfig(changes: Partial<EngineConfig> = {}): EngineConfig 
 
 export function openBackend(
   changes: Partial<EngineConfig> = {},
-  { config = oneLayer, tokenizerJson = tinyTokenizerJson }: { config?: PolicyConfig; tokenizerJson?: string } = {},
+  {
+    config = oneLayer,
+    tokenizerJson = tinyTokenizerJson,
+    parameters = tinyParameters(config),
+  }: { config?: PolicyConfig; tokenizerJson?: string; parameters?: Float32Array<ArrayBuffer> } = {},
 ): EmbeddedBackend {
-  return new EmbeddedBackend({ config, parameters: tinyParameters(config), tokenizerJson }, engineConfig(changes));
+  return new EmbeddedBackend({ config, parameters, tokenizerJson }, engineConfig(changes));
 }
 
 /** Weighted by the column of `samplesFor`; its maximum is negative. */

@@ -76,7 +76,8 @@ async function inEngine({ config, parameters, samples, share, routing }: Case) {
   const outputs = await session.run({ ...Object.fromEntries(weights), ...feeds });
   const gradient = new Float32Array(layout.total);
   for (const piece of graph.pieces) gradient.set(outputs[gradientName(piece.name)]!.data as Float32Array, piece.offset);
-  return { gradient, metrics: Object.fromEntries(graph.metrics.map((name) => [name, Number(outputs[name]!.data[0])])) };
+  const metrics = Object.fromEntries(graph.metrics.map((name) => [name, Number(outputs[name]!.data[0])]));
+  return { gradient, metrics, sent: graph.vectors.flatMap((name) => [...(outputs[name]!.data as Float32Array)]) };
 }
 
 /** The same, sent where nobody would send them. */
@@ -113,10 +114,22 @@ function inReference(model: ReferenceModel, { config, samples, share }: Case) {
   const isMixture = config.numExperts > 0;
   const routerBalance = isMixture ? share * mean(routed.map((rows) => balance(rows, config))) : 0;
   const routerZLoss = isMixture ? share * mean(routed.map(zLoss)) : 0;
+  const routerEntropy = isMixture ? share * mean(routed.map(meanEntropy)) : 0;
   const agreement = agreed.length === 0 ? {} : { routingAgreement: share * mean(agreed.map(Number)) };
   const taskLoss = crossEntropy - 0.4 * entropy + 0.5 * squares;
   const total = taskLoss + config.routerAuxLossWeight * routerBalance + config.routerZLossWeight * routerZLoss;
-  return { total, metrics: { loss: taskLoss, entropy, ...(isMixture ? { routerBalance, routerZLoss } : {}), ...agreement } };
+  const ofRouters = isMixture ? { routerBalance, routerZLoss, routerEntropy } : {};
+  const sent = isMixture ? routed.flatMap((rows) => sentTo(rows, config)) : [];
+  return { total, metrics: { loss: taskLoss, entropy, ...ofRouters, ...agreement }, sent };
+}
+
+/** Tokens that each expert of a layer got. */
+function sentTo(rows: readonly LayerTrace[], { numExperts }: PolicyConfig): number[] {
+  return Array.from({ length: numExperts }, (_, expert) => rows.filter((row) => row.experts.includes(expert)).length);
+}
+
+function meanEntropy(rows: readonly LayerTrace[]): number {
+  return mean(rows.map(({ routerLogits }) => -logSoftmax(routerLogits).reduce((total, logProb) => total + Math.exp(logProb) * logProb, 0)));
 }
 
 /** Whether the router itself would send the token there. */
@@ -165,8 +178,9 @@ describe("trainGraph", () => {
   for (const { name, about } of cases) {
     test(`gives loss, metrics and every tensor's gradient, with ${name}`, async () => {
       const { config } = about;
-      const { gradient, metrics } = await inEngine(about);
-      const expected = inReference(referenceOf(config, about.parameters), about).metrics;
+      const { gradient, metrics, sent } = await inEngine(about);
+      const { metrics: expected, sent: expectedSent } = inReference(referenceOf(config, about.parameters), about);
+      assert.deepEqual(sent, expectedSent);
       assert.deepEqual(Object.keys(metrics).sort(), Object.keys(expected).sort());
       for (const [metric, value] of Object.entries(expected)) {
         assert.ok(Math.abs(metrics[metric]! - value) < 1e-5, `${metric}: ${metrics[metric]}, expected ${value}`);
@@ -206,7 +220,7 @@ describe("trainGraph", () => {
   test("lists the columns that the loss reads, once each", () => {
     const graph = trainGraph(loss, { config: base, pieces: parameterPieces(parameterLayout(base)) });
     assert.deepEqual(graph.columns, ["weight"]);
-    assert.deepEqual([graph.metrics, graph.maxima], [["loss", "entropy", "routerBalance", "routerZLoss"], []]);
+    assert.deepEqual([graph.metrics, graph.maxima], [["loss", "entropy", "routerBalance", "routerZLoss", "routerEntropy"], []]);
   });
 
   test("is the same program each time it is built", () => {
