@@ -52,7 +52,7 @@ export function forwardSample(rollout: Rollout): ForwardSample {
 }
 
 /** The same for the policy that sampled it: where its experts were recorded they are replayed. Another policy has a router of its own. */
-function ownSample(rollout: Rollout): ForwardSample {
+export function ownSample(rollout: Rollout): ForwardSample {
   return { ...forwardSample(rollout), ...(rollout.experts === undefined ? {} : { experts: rollout.experts }) };
 }
 

@@ -2,9 +2,9 @@
 // the reference. Only what the recipe needs is asked for, before the step's first update.
 
 import type { Rollout } from "../data/rollout.ts";
-import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
+import type { ForwardSample, PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import { mean } from "./advantages.ts";
-import { forwardSample, sampledLogProb } from "./batch.ts";
+import { forwardSample, ownSample, sampledLogProb } from "./batch.ts";
 import type { RlConfig } from "./config.ts";
 import { logRatios } from "./kl.ts";
 import type { RewardedRollout } from "./rollout.ts";
@@ -34,8 +34,8 @@ export async function stepLogProbs(
   const scored = members.filter(({ reward }) => reward !== undefined).map(({ rollout }) => rollout);
   const lagging = config.correction.kind === "none" ? [] : await sampledByAnother(scored, policy);
   return {
-    old: await ask(policy, lagging),
-    reference: config.kl.kind === "none" ? new Map() : await ask(reference!, scored), // who wires the stage knows its recipe
+    old: await ask(policy, { rollouts: lagging, sample: ownSample }), // as it will be trained, or the first ratio would not be 1
+    reference: config.kl.kind === "none" ? new Map() : await ask(reference!, { rollouts: scored, sample: forwardSample }), // who wires the stage knows its recipe
   };
 }
 
@@ -56,8 +56,11 @@ async function sampledByAnother(rollouts: readonly Rollout[], policy: PolicyBack
   return rollouts.filter((rollout) => rollout.policy.some(({ version }) => version !== parameters));
 }
 
-async function ask(backend: Pick<PolicyBackend, "forward">, rollouts: readonly Rollout[]): Promise<LogProbs> {
+async function ask(
+  backend: Pick<PolicyBackend, "forward">,
+  { rollouts, sample }: { rollouts: readonly Rollout[]; sample: (rollout: Rollout) => ForwardSample },
+): Promise<LogProbs> {
   if (rollouts.length === 0) return new Map();
-  const outputs = await backend.forward(rollouts.map(forwardSample));
+  const outputs = await backend.forward(rollouts.map(sample));
   return new Map(rollouts.map((rollout, i) => [rollout, outputs[i]!.logProb]));
 }

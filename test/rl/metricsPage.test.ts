@@ -23,6 +23,18 @@ describe("docs/metrics.md", () => {
     assert.deepEqual(unlistedMetrics(names), []);
   });
 
+  test("lists what bounds, a reference and a correction record", async () => {
+    const about = {
+      objective: { kind: "clip", dual: 3 },
+      kl: { kind: "loss", weight: 0.1 },
+      correction: { kind: "truncated" },
+      innerEpochs: 2,
+    };
+    const names = await recorded({ config: configure({ steps: 2, ...about }), deps: { reference: new TabularPolicy(numTokens) } });
+    for (const name of ["clippedDual", "klRefReverse", "correction/ess", "kl/last"]) assert.ok(names.includes(name), name);
+    assert.deepEqual(unlistedMetrics(names), []);
+  });
+
   test("lists what a critic records", async () => {
     const config = configure({ steps: 3, advantages: { kind: "gae", groupSize: 8 } });
     const names = await recorded({ config, deps: { critic: new TabularPolicy(numTokens, { isCritic: true }) } });

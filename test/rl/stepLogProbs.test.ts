@@ -53,6 +53,15 @@ describe("stepLogProbs", () => {
     assert.deepEqual([...old.values()], [Float32Array.of(uniform), Float32Array.of(uniform)]);
   });
 
+  test("replays recorded experts where they will be replayed in training, and not in the reference", async () => {
+    const [policy, reference] = [new AskedPolicy(8), new AskedPolicy(8)];
+    const member = sampledBy("older");
+    const experts = Uint16Array.of(1, 2, 3);
+    const config = configure({ correction: { kind: "truncated" }, kl: { kind: "loss", weight: 0.1 } });
+    await stepLogProbs([{ ...member, rollout: { ...member.rollout, experts } }], { config, policy, reference });
+    assert.deepEqual([policy.asked[0]!.experts, reference.asked[0]!.experts], [experts, undefined]);
+  });
+
   test("asks the reference about all that is scored", async () => {
     const members = [sampledBy("v"), sampledBy("v", { verdict: unscorable("crash") })];
     const [policy, reference] = [new AskedPolicy(8), new AskedPolicy(8)];

@@ -92,7 +92,10 @@ describe("loadRecipe", () => {
   });
 
   test("rejects a union member that does not exist", async (t) => {
-    assert.equal(await messageOf(changed(t, `r.rl.objective = { kind: "ppo" }`)), 'recipe.ts: rl.objective.kind must be "clip", got "ppo"');
+    assert.equal(
+      await messageOf(changed(t, `r.rl.objective = { kind: "ppo" }`)),
+      'recipe.ts: rl.objective.kind must be one of "clip", "gspo", "cispo", "sapo", "reinforce", got "ppo"',
+    );
   });
 
   test("keeps rules across fields", async (t) => {
