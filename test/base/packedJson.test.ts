@@ -10,7 +10,7 @@ describe("packJson", () => {
   test("brings plain data and typed arrays back through text, in every bit", () => {
     fc.assert(
       fc.property(fc.float32Array(), fc.int32Array(), fc.uint8Array(), fc.uint16Array(), fc.jsonValue(), (f, i, b, w, plain) => {
-        const value = { f, list: [{ i }, b, w], plain: plain === null ? null : JSON.parse(JSON.stringify(plain)) };
+        const value = { f, list: [{ i }, b, w], plain };
         assert.deepEqual(throughText(value), value);
       }),
     );
@@ -30,12 +30,16 @@ describe("packJson", () => {
     assert.deepEqual(throughText(value), value);
   });
 
+  test("keeps numbers that JSON cannot say", () => {
+    const numbers = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, { $number: "1" }];
+    assert.deepEqual(throughText(numbers), numbers);
+  });
+
   test("leaves out keys without a value", () => {
     assert.deepEqual(throughText({ reward: undefined, index: 1 }), { index: 1 });
   });
 
   test("refuses what JSON would change silently", () => {
-    assert.throws(() => packJson({ score: Number.NaN }), /must be finite, got NaN/);
     assert.throws(() => packJson([() => 1]), /must be plain data, got a function/);
     assert.throws(() => packJson(new Float64Array(1)), /must be one of .*, got Float64Array/);
   });
