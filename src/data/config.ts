@@ -26,6 +26,21 @@ const FileSource = z.strictObject({
     ),
 });
 
+/** All are drawn before a run starts. */
+const maxPoolTasks = 1_000_000;
+
+/** Where tasks to practise come from. */
+export const TrainingSource = z.discriminatedUnion("kind", [
+  FamiliesSource.extend({
+    poolTasks: z.int().positive().max(maxPoolTasks).exactOptional().meta({
+      description: "Draw so many tasks once and practise only those, in epochs, as those of a file. Absent: new tasks in every step.",
+      unit: "tasks",
+    }),
+  }),
+  FileSource,
+]);
+export type TrainingSource = z.output<typeof TrainingSource>;
+
 /** Where tasks come from. */
 export const DataSource = z.discriminatedUnion("kind", [FamiliesSource, FileSource]);
 export type DataSource = z.output<typeof DataSource>;

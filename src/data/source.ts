@@ -3,10 +3,10 @@
 
 import { DataError } from "../base/errors.ts";
 import { rngFor } from "../base/rng.ts";
-import type { DataSource, DemonstrationSource } from "./config.ts";
+import type { DataSource, DemonstrationSource, TrainingSource } from "./config.ts";
 import { readDemonstrations, readTasks } from "./readers.ts";
 import { assertDisjoint, questionText, type Side, sideOf } from "./split.ts";
-import { type DemonstrationStream, demonstrationStream, evaluationSet, type TaskStream, taskStream } from "./stream.ts";
+import { type DemonstrationStream, demonstrationStream, evaluationSet, type TaskStream, taskPool, taskStream } from "./stream.ts";
 import type { Task } from "./task.ts";
 
 interface TrainingOptions {
@@ -16,14 +16,17 @@ interface TrainingOptions {
 }
 
 /** Tasks to train on. */
-export async function openTasks(source: DataSource, { seed, heldOut }: TrainingOptions): Promise<TaskStream> {
+export async function openTasks(source: TrainingSource, { seed, heldOut }: TrainingOptions): Promise<TaskStream> {
   switch (source.kind) {
-    case "families":
-      return taskStream({ families: source.families, seed, side: "train", heldOut: new Set(heldOut.map(questionText)) });
+    case "families": {
+      const mixture = { families: source.families, seed, heldOut: new Set(heldOut.map(questionText)) };
+      if (source.poolTasks === undefined) return taskStream({ ...mixture, side: "train" });
+      return poolStream(taskPool({ ...mixture, count: source.poolTasks }), { name: "data.training.poolTasks", seed });
+    }
     case "file": {
       const tasks = onSide(await readTasks(source.path, source.columns), { source, side: "train", taskOf: (task) => task });
       assertDisjoint(tasks, heldOut);
-      return fileStream(tasks, { path: source.path, seed });
+      return poolStream(tasks, { name: source.path, seed });
     }
     default:
       return source satisfies never;
@@ -42,7 +45,7 @@ export async function openDemonstrations(source: DemonstrationSource, { seed, he
         demonstrations.map(({ task }) => task),
         heldOut,
       );
-      return fileStream(demonstrations, { path: source.path, seed });
+      return epochs(demonstrations, { name: source.path, seed });
     }
     default:
       return source satisfies never;
@@ -82,10 +85,21 @@ function onSide<Item>(items: Item[], { source, side, taskOf }: { source: FileSou
   );
 }
 
+/** Tasks of a finite pool, in epochs. */
+function poolStream(tasks: readonly Task[], { name, seed }: { name: string; seed: number }): TaskStream {
+  return {
+    ...epochs(tasks, { name, seed }),
+    further: (step, { round, count, taken }) =>
+      rngFor("further-tasks", seed, step, round)
+        .shuffle(tasks.filter(({ id }) => !taken.has(id)))
+        .slice(0, count),
+  };
+}
+
 /** Whole batches of a new random order in every epoch; what does not fill a batch at the end of an epoch is left for the next one. */
-function fileStream<Item>(
+function epochs<Item>(
   items: readonly Item[],
-  { path, seed }: { path: string; seed: number },
+  { name, seed }: { name: string; seed: number },
 ): { batch(step: number, count: number): Item[]; readonly all: readonly Item[] } {
   return {
     all: items,
@@ -93,7 +107,7 @@ function fileStream<Item>(
       const perEpoch = Math.floor(items.length / count);
       if (perEpoch === 0) {
         throw new DataError(
-          `${path}: must hold at least one batch, got ${items.length} rows for a batch of ${count}; add rows, or lower rl.tasksPerStep or sft.batch`,
+          `${name}: must hold at least one batch, got ${items.length} rows for a batch of ${count}; add rows, or lower rl.tasksPerStep or sft.batch`,
         );
       }
       const order = rngFor("epoch", seed, Math.floor(step / perEpoch)).shuffle(items);

@@ -12,8 +12,17 @@ import type { Demonstration, Task } from "./task.ts";
 export interface TaskStream {
   /** Distinct tasks; a smaller batch of the same step is a prefix of a larger one where the source is endless. */
   batch(step: number, count: number): Task[];
-  /** All there are, where the source is a file; families never end. */
+  /** Tasks beside those that the step has, `taken` by id; fewer where there are no more. */
+  further(step: number, more: FurtherTasks): Task[];
+  /** All there are, where the source is a file or a pool; families by themselves never end. */
   readonly all?: readonly Task[];
+}
+
+/** What is asked for beyond a step's batch. `round` names the random streams: the same step may ask more than once. */
+export interface FurtherTasks {
+  readonly round: number;
+  readonly count: number;
+  readonly taken: ReadonlySet<string>;
 }
 
 /** Demonstrations to learn from, step by step. */
@@ -35,7 +44,14 @@ const nothing: ReadonlySet<string> = new Set();
 export function taskStream({ families, seed, side, heldOut = nothing }: Mixture & { readonly side: Side }): TaskStream {
   return {
     batch: (step, count) => drawDistinct({ families, side, heldOut, count, purpose: ["tasks", seed, side, step] }),
+    further: (step, { round, count, taken }) =>
+      drawUpTo({ families, side, heldOut, count, taken, purpose: ["further-tasks", seed, side, step, round] }),
   };
+}
+
+/** `count` distinct training tasks, drawn once. */
+export function taskPool({ families, seed, heldOut = nothing, count }: Mixture & { readonly count: number }): Task[] {
+  return drawDistinct({ families, side: "train", heldOut, count, purpose: ["task-pool", seed] });
 }
 
 /**
@@ -79,20 +95,42 @@ function drawDistinct({ count, ...draw }: Draw & { readonly count: number }): Ta
   return [...tasks.values()];
 }
 
+/** As many distinct tasks as there are, `count` at most, none of them in `taken`. */
+function drawUpTo({ count, taken, ...draw }: Draw & { readonly count: number; readonly taken: ReadonlySet<string> }): Task[] {
+  const tasks = new Map<string, Task>();
+  const isKnown = { has: (id: string) => taken.has(id) || tasks.has(id) };
+  for (let index = 0; index < count; index++) {
+    const drawn = findNew({ ...draw, purpose: [...draw.purpose, index] }, isKnown);
+    if (drawn.kind === "none") break;
+    tasks.set(drawn.demonstration.task.id, drawn.demonstration.task);
+  }
+  return [...tasks.values()];
+}
+
 /** At most so many draws without a new task: a space of 1000 equally likely tasks is then drawn whole but once in e^20 times. */
 const maxDraws = 20_000;
 
+type Found = { readonly kind: "found"; readonly demonstration: Demonstration } | { readonly kind: "none"; readonly entry: MixtureEntry };
+
 /** A task of the right side whose id is not in `taken`. The family is drawn once, so that a small family keeps its weight or is reported. */
-function drawNew({ families, side, heldOut, purpose }: Draw, taken: { has(id: string): boolean }): Demonstration {
+function findNew({ families, side, heldOut, purpose }: Draw, taken: { has(id: string): boolean }): Found {
   const entry = weightedPick(families, rngFor("family", ...purpose).uniform());
   for (let attempt = 0; attempt < maxDraws; attempt++) {
     const demonstration = drawDemonstration(rngFor("task", ...purpose, attempt), entry);
     const { task } = demonstration;
-    if (!taken.has(task.id) && sideOf(task) === side && !heldOut.has(questionText(task))) return demonstration;
+    if (!taken.has(task.id) && sideOf(task) === side && !heldOut.has(questionText(task))) return { kind: "found", demonstration };
   }
+  return { kind: "none", entry };
+}
+
+/** As `findNew`, where there must be one. */
+function drawNew(draw: Draw, taken: { has(id: string): boolean }): Demonstration {
+  const found = findNew(draw, taken);
+  if (found.kind === "found") return found.demonstration;
+  const { family, settings } = found.entry;
   throw new DataError(
-    `family "${entry.family}": needs more distinct tasks on the ${side} side of the split, got no new one in ${maxDraws} draws with settings ` +
-      `${JSON.stringify(entry.settings)}; widen its settings, lower its weight or ask for fewer tasks`,
+    `family "${family}": needs more distinct tasks on the ${draw.side} side of the split, got no new one in ${maxDraws} draws with settings ` +
+      `${JSON.stringify(settings)}; widen its settings, lower its weight or ask for fewer tasks`,
   );
 }
 

@@ -13,6 +13,7 @@ import {
   KlConfig,
   ObjectiveConfig,
 } from "./algorithmConfig.ts";
+import { checkSampling, OverlongConfig, SamplingConfig } from "./samplingConfig.ts";
 import { ThinkingConfig } from "./thinkingConfig.ts";
 
 /** The control tokens of thinking, and the end of the turn. */
@@ -26,8 +27,10 @@ export const RlConfig = z
     entropy: EntropyConfig.prefault({ kind: "none" }).describe("What keeps the policy's choices open."),
     kl: KlConfig.prefault({ kind: "none" }).describe("What keeps the policy near the one that the stage started from."),
     aggregation: AggregationConfig.prefault({ kind: "token-mean" }).describe("What tokens are averaged over."),
+    sampling: SamplingConfig.prefault({}).describe("Which tasks are drawn, how many, and by which policy they are answered."),
     thinking: ThinkingConfig.prefault({ kind: "autonomous" }).describe("How long the policy may think."),
     correction: CorrectionConfig.prefault({ kind: "none" }).describe("How training answers rollouts that another policy sampled."),
+    overlong: OverlongConfig.prefault({ kind: "none" }).describe("What responses near the limit of their length earn."),
     steps: z.int().positive().meta({ description: "Batches of rollouts learned from.", unit: "steps" }),
     tasksPerStep: z
       .int()
@@ -64,6 +67,7 @@ export const RlConfig = z
   .superRefine((stage, context) => {
     checkWarmup(stage, context);
     checkAlgorithm(stage, context);
+    checkSampling(stage, (path, message) => context.addIssue({ code: "custom", path: [...path], message }));
     const { minibatchTasks, tasksPerStep, steps, thinking, maxNewTokens } = stage;
     const pretraining = pretrainingSteps(stage);
     if (pretraining > 0 && pretraining >= steps) {

@@ -10,11 +10,11 @@ import type { RlConfig } from "./config.ts";
 import { type ValuedGroups, valuedCredits, valueGroups } from "./critic.ts";
 import { gdpoAdvantages, type MemberTerms } from "./gdpo.ts";
 import { penalisedReward } from "./kl.ts";
+import { overlongRewards } from "./overlong.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
 import { referenceLogRatios, type StepLogProbs } from "./stepLogProbs.ts";
 import { learnedRewards, overrunFactor } from "./thinking.ts";
-import type { ThinkingConfig } from "./thinkingConfig.ts";
 import { type CreditedGroups, creditGroups } from "./update.ts";
 
 /** A step's groups with what they earned. */
@@ -40,13 +40,12 @@ export async function creditStep(
   groups: RewardedGroups,
   { config, terms, critic, isPretraining, logProbs }: CreditPlace,
 ): Promise<CreditedStep> {
-  const { advantages, thinking, kl } = config;
+  const { advantages, kl } = config;
   if (advantages.kind !== "gae") {
-    const credits = groupCredits(groups, { kind: advantages.kind, terms, thinking, kl, logProbs });
+    const credits = groupCredits(groups, { config, kind: advantages.kind, terms, logProbs });
     return { groups: creditGroups(groups, credits), credits };
   }
-  const rewards = learnedRewards(groups, thinking);
-  const learned = groups.map((members, group) => members.map((member, index) => ({ ...member, reward: rewards[group]![index] })));
+  const learned = withLearnedRewards(groups, config);
   const valued = await valueGroups(learned, {
     critic: critic!, // who wires the stage knows its recipe
     gae: advantages,
@@ -63,23 +62,49 @@ export async function creditStep(
   return { groups: credited, credits, valued };
 }
 
-interface GroupPlace {
+/** Whether there is anything to learn from a group by itself. A critic learns from every one. */
+export function teaches(group: readonly RewardedRollout[], place: Pick<CreditPlace, "config" | "terms">): boolean {
+  return ownCredits([group], place)[0]!.kind === "trained";
+}
+
+/** The credit that groups would get for their verdicts without the others of their step. Of a critic's, only the kind is told. */
+export function ownCredits(groups: RewardedGroups, { config, terms }: Pick<CreditPlace, "config" | "terms">): GroupCredit[] {
+  const { kind } = config.advantages;
+  if (kind === "gae") return groups.map((members) => ({ kind: "trained", advantages: members.map(() => undefined) }));
+  return groupCredits(groups, { config, kind, terms });
+}
+
+interface GroupPlace extends Pick<CreditPlace, "config" | "terms"> {
   readonly kind: Exclude<AdvantagesConfig["kind"], "gae">;
-  readonly terms: readonly RewardTerm[];
-  readonly thinking: ThinkingConfig;
-  readonly kl: KlConfig;
-  readonly logProbs: StepLogProbs;
+  /** Absent: what a divergence from the reference costs is left out. */
+  readonly logProbs?: StepLogProbs;
 }
 
 /** Terms are read from the verdicts, so that a reward that was recorded has them too. What an overrun costs is taken off each. */
-function groupCredits(groups: RewardedGroups, { kind, terms, thinking, kl, logProbs }: GroupPlace): GroupCredit[] {
-  if (kind !== "gdpo") return groupAdvantages(penalised(learnedRewards(groups, thinking), { groups, kl, logProbs }), kind);
+function groupCredits(groups: RewardedGroups, { config, kind, terms, logProbs }: GroupPlace): GroupCredit[] {
+  const learned = withLearnedRewards(groups, config);
+  if (kind !== "gdpo") {
+    const rewards = learned.map((members) => members.map(({ reward }) => reward));
+    return groupAdvantages(logProbs === undefined ? rewards : penalised(rewards, { groups, kl: config.kl, logProbs }), kind);
+  }
   const ofMember = ({ task, rollout, verdicts, reward }: RewardedRollout): MemberTerms => {
     if (reward === undefined) return undefined;
-    const factor = overrunFactor(rollout.thinking, thinking);
+    const factor = overrunFactor(rollout.thinking, config.thinking);
     return termScores(verdicts, { terms, taskVerifier: task.verifier }).map(({ weight, score }) => ({ weight, score: score * factor }));
   };
-  return gdpoAdvantages(groups.map((members) => members.map(ofMember)));
+  return gdpoAdvantages(learned.map((members) => members.map(ofMember)));
+}
+
+/** With the rewards that are learned from in place of those that are recorded. */
+function withLearnedRewards(groups: RewardedGroups, config: RlConfig): RewardedGroups {
+  const thought = learnedRewards(groups, config.thinking);
+  return groups.map((members, group) => {
+    const rewards = overlongRewards(
+      members.map(({ rollout }, index) => ({ rollout, reward: thought[group]![index] })),
+      config,
+    );
+    return members.map((member, index) => ({ ...member, reward: rewards[index] }));
+  });
 }
 
 /** Rewards less the divergence from the reference, where the recipe wants it there. */

@@ -1,52 +1,41 @@
 // One policy-gradient stage, as the list of its phases: tasks, sample, score, advantages, loss and update, record, checkpoint.
-// Everything it works with is an argument. Every random draw is keyed by (seed, purpose, step, task, index), so a stage that was
-// killed and goes on from its last checkpoint takes the same steps again, to the same bits.
+// Everything it works with is an argument. Every random draw is keyed by (seed, purpose, step, task, index), and what else a step
+// depends on is carried by the checkpoints, so a stage that was killed and goes on from its last checkpoint takes the same steps again,
+// to the same bits.
 
 import { join } from "node:path";
 
-import type { Clock } from "../base/clock.ts";
 import { TrainingError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
-import type { Task } from "../data/task.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import type { RewardTerm } from "../rewards/compose.ts";
-import type { RolloutScore } from "../rewards/score.ts";
 import { type GuardState, isCheckpointWanted, phaseSpeed } from "../train/stage.ts";
+import { carriedPoint, readCarried } from "./carried.ts";
 import { pretrainingSteps, type RlConfig } from "./config.ts";
-import { type CreditedStep, creditStep } from "./credit.ts";
+import { type CreditedStep, creditStep, ownCredits, teaches } from "./credit.ts";
 import { teachCritic } from "./critic.ts";
 import { rolloutMetrics } from "./metrics.ts";
+import { overlongMetrics } from "./overlong.ts";
 import { type RlRecord, rolloutDigests } from "./record.ts";
-import {
-  type RewardedRollout,
-  type RewardRollout,
-  type RolloutReward,
-  type SampledStep,
-  sampleAndReward,
-  sampleRequests,
-} from "./rollout.ts";
+import type { Group, RewardedRollout } from "./rollout.ts";
+import { openSource } from "./source.ts";
+import type { Source, SourceDeps, SourcedStep } from "./sourceDeps.ts";
 import { rewardDivergence, type StepLogProbs, stepLogProbs } from "./stepLogProbs.ts";
-import { budgetMetrics, withBudgets } from "./thinking.ts";
+import { budgetMetrics } from "./thinking.ts";
 import { type LearnedStep, learnFrom } from "./update.ts";
 
 /** What the stage works with. */
-export interface RlDeps {
-  readonly seed: number;
-  readonly policy: PolicyBackend;
+export interface RlDeps extends SourceDeps {
   /** Says what states are worth; there where `config.advantages` asks for one. Saved in the policy's checkpoint. */
   readonly critic?: PolicyBackend;
   /** The policy as the stage found it; there where `config.kl` asks for one. */
   readonly reference?: Pick<PolicyBackend, "forward">;
-  /** The tasks of a step; a pure function of it. */
-  readonly tasks: (step: number, count: number) => readonly Task[];
-  readonly promptTokens: (task: Task) => Int32Array;
   /** What `score` makes rewards of, for advantages that look at each term by itself. */
   readonly terms: readonly RewardTerm[];
-  readonly score: (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutScore>;
   /** Held-out measurements after a step; empty where none are due. */
   readonly evaluate: (nextStep: number, signal: AbortSignal) => Promise<StepMetrics>;
   readonly record: RlRecord;
-  readonly clock: Clock;
   /** When aborted, the step is finished and saved, and the stage ends. `signal` ends it at once. */
   readonly stop: AbortSignal;
 }
@@ -59,21 +48,23 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     await critic?.save(criticFolder(folder));
   };
   let { nextStep: step, guard } = record.start;
+  let source = sourceAt(record.start.carried, { config, deps });
   if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
   while (step < config.steps && !stop.aborted) {
-    const tasks = withBudgets(deps.tasks(step, config.tasksPerStep), { thinking: config.thinking, seed: deps.seed, step });
-    const sampled = await sampleStep(tasks, { config, deps, step }, signal);
+    const sampled = await source.next(step, signal); // tasks, sample, score
+    const all = inOrder(sampled.groups, sampled.others);
     const isPretraining = step < pretrainingSteps(config);
     const logProbs = await stepLogProbs(sampled.groups.flat(), { config, policy, reference: deps.reference });
     const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining, logProbs });
-    const attempt = { step, rollouts: sampled.groups.flat() }; // without credit: nothing is learned from it
+    const attempt = { step, rollouts: all.flat() }; // without credit: nothing is learned from it
     const tooMany = tooManyUnscorable(attempt, config.maxUnscorableShare);
     if (tooMany !== undefined) {
       await record.recordAttempt(attempt);
       throw tooMany;
     }
     const taught = await teach(credited, { config, deps, step, guard });
-    const learned = await learn(credited, { config, deps, step, guard, logProbs }).catch(async (error: unknown) => {
+    const { mismatch } = sampled;
+    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch }).catch(async (error: unknown) => {
       if (error instanceof TrainingError) await record.recordAttempt(attempt); // going back did not help: this step ends the run
       throw error;
     });
@@ -83,6 +74,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       const checkpoint = await record.goBack({ step, reason: learned.reason, guard });
       await policy.load(checkpoint.folder);
       await critic?.load(criticFolder(checkpoint.folder));
+      source = sourceAt(checkpoint.carried, { config, deps });
       step = checkpoint.nextStep;
       continue;
     }
@@ -90,42 +82,39 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     await record.recordStep({
       step,
       metrics: {
-        ...rolloutMetrics(sampled.groups, credited.credits),
-        ...budgetMetrics(sampled.groups),
-        ...samplingSpeed(sampled),
+        ...rolloutMetrics(all, [...credited.credits, ...ownCredits(sampled.others, { config, terms: deps.terms })]),
+        ...budgetMetrics(all),
+        ...overlongMetrics(all.flat(), config),
         ...rewardDivergence(logProbs, config),
         ...taught.metrics,
         ...learned.metrics,
+        ...sampled.metrics,
         ...measured,
       },
-      digests: { ...rolloutDigests(sampled.groups.flat()), ...(await policy.digests()), ...(await criticDigests(critic)) },
+      digests: { ...rolloutDigests(all.flat()), ...(await policy.digests()), ...(await criticDigests(critic)) },
       guard,
       notes: [...taught.notes, ...learned.notes],
-      rollouts: credited.groups.flat(),
+      rollouts: inOrder(credited.groups, sampled.others).flat(),
     });
     step++;
-    if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) await record.checkpoint({ nextStep: step, guard }, save);
+    if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) {
+      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: await source.carried() }) }, save);
+    }
   }
   return step;
 }
 
-/** Samples and scores a step's groups; what an earlier attempt at the step recorded is not scored again. */
-function sampleStep(
-  tasks: readonly Task[],
-  { config, deps, step }: { config: RlConfig; deps: RlDeps; step: number },
-  signal: AbortSignal,
-): Promise<SampledStep> {
-  const { seed, policy, promptTokens, record, clock } = deps;
-  const { temperature, maxNewTokens, routingReplay } = config;
-  const { groupSize } = config.advantages;
-  const requests = sampleRequests(tasks, { seed, step, groupSize, temperature, maxNewTokens, promptTokens, routingReplay });
-  const reward: RewardRollout = async (asked, abort) =>
-    record.recordedReward(step, asked.rollout) ?? earned(await deps.score(asked, abort));
-  return sampleAndReward(requests, { tasks, policy, reward, clock }, signal);
+function sourceAt(carried: Json | undefined, { config, deps }: { config: RlConfig; deps: RlDeps }): Source {
+  const { terms } = deps;
+  return openSource(config, { ...deps, teaches: (group) => teaches(group, { config, terms }) }, readCarried(carried).source);
 }
 
-function earned({ verdicts, reward }: RolloutScore): RolloutReward {
-  return { verdicts, reward: reward.kind === "scored" ? reward.reward : undefined };
+/** All groups that were sampled for a step, in the order in which they were drawn. */
+function inOrder<Member extends RewardedRollout>(
+  groups: readonly (readonly Member[])[],
+  others: readonly Group[],
+): (readonly (Member | RewardedRollout)[])[] {
+  return [...groups, ...others].toSorted((a, b) => a[0]!.rollout.group - b[0]!.rollout.group);
 }
 
 interface StepPlace {
@@ -135,10 +124,15 @@ interface StepPlace {
   readonly guard: GuardState;
 }
 
+interface LearnPlace extends StepPlace {
+  readonly logProbs: StepLogProbs;
+  readonly mismatch: SourcedStep["mismatch"];
+}
+
 /** The policy's updates; none while the critic is pretrained. Its schedule starts when it does. */
 async function learn(
   { groups }: CreditedStep,
-  { config, deps: { policy, seed, clock }, step, guard, logProbs }: StepPlace & { logProbs: StepLogProbs },
+  { config, deps: { policy, seed, clock }, step, guard, logProbs, mismatch }: LearnPlace,
 ): Promise<LearnedStep> {
   const before = pretrainingSteps(config);
   if (step < before) return { kind: "learned", guard, metrics: {}, notes: [] };
@@ -146,6 +140,7 @@ async function learn(
     policy,
     seed,
     logProbs,
+    mismatch,
     config: { ...config, steps: config.steps - before },
     clock,
     step: step - before,
@@ -179,11 +174,6 @@ async function criticDigests(critic: PolicyBackend | undefined): Promise<Readonl
   if (critic === undefined) return {};
   const { parameters, optimizer } = await critic.digests();
   return { critic: parameters, criticOptimizer: optimizer };
-}
-
-function samplingSpeed({ groups, samplingMs, scoringMs }: SampledStep): StepMetrics {
-  const numTokens = groups.flat().reduce((sum, { rollout }) => sum + rollout.tokens.length, 0);
-  return { ...phaseSpeed("sampling", { numTokens, elapsedMs: samplingMs }), "seconds/scoring": scoringMs / 1000 };
 }
 
 /** A checker that fails often says something about the checker, not about the policy. */

@@ -6,9 +6,10 @@ import type { StepMetrics } from "../policy/backend.ts";
 import { type GroupCredit, mean } from "./advantages.ts";
 import type { RewardedRollout } from "./rollout.ts";
 
-/** Reward, accuracy, lengths and failures of the sampled rollouts; means are over those that could be scored. */
+/** Reward, accuracy, lengths and failures of the sampled rollouts; means are over those that could be scored. Nothing where there are none. */
 export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], credits: readonly GroupCredit[]): StepMetrics {
   const all = groups.flat();
+  if (all.length === 0) return {};
   const families = Map.groupBy(all, ({ task }) => task.family);
   return {
     ...scoreMetrics(all),
@@ -26,6 +27,28 @@ export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], 
     flatGroups: shareOf(credits, ({ kind }) => kind === "flat"),
     droppedGroups: shareOf(credits, ({ kind }) => kind === "dropped"),
   };
+}
+
+/**
+ * How many steps the policy that chose a token lies behind the one that learns from it: the mean over chosen tokens, and the largest.
+ * `sampledAt` holds the step of each version.
+ */
+export function stalenessMetrics(
+  rollouts: readonly RewardedRollout[],
+  { step, sampledAt }: { readonly step: number; readonly sampledAt: ReadonlyMap<string, number> },
+): StepMetrics {
+  let [total, numTokens, most] = [0, 0, 0];
+  for (const { rollout } of rollouts) {
+    rollout.policy.forEach(({ version, from }, piece) => {
+      const until = rollout.policy[piece + 1]?.from ?? rollout.tokens.length;
+      const numChosen = rollout.chosen.subarray(from, until).filter((isChosen) => isChosen === 1).length;
+      const staleness = step - sampledAt.get(version)!;
+      total += staleness * numChosen;
+      numTokens += numChosen;
+      if (numChosen > 0) most = Math.max(most, staleness);
+    });
+  }
+  return numTokens === 0 ? {} : { staleness: total / numTokens, stalenessMax: most };
 }
 
 /** What one update of a step was made of and said. */

@@ -1,8 +1,6 @@
-// Sampling the groups of one step and rewarding each rollout as it finishes, while others are still being sampled. Whatever the order
-// of completion, the result is in the order of tasks and members.
+// Sampling rollouts and rewarding each as it finishes, while others are still being sampled. Whatever the order of completion, the
+// result is in the order of tasks and members.
 
-import type { Clock } from "../base/clock.ts";
-import { TrainingError } from "../base/errors.ts";
 import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
@@ -25,6 +23,9 @@ export interface RewardedRollout extends RolloutReward {
   readonly rollout: Rollout;
 }
 
+/** The rollouts of one task, in the order of their index. */
+export type Group = readonly RewardedRollout[];
+
 /** Gives a rollout its reward; called while others are still being sampled. */
 export type RewardRollout = (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutReward>;
 
@@ -38,12 +39,15 @@ export interface SampleSettings {
   readonly promptTokens: (task: Task) => Int32Array;
   /** Absent: off. */
   readonly routingReplay?: RlConfig["routingReplay"];
+  /** Group of the first task. Absent: 0. */
+  readonly firstGroup?: number;
 }
 
 /** One request for each member of each task's group. Streams are keyed by position, so a task that is drawn twice gets new rollouts. */
 export function sampleRequests(tasks: readonly Task[], settings: SampleSettings): SampleRequest[] {
-  const { seed, step, groupSize, temperature, maxNewTokens, routingReplay } = settings;
-  return tasks.flatMap((task, group) => {
+  const { seed, step, groupSize, temperature, maxNewTokens, routingReplay, firstGroup = 0 } = settings;
+  return tasks.flatMap((task, position) => {
+    const group = firstGroup + position;
     const promptTokens = settings.promptTokens(task);
     const budget = task.thinkingBudget === undefined ? {} : { thinkingBudget: task.thinkingBudget };
     return Array.from({ length: groupSize }, (_, index) => ({
@@ -61,37 +65,46 @@ export function sampleRequests(tasks: readonly Task[], settings: SampleSettings)
   });
 }
 
-/** The rollouts of a step, as groups in the order of the tasks and members in the order of their index. */
-export interface SampledStep {
-  readonly groups: readonly (readonly RewardedRollout[])[];
-  readonly samplingMs: number;
-  /** Spent waiting for verdicts after the last rollout was sampled. */
-  readonly scoringMs: number;
+/** What one call of the policy gave. */
+export interface Sampled {
+  /** By group and member, once the last verdict is there; the policy may be asked again before. */
+  readonly rewarded: Promise<readonly RewardedRollout[]>;
+  /** The same, as they were sampled, and those that are paused, which nobody scores. */
+  readonly rollouts: readonly Rollout[];
+  /** New in this call. */
+  readonly numTokens: number;
 }
 
-/** Samples `requests` and rewards each rollout as it finishes. The result does not depend on the order in which they finish. */
+/** Samples `requests` and rewards each rollout as it finishes; resolves when all are sampled. `taskOf` is by group. */
 export async function sampleAndReward(
   requests: readonly SampleRequest[],
-  { tasks, policy, reward, clock }: { tasks: readonly Task[]; policy: PolicyBackend; reward: RewardRollout; clock: Clock },
+  { taskOf, policy, reward }: { taskOf: ReadonlyMap<number, Task>; policy: PolicyBackend; reward: RewardRollout },
   signal: AbortSignal,
-): Promise<SampledStep> {
-  const startMs = clock.elapsedMs();
+): Promise<Sampled> {
   const pending: Promise<RewardedRollout>[] = [];
+  const rollouts: Rollout[] = [];
   for await (const rollout of policy.sample(requests, signal)) {
     signal.throwIfAborted(); // what comes now is cancelled: nobody finished it
-    if (rollout.finish === "paused") throw unfinished(rollout);
-    const task = tasks[rollout.group]!;
+    rollouts.push(rollout);
+    if (rollout.finish === "paused") continue;
+    const task = taskOf.get(rollout.group)!;
     const rewarded = reward({ task, rollout }, signal).then((earned) => ({ task, rollout, ...earned }));
-    rewarded.catch(() => {}); // awaited below; until then a failure must not count as unhandled
+    rewarded.catch(() => {}); // part of what is returned; until somebody waits for it a failure must not count as unhandled
     pending.push(rewarded);
   }
   signal.throwIfAborted();
-  const sampledMs = clock.elapsedMs();
-  const groups: RewardedRollout[][] = tasks.map(() => []);
-  for (const rewarded of await Promise.all(pending)) groups[rewarded.rollout.group]![rewarded.rollout.index] = rewarded;
-  return { groups, samplingMs: sampledMs - startMs, scoringMs: clock.elapsedMs() - sampledMs };
+  const rewarded = Promise.all(pending).then((all) => all.toSorted((a, b) => byPlace(a.rollout, b.rollout)));
+  rewarded.catch(() => {});
+  const numEarlier = requests.reduce((sum, { continues }) => sum + (continues?.tokens.length ?? 0), 0);
+  const numTokens = rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0) - numEarlier;
+  return { rewarded, rollouts: rollouts.toSorted(byPlace), numTokens };
 }
 
-function unfinished({ id }: Rollout): TrainingError {
-  return new TrainingError(`rl: only a response that is at its end can be scored, got paused rollout "${id}"; let it go on first`);
+/** Rollouts in the order of `byPlace` as groups. */
+export function inGroups(rollouts: readonly RewardedRollout[]): Group[] {
+  return [...Map.groupBy(rollouts, ({ rollout }) => rollout.group).values()];
+}
+
+function byPlace(a: Rollout, b: Rollout): number {
+  return a.group - b.group || a.index - b.index;
 }

@@ -9,14 +9,20 @@ import type { StepMetrics } from "../policy/backend.ts";
 import type { RewardedRollout } from "./rollout.ts";
 import type { ThinkingConfig } from "./thinkingConfig.ts";
 
+/** What budgets are drawn for. */
+interface BudgetDraw {
+  readonly thinking: ThinkingConfig;
+  readonly seed: number;
+  readonly step: number;
+  /** Group of the first task. Absent: 0. */
+  readonly firstGroup?: number;
+}
+
 /** The tasks as they are asked: with budgets drawn one for each task, so that a group shares its prompt and competes on equal terms. */
-export function withBudgets(
-  tasks: readonly Task[],
-  { thinking, seed, step }: { readonly thinking: ThinkingConfig; readonly seed: number; readonly step: number },
-): readonly Task[] {
+export function withBudgets(tasks: readonly Task[], { thinking, seed, step, firstGroup = 0 }: BudgetDraw): readonly Task[] {
   if (thinking.kind === "autonomous") return tasks;
-  return tasks.map(({ thinkingBudget: _, ...task }, group) => {
-    const thinkingBudget = drawBudget(rngFor(seed, "budget", step, group), thinking);
+  return tasks.map(({ thinkingBudget: _, ...task }, position) => {
+    const thinkingBudget = drawBudget(rngFor(seed, "budget", step, firstGroup + position), thinking);
     return thinkingBudget === undefined ? task : { ...task, thinkingBudget };
   });
 }

@@ -13,6 +13,7 @@ import { correctOffPolicy } from "./correction.ts";
 import { withCovarianceColumn } from "./covariance.ts";
 import { policyLoss } from "./losses.ts";
 import { type UpdateReport, updateMetrics } from "./metrics.ts";
+import type { Mismatch } from "./mismatch.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
 import { nothingMissing, type StepLogProbs } from "./stepLogProbs.ts";
@@ -47,6 +48,8 @@ export interface Learning {
   readonly guard: GuardState;
   /** What sampling did not record. Absent: nothing is missing. */
   readonly logProbs?: StepLogProbs;
+  /** Of sampling, where an older policy sampled: the first update compares with the present one. */
+  readonly mismatch?: Mismatch | undefined;
 }
 
 /**
@@ -83,7 +86,7 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
     else skipped.push(outcome.reason);
     numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
   }
-  const averaged = updateMetrics(reports);
+  const averaged = { ...updateMetrics(reports), ...learning.mismatch };
   const metrics = {
     ...averaged,
     ...correction,

@@ -117,11 +117,16 @@ async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Pro
       return;
     }
     case "rl": {
-      const tasks = (step: number, count: number) => prepared.tasks!.batch(step, count);
       const { terms } = run.recipe.rewards;
       const rl = run.recipe.rl!;
       await using critic = rl.advantages.kind === "gae" ? openCritic(at) : undefined;
-      const own = { seed: run.recipe.seed, tasks, promptTokens: promptTokens(prepared), terms, score: scoringBy(terms, at) };
+      const own = {
+        seed: run.recipe.seed,
+        tasks: prepared.tasks!,
+        promptTokens: promptTokens(prepared),
+        terms,
+        score: scoringBy(terms, at),
+      };
       await using reference = hasReference(run.recipe) ? openReference(at) : undefined;
       const others = { ...(critic === undefined ? {} : { critic }), ...(reference === undefined ? {} : { reference }) };
       await trainPolicy(rl, { ...common, ...own, ...others }, signal);

@@ -40,7 +40,7 @@ export interface Preparation {
 export async function prepare(recipe: Recipe, folder: string): Promise<Preparation> {
   const { seed, data } = recipe;
   const count = Math.max(recipe.eval.tasks, recipe.eval.finalTasks);
-  const source = (written: DataSource): DataSource =>
+  const source = <Source extends DataSource>(written: Source): Source =>
     written.kind === "file" ? { ...written, path: resolve(folder, written.path) } : written;
   const heldOut = await evaluationTasks(source(data.evaluation), { seed, count });
   const heldOutBeyond = data.evaluationBeyond === undefined ? [] : await evaluationTasks(source(data.evaluationBeyond), { seed, count });

@@ -4,7 +4,7 @@
 import { z } from "zod";
 
 import { alphabet } from "../data/alphabet.ts";
-import { DataSource, DemonstrationSource } from "../data/config.ts";
+import { DataSource, DemonstrationSource, TrainingSource } from "../data/config.ts";
 import { EvalConfig } from "../eval/config.ts";
 import { ModelConfig } from "../policy/config.ts";
 import { RewardConfig } from "../rewards/config.ts";
@@ -44,7 +44,7 @@ const Model = z.discriminatedUnion("kind", [
 
 const Data = z.strictObject({
   demonstrations: DemonstrationSource.exactOptional().describe("What sft learns from. Absent: there is no sft."),
-  training: DataSource.exactOptional().describe("Tasks that rl practises. Absent: there is no rl."),
+  training: TrainingSource.exactOptional().describe("Tasks that rl practises. Absent: there is no rl."),
   evaluation: DataSource.describe("Held-out tasks; no demonstration and no practised task is one of them."),
   evaluationBeyond: DataSource.exactOptional().describe("Held-out tasks harder than any demonstration, reported separately."),
 });
@@ -89,6 +89,12 @@ export const Recipe = z
     if (rl !== undefined && data.training === undefined) fail(["data", "training"], "must be there when there is an rl stage");
     if (rl?.routingReplay === "rollout" && model.kind === "new" && model.architecture.numExperts === 0) {
       fail(["rl", "routingReplay"], 'must be "off" when model.architecture.numExperts is 0, since there is nothing to replay');
+    }
+    if (rl?.sampling.curriculum.kind === "pass-rate" && data.training?.kind === "families" && data.training.poolTasks === undefined) {
+      fail(
+        ["rl", "sampling", "curriculum", "kind"],
+        'must be "none" where the tasks never end, since a pass rate is kept for tasks that come again; set data.training.poolTasks',
+      );
     }
     if (rl !== undefined && model.kind === "new" && rl.maxNewTokens >= model.architecture.maxPositions) {
       fail(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { DataError } from "../../src/base/errors.ts";
-import { DataSource } from "../../src/data/config.ts";
+import { DataSource, TrainingSource } from "../../src/data/config.ts";
 import { evaluationTasks, openDemonstrations, openTasks } from "../../src/data/source.ts";
 import { assertDisjoint, sideOf } from "../../src/data/split.ts";
 import { questionTask, type Task } from "../../src/data/task.ts";
@@ -80,6 +80,26 @@ describe("openTasks", () => {
       /no evaluation task may be trained on, got 1 in both sets: "what is 7 squared\?"/,
     );
     await assert.rejects(openDemonstrations(file("leak"), { seed: 1, heldOut }), DataError);
+  });
+
+  test("draws a pool of families once and goes through it in epochs", async () => {
+    const pool = TrainingSource.parse({ ...families, poolTasks: 20 });
+    const stream = await openTasks(pool, options);
+    const epoch = [0, 1].flatMap((step) => ids(stream.batch(step, 10)));
+    assert.deepEqual(epoch.toSorted(), ids(stream.all!).toSorted());
+    assert.equal(new Set(epoch).size, 20);
+    for (const task of stream.all!) assert.equal(sideOf(task), "train");
+    assert.notDeepEqual(ids((await openTasks(pool, { ...options, seed: 2 })).all!), ids(stream.all!));
+  });
+
+  test("has further tasks for a step, other ones in each round, and no more than there are", async () => {
+    const stream = await openTasks(file("further", { to: 20 }), options);
+    const taken = new Set(ids(stream.batch(3, 10)));
+    const rounds = [1, 2].map((round) => ids(stream.further(3, { round, count: 6, taken })));
+    for (const round of rounds) assert.equal(new Set([...round, ...taken]).size, 16);
+    assert.notDeepEqual(rounds[0], rounds[1]);
+    assert.equal(stream.further(3, { round: 1, count: 50, taken }).length, 10);
+    assert.deepEqual(ids(stream.further(3, { round: 1, count: 6, taken })), rounds[0]);
   });
 
   test("refuses a batch larger than the file", async () => {

@@ -54,6 +54,21 @@ describe("taskStream", () => {
     assert.equal(new Set(ids).size, 60);
   });
 
+  test("has further tasks for a step, other ones in each round, none that the step has", () => {
+    const stream = taskStream({ families: tiny, seed: 0, side: "train" });
+    const taken = new Set(stream.batch(2, 30).map(({ id }) => id));
+    const further = (round: number, count: number): string[] => stream.further(2, { round, count, taken }).map(({ id }) => id);
+    assert.equal(new Set([...taken, ...further(1, 20)]).size, 50);
+    assert.notDeepEqual(further(1, 20), further(2, 20));
+    assert.deepEqual(further(1, 20).slice(0, 5), further(1, 5));
+  });
+
+  test("has fewer further tasks where the family has no more", () => {
+    const stream = taskStream({ families: tiny, seed: 0, side: "train" });
+    const all = new Set(Array.from({ length: 60 }, (_, step) => stream.batch(step, 30).map(({ id }) => id)).flat());
+    assert.deepEqual(stream.further(0, { round: 1, count: 3, taken: all }), []);
+  });
+
   test("draws families by weight", () => {
     const stream = taskStream({ families: all, seed: 1, side: "train" });
     const drawn = Array.from({ length: 20 }, (_, step) => stream.batch(step, 40)).flat();

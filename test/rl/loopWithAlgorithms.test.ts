@@ -25,7 +25,10 @@ async function stepsOf(t: TestContext, about: object, critic?: TabularPolicy) {
       policy: new TabularPolicy(8),
       reference: new TabularPolicy(8),
       ...(critic === undefined ? {} : { critic }),
-      tasks: (step, count) => Array.from({ length: count }, (_, i) => aTask({ reference: 2 + ((step * count + i) % 5) })),
+      tasks: {
+        batch: (step, count) => Array.from({ length: count }, (_, i) => aTask({ reference: 2 + ((step * count + i) % 5) })),
+        further: () => [],
+      },
       promptTokens: ({ reference }) => Int32Array.of(reference as number),
       terms: [{ verifier: ownVerifier, weight: 1 }],
       score: async ({ task, rollout }) => {

@@ -53,8 +53,10 @@ interface Wiring {
 
 /** Runs the loop with ordinary parts where the test has none of its own. */
 async function train({ config, policy = new TabularPolicy(numTokens), critic = aCritic(), record = aRecord(), score = exact }: Wiring) {
-  const tasks: RlDeps["tasks"] = (step, count) =>
-    Array.from({ length: count }, (_, i) => aTask({ id: `${step}.${i}`, reference: 2 + ((step * count + i) % 5) }));
+  const tasks: RlDeps["tasks"] = {
+    batch: (step, count) => Array.from({ length: count }, (_, i) => aTask({ id: `${step}.${i}`, reference: 2 + ((step * count + i) % 5) })),
+    further: () => [],
+  };
   const deps = { seed: 7, policy, critic, tasks, promptTokens: (task: Task) => Int32Array.of(asked(task)), score, record };
   const terms = [{ verifier: ownVerifier, weight: 1 }];
   const clock = { nowMs: () => 0, elapsedMs: () => 0 };

@@ -42,6 +42,21 @@ describe("docs/metrics.md", () => {
     assert.deepEqual(unlistedMetrics(names), []);
   });
 
+  test("lists what each way of sampling records", async () => {
+    let elapsedMs = 0;
+    const clock = { nowMs: () => 0, elapsedMs: () => (elapsedMs += 10) };
+    const ways: readonly (readonly [about: object, name: string])[] = [
+      [{ sampling: { refill: {}, lag: 1, curriculum: { kind: "pass-rate" } } }, "refill/teachingShare"],
+      [{ sampling: { partial: { tokensPerStep: 1 } }, overlong: { kind: "filter" } }, "partial/groupsPaused"],
+      [{ overlong: { kind: "shape", cacheTokens: 1 } }, "overlong/penalty"],
+    ];
+    for (const [about, name] of ways) {
+      const names = await recorded({ config: configure({ steps: 5, ...about }), deps: { clock } });
+      assert.ok(names.includes(name), names.join());
+      assert.deepEqual(unlistedMetrics(names), []);
+    }
+  });
+
   test("lists what the engine reports", async () => {
     const config = tinyConfig({ valueHead: true });
     await using backend = openBackend({}, { config });

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { systemClock } from "../../src/base/clock.ts";
-import { TrainingError } from "../../src/base/errors.ts";
 import type { Rollout } from "../../src/data/rollout.ts";
 import type { PolicyBackend } from "../../src/policy/backend.ts";
-import { type RewardRollout, type SampleSettings, sampleAndReward, sampleRequests } from "../../src/rl/rollout.ts";
+import {
+  inGroups,
+  type RewardRollout,
+  type RolloutReward,
+  type SampleSettings,
+  sampleAndReward,
+  sampleRequests,
+} from "../../src/rl/rollout.ts";
 import { aRollout, aTask } from "../support/rollouts.ts";
 
 const settings: SampleSettings = {
@@ -54,6 +59,19 @@ describe("sampleRequests", () => {
     );
   });
 
+  test("gives further tasks of a step groups, ids and streams of their own", () => {
+    const first = sampleRequests([aTask(), aTask()], settings);
+    const further = sampleRequests([aTask()], { ...settings, firstGroup: 2 });
+    assert.deepEqual(
+      further.map(({ id, group }) => [id, group]),
+      [
+        ["5.2.0", 2],
+        ["5.2.1", 2],
+      ],
+    );
+    assert.equal(new Set([...first, ...further].map(({ seed }) => seed)).size, 6);
+  });
+
   test("asks for the same rollouts when the step is taken again", () => {
     assert.deepEqual(sampleRequests([aTask()], settings), sampleRequests([aTask()], settings));
   });
@@ -61,7 +79,7 @@ describe("sampleRequests", () => {
 
 describe("sampleAndReward", () => {
   const signal = new AbortController().signal;
-  const tasks = [aTask()];
+  const taskOf = new Map([[0, aTask()]]);
   const policyOf = (sample: () => AsyncGenerator<Rollout>): PolicyBackend => ({ sample }) as Partial<PolicyBackend> as PolicyBackend;
   const paid: RewardRollout = async () => ({ verdicts: {}, reward: 1 });
 
@@ -76,22 +94,43 @@ describe("sampleAndReward", () => {
       rewarded.resolve();
       return paid(asked, signal);
     };
-    const { groups } = await sampleAndReward([], { tasks, policy, reward, clock: systemClock }, signal);
+    const sampled = await sampleAndReward([], { taskOf, policy, reward }, signal);
     assert.deepEqual(
-      groups.map((members) => members.map(({ rollout }) => rollout.id)),
+      inGroups(await sampled.rewarded).map((members) => members.map(({ rollout }) => rollout.id)),
       [["b", "a"]],
+    );
+    assert.deepEqual(
+      sampled.rollouts.map(({ id }) => id),
+      ["b", "a"],
     );
   });
 
-  test("refuses to reward a paused rollout, whose answer is not there yet", async () => {
+  test("does not wait for verdicts when all is sampled", async () => {
     const policy = policyOf(async function* () {
-      yield aRollout({ id: "5.0.1", finish: "paused" });
+      yield aRollout();
     });
-    const reward: RewardRollout = () => assert.fail("it was rewarded");
-    await assert.rejects(sampleAndReward([], { tasks, policy, reward, clock: systemClock }, signal), (error) => {
-      const message = 'rl: only a response that is at its end can be scored, got paused rollout "5.0.1"; let it go on first';
-      return error instanceof TrainingError && error.message === message;
+    const verdict = Promise.withResolvers<RolloutReward>();
+    const { rewarded } = await sampleAndReward([], { taskOf, policy, reward: () => verdict.promise }, signal);
+    verdict.resolve({ verdicts: {}, reward: 0.5 });
+    assert.equal((await rewarded)[0]!.reward, 0.5);
+  });
+
+  test("rewards no paused rollout, whose answer is not there yet, and counts what is new of one that goes on", async () => {
+    const paused = aRollout({ id: "5.0.1", index: 1, finish: "paused" });
+    const longer = aRollout({ id: "5.0.0", tokens: new Int32Array(5) });
+    const policy = policyOf(async function* () {
+      yield paused;
+      yield longer;
     });
+    const [request] = sampleRequests([aTask()], { ...settings, groupSize: 1 });
+    const goesOn = { ...request!, continues: aRollout({ finish: "paused" }) };
+    const sampled = await sampleAndReward([goesOn], { taskOf, policy, reward: paid }, signal);
+    assert.deepEqual(sampled.rollouts, [longer, paused]);
+    assert.deepEqual(
+      (await sampled.rewarded).map(({ rollout }) => rollout),
+      [longer],
+    );
+    assert.equal(sampled.numTokens, 2 + 5 - 2);
   });
 
   test("passes on what goes wrong while sampling", async () => {
@@ -99,6 +138,6 @@ describe("sampleAndReward", () => {
       yield aRollout();
       throw new Error("the engine died");
     });
-    await assert.rejects(sampleAndReward([], { tasks, policy, reward: paid, clock: systemClock }, signal), /the engine died/);
+    await assert.rejects(sampleAndReward([], { taskOf, policy, reward: paid }, signal), /the engine died/);
   });
 });

@@ -85,6 +85,15 @@ describe("withBudgets", () => {
   test("leaves tasks as they are when the policy is to decide", () => {
     assert.equal(withBudgets(tasks, { thinking: { kind: "autonomous" }, seed: 1, step: 0 }), tasks);
   });
+
+  test("gives further tasks of a step budgets of their own", () => {
+    const drawn = withBudgets(tasks, { thinking, seed: 1, step: 3 }).map(({ thinkingBudget }) => thinkingBudget);
+    const further = withBudgets(tasks.slice(5), { thinking, seed: 1, step: 3, firstGroup: 5 });
+    assert.deepEqual(
+      further.map(({ thinkingBudget }) => thinkingBudget),
+      drawn.slice(5),
+    );
+  });
 });
 
 describe("learnedRewards", () => {

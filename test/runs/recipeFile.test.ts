@@ -110,6 +110,34 @@ describe("loadRecipe", () => {
         "r.rl.maxNewTokens = 1024",
         /^recipe\.ts: rl\.maxNewTokens must be less than model\.architecture\.maxPositions, .*, got 1024 and 1024$/,
       ],
+      [
+        'r.rl.sampling = { curriculum: { kind: "pass-rate" } }',
+        /^recipe\.ts: rl\.sampling\.curriculum\.kind must be "none" where the tasks never end, .*; set data\.training\.poolTasks, got "pass-rate"$/,
+      ],
+      [
+        'r.rl.sampling = { refill: {} }; r.rl.advantages = { kind: "gae" }',
+        /^recipe\.ts: rl\.sampling\.refill must not be there with "gae" advantages, since a critic learns from every group; leave it out/,
+      ],
+      [
+        "r.rl.sampling = { partial: { tokensPerStep: 8 }, lag: 1 }",
+        /^recipe\.ts: rl\.sampling\.partial must not be there with a lag, .*, got lag 1; leave out either/,
+      ],
+      [
+        "r.rl.sampling = { partial: { tokensPerStep: 8 }, refill: {} }",
+        /^recipe\.ts: rl\.sampling\.partial must not be there with refill, .*; leave out either/,
+      ],
+      [
+        "r.rl.sampling = { partial: { tokensPerStep: 96 } }; r.rl.maxNewTokens = 96",
+        /^recipe\.ts: rl\.sampling\.partial\.tokensPerStep must be less than maxNewTokens, .*, got 96 and 96$/,
+      ],
+      [
+        'r.rl.overlong = { kind: "shape", cacheTokens: 97 }; r.rl.maxNewTokens = 96',
+        /^recipe\.ts: rl\.overlong\.cacheTokens must be at most maxNewTokens, .*, got 97 and 96$/,
+      ],
+      [
+        'r.rl.overlong = { kind: "shape", cacheTokens: 9 }; r.rl.advantages = { kind: "max-rl" }',
+        /^recipe\.ts: rl\.overlong\.kind must not be "shape" with "max-rl" advantages: it divides .*; take "filter", or other advantages, got "shape"$/,
+      ],
       ["delete r.rl", /^recipe\.ts: rl or sft must be there/],
       ["delete r.data.training", /^recipe\.ts: data\.training must be there when there is an rl stage$/],
     ];

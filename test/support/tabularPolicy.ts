@@ -142,17 +142,19 @@ export class TabularPolicy implements PolicyBackend {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #respond(request: SampleRequest, version: string): Rollout {
-    const { promptTokens, temperature, maxNewTokens, thinkingBudget } = request;
+    const { promptTokens, temperature, maxNewTokens, thinkingBudget, continues, pauseAfter = maxNewTokens } = request;
     const rng = rngFromSeed(request.seed);
-    const tokens: number[] = [];
-    const chosen: number[] = [];
-    const logProbs: number[] = [];
+    const tokens = [...(continues?.tokens ?? [])];
+    const chosen = [...(continues?.chosen ?? [])];
+    const logProbs = [...(continues?.logProbs ?? [])];
+    const until = Math.min(maxNewTokens, tokens.length + pauseAfter);
+    for (const isChosen of chosen) if (isChosen === 1) rng.uniform(); // draws of earlier calls
     const push = (token: number, { logProb, isChosen }: { logProb: number; isChosen: boolean }): void => {
       tokens.push(token);
       logProbs.push(logProb);
       chosen.push(isChosen ? 1 : 0);
     };
-    while (tokens.length < maxNewTokens && tokens.at(-1) !== endToken) {
+    while (tokens.length < until && tokens.at(-1) !== endToken) {
       if (tokens.length === thinkingBudget) push(closeToken, { logProb: Number.NaN, isChosen: false });
       else {
         const row = this.#logProbs({ row: tokens.at(-1) ?? promptTokens.at(-1)!, temperature });
@@ -165,7 +167,7 @@ export class TabularPolicy implements PolicyBackend {
       taskId: request.taskId,
       group: request.group,
       index: request.index,
-      policy: [{ version, from: 0 }],
+      policy: versionsOf(continues, version),
       seed: request.seed,
       promptTokens,
       tokens: Int32Array.from(tokens),
@@ -173,7 +175,7 @@ export class TabularPolicy implements PolicyBackend {
       logProbs: Float32Array.from(logProbs),
       temperature,
       thinking: { tokens: thinkingBudget ?? 0, closedBy: chosen.includes(0) ? "budget" : "none" },
-      finish: tokens.at(-1) === endToken ? "stop" : "length",
+      finish: tokens.at(-1) === endToken ? "stop" : tokens.length < maxNewTokens ? "paused" : "length",
       thinkingText: "",
       answerText: tokens.join(" "),
     };
@@ -203,6 +205,12 @@ export class TabularPolicy implements PolicyBackend {
       this.#gradient[row * this.numTokens + j]! += slope / temperature;
     });
   }
+}
+
+function versionsOf(continues: Rollout | undefined, version: string): Rollout["policy"] {
+  if (continues === undefined) return [{ version, from: 0 }];
+  const { policy, tokens } = continues;
+  return policy.at(-1)!.version === version ? policy : [...policy, { version, from: tokens.length }];
 }
 
 function targetsOf({ tokens, targets, temperature }: ForwardSample): Target[] {

@@ -1,6 +1,7 @@
 // The policy-gradient loop over a policy that really samples and really learns, for tests: a table of logits. Task k asks, after
 // token k, for token k + 1. A test brings what it is about; everything else is ordinary.
 
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,11 +29,28 @@ function newFolder(): string {
 export const numTokens = 8;
 const never = new AbortController().signal;
 const asked = (task: Task): number => task.reference as number;
-const tasks: RlDeps["tasks"] = (step, count) =>
-  Array.from({ length: count }, (_, i) => {
-    const k = 2 + ((step * count + i) % 5);
-    return aTask({ id: `after-${k}`, family: k % 2 === 0 ? "even" : "odd", reference: k });
-  });
+const taskAfter = (k: number, name: string): Task => aTask({ id: name, family: k % 2 === 0 ? "even" : "odd", reference: k });
+const fiveTasks = turns([2, 3, 4, 5, 6].map((k) => taskAfter(k, `after-${k}`)));
+
+/** New tasks in every step and round, as families make them. */
+export const endlessTasks: RlDeps["tasks"] = {
+  batch: (step, count) => Array.from({ length: count }, (_, i) => taskAfter(2 + ((step + i) % 5), `${step}.${i}`)),
+  further: (step, { round, count }) => Array.from({ length: count }, (_, i) => taskAfter(2 + ((step + i) % 5), `${step}+${round}.${i}`)),
+};
+
+/** A pool of `count` tasks. */
+export function taskPool(count: number): RlDeps["tasks"] {
+  return turns(Array.from({ length: count }, (_, i) => taskAfter(2 + (i % 5), `pool-${i}`)));
+}
+
+/** Each in its turn. */
+function turns(all: readonly Task[]): RlDeps["tasks"] {
+  return {
+    all,
+    batch: (step, count) => Array.from({ length: count }, (_, i) => all[(step * count + i) % all.length]!),
+    further: (_step, { count, taken }) => all.filter(({ id }) => !taken.has(id)).slice(0, count),
+  };
+}
 
 export type ScoreRollout = RlDeps["score"];
 export const rewardOf = (reward: number): RolloutScore => ({
@@ -61,6 +79,7 @@ export const configure = (about: object = {}): RlConfig =>
 
 interface Wiring {
   readonly config?: RlConfig;
+  readonly tasks?: RlDeps["tasks"];
   readonly policy?: TabularPolicy;
   readonly record?: MemoryRlRecord;
   readonly deps?: Partial<RlDeps>;
@@ -70,6 +89,7 @@ interface Wiring {
 /** Runs the loop with ordinary parts where the test has none of its own. */
 export async function train({
   config = configure(),
+  tasks = fiveTasks,
   policy = new TabularPolicy(numTokens),
   record = aRecord(),
   deps,
@@ -109,4 +129,33 @@ export async function restarted(
   const record = aRecord(killed, { until: from });
   await policy.load(record.points.at(-1)!.folder);
   return { policy, record };
+}
+
+/** Where a stage is killed: when it asks for its so many-th verdict or measurement since it was started. */
+export interface Kill {
+  readonly at: "verdict" | "measurement";
+  readonly number: number;
+}
+
+/** Runs the stage, kills it, starts it again in a new process, and so on to the end. */
+export async function trainKilled(wiring: Wiring, kills: readonly Kill[]) {
+  const { score: answer = exact } = wiring.deps ?? {};
+  let parts = { policy: new TabularPolicy(numTokens), record: aRecord() };
+  for (const kill of kills) {
+    let count = 0;
+    const die = (at: Kill["at"]): void => {
+      if (at === kill.at && ++count >= kill.number) throw new Error("killed");
+    };
+    const score: ScoreRollout = async (asked, signal) => {
+      die("verdict");
+      return answer(asked, signal);
+    };
+    const evaluate: RlDeps["evaluate"] = async () => {
+      die("measurement");
+      return {};
+    };
+    await assert.rejects(train({ ...wiring, ...parts, deps: { ...wiring.deps, score, evaluate } }), { message: "killed" });
+    parts = await restarted(parts.record);
+  }
+  return train({ ...wiring, ...parts });
 }

@@ -1,0 +1,28 @@
+// What a stage's checkpoints carry beside policy and guard, by owner: what the next step depends on. Each owner reads its own part, and
+// has nothing to carry where its choices are not used.
+
+import { z } from "zod";
+
+import { CheckpointError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
+import { parseWith } from "../base/parse.ts";
+import type { StagePoint } from "../train/stage.ts";
+
+const Carried = z.strictObject({
+  /** Of the source of groups (`sourceState.ts`). */
+  source: (z.json() as z.ZodType<Json>).exactOptional(),
+});
+type Carried = z.infer<typeof Carried>;
+
+/** The parts of a checkpoint's `carried`. */
+export function readCarried(carried: Json | undefined): Carried {
+  const parsed = parseWith(Carried, carried ?? {});
+  if (parsed.success) return parsed.data;
+  throw new CheckpointError(`trainer.json: carried.${parsed.path} ${parsed.rule}; go on from an earlier checkpoint`);
+}
+
+/** The `carried` of a checkpoint; absent where no owner has anything to carry. */
+export function carriedPoint(parts: { readonly [Owner in keyof Carried]: Json | undefined }): Pick<StagePoint, "carried"> {
+  const kept = Object.entries(parts).filter((entry): entry is [string, Json] => entry[1] !== undefined);
+  return kept.length === 0 ? {} : { carried: Object.fromEntries(kept) };
+}
