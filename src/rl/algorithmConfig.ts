@@ -231,6 +231,8 @@ interface Algorithm {
   readonly tasksPerStep: number;
   readonly minibatchTasks?: number;
   readonly innerEpochs: number;
+  readonly correction: CorrectionConfig;
+  readonly sampling: { readonly lag: number; readonly partial?: object };
 }
 
 /** The rules across the choices: each of these combinations would do nothing, or something else than it says. */
@@ -254,7 +256,9 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
       'must not be "gspo" with "gae" advantages: its one ratio for a sequence needs one advantage for it; take "clip"',
     );
   }
-  if (entropy.kind === "kl-cov" && minibatchTasks === tasksPerStep && innerEpochs === 1) {
+  // The ratio to an older policy that sampled is not 1 at the first update either, unless it is taken to the present one.
+  const isOffPolicy = (stage.sampling.lag > 0 || stage.sampling.partial !== undefined) && stage.correction.kind === "none";
+  if (entropy.kind === "kl-cov" && minibatchTasks === tasksPerStep && innerEpochs === 1 && !isOffPolicy) {
     fail(
       ["entropy", "kind"],
       'must not be "kl-cov" where a step is one update: it holds tokens where sampling found them, which is where they are; set minibatchTasks or innerEpochs, or take "clip-cov"',

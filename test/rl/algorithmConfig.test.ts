@@ -68,6 +68,8 @@ describe("RlConfig", () => {
     const held = { entropy: { kind: "kl-cov" } };
     assert.match(wrongWith(held), /entropy\.kind: must not be "kl-cov" where a step is one update/);
     assert.match(wrongWith({ ...held, tasksPerStep: 4, minibatchTasks: 4 }), /kl-cov/);
+    assert.match(wrongWith({ ...held, sampling: { lag: 1 }, correction: { kind: "truncated" } }), /kl-cov/);
+    assert.ok(parse({ ...held, sampling: { lag: 1 } }).success);
     assert.ok(parse({ ...held, innerEpochs: 2 }).success);
     assert.ok(parse({ ...held, tasksPerStep: 4, minibatchTasks: 2 }).success);
   });

@@ -121,3 +121,29 @@ describe("trainPolicy with a reference", () => {
     assert.ok(held["critic/return"]! < free["critic/return"]!);
   });
 });
+
+describe("trainPolicy with a lag", () => {
+  const ofLate = async (t: TestContext, about: object) =>
+    (await stepsOf(t, { steps: 20, sampling: { lag: 2 }, ...about })).slice(4).map(({ metrics }) => metrics);
+
+  test("takes ratios to the policy that sampled where nothing is corrected", async (t) => {
+    const steps = await ofLate(t, {});
+    assert.ok(steps.some((metrics) => metrics["kl"]! > 0));
+    assert.equal("correction/ess" in steps[0]!, false);
+  });
+
+  test("takes them to the present policy where it is, and weighs by how far both are apart", async (t) => {
+    const steps = await ofLate(t, { correction: { kind: "truncated", max: 1.01 } });
+    assert.ok(steps.every((metrics) => metrics["kl"] === 0 && metrics["ratioMax"] === 1));
+    assert.ok(steps.some((metrics) => metrics["correction/ess"]! < 1 && metrics["correction/truncated"]! > 0));
+  });
+
+  for (const correction of [
+    { kind: "truncated" },
+    { kind: "truncated", level: "sequence", veto: {} },
+    { kind: "masked", level: "token", min: 0.5, max: 5 },
+    { kind: "masked", level: "geometric", min: 0.5, max: 2 },
+  ]) {
+    test(`learns what is rewarded with ${JSON.stringify(correction)}`, (t) => assertLearns(t, { sampling: { lag: 2 }, correction }));
+  }
+});
