@@ -3,7 +3,7 @@
 // Reinforcement learning then practises budgets and tasks longer than any demonstrated. docs/thinking.md says what came of it.
 //
 //     npx whetstone train examples/thinking.ts
-//     npx whetstone eval runs/thinking-1/checkpoints/sft-001600 --budgets 0,16,32,64,128,auto
+//     npx whetstone eval runs/thinking-1/checkpoints/sft-002400 --budgets 0,16,32,64,128,auto
 //     npx whetstone eval runs/thinking-1/checkpoints/rl-000200 --budgets 0,16,32,64,128,auto --svg thinking.svg
 //
 // A step takes eight tokens in many words ("l=3+4=7;") and four in few ("l=7;"), so that half the natural length is enough for every task. Tasks
@@ -33,7 +33,7 @@ export default defineRecipe({
     evaluationBeyond: { kind: "families", families: [steps(21, 25)] },
   },
   rewards: { verifiers: [{ use: "numeric" }] },
-  sft: { steps: 1600, batch: 32, learningRate: 3e-3, warmupSteps: 50, decay: { kind: "cosine", floor: 0.05 } },
+  sft: { steps: 2400, batch: 32, learningRate: 3e-3, warmupSteps: 50, decay: { kind: "cosine", floor: 0.05 } },
   rl: {
     steps: 200,
     tasksPerStep: 32,
