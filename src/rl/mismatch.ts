@@ -3,7 +3,7 @@
 
 import type { Rollout } from "../data/rollout.ts";
 import type { ForwardSample, PolicyBackend } from "../policy/backend.ts";
-import { forwardSample } from "./batch.ts";
+import { ownSample } from "./batch.ts";
 
 /** The difference of recomputed and sampled log-probabilities: mean, share of tokens with any, largest. 0 in a sound engine. */
 export interface Mismatch {
@@ -33,5 +33,5 @@ function newestChosen({ chosen, policy }: Rollout): Int32Array {
 }
 
 function sampleOf(rollout: Rollout, positions: Int32Array): ForwardSample {
-  return { ...forwardSample(rollout), targets: positions.map((position) => rollout.promptTokens.length + position) };
+  return { ...ownSample(rollout), targets: positions.map((position) => rollout.promptTokens.length + position) };
 }

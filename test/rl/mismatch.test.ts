@@ -37,6 +37,17 @@ describe("sampledMismatch", () => {
     assert.deepEqual(found, { mismatch: 0.5, mismatchShare: 2 / 3, mismatchMax: 1 });
   });
 
+  test("sends tokens to the experts that were recorded, as a rollout that went on was sampled", async () => {
+    const experts = Uint16Array.of(1, 0, 1);
+    const asked: ForwardSample[] = [];
+    const forward = async (samples: readonly ForwardSample[]) => {
+      asked.push(...samples);
+      return [{ logProb: Float32Array.of(-0.5, -0.5), entropy: new Float32Array(2) }];
+    };
+    await sampledMismatch({ forward }, [aRollout({ experts })]);
+    assert.equal(asked[0]!.experts, experts);
+  });
+
   test("is 0 where nothing was chosen", async () => {
     const forward = async () => assert.fail("asked for nothing");
     const found = await sampledMismatch({ forward }, [aRollout({ chosen: new Uint8Array(2) })]);
