@@ -1,0 +1,78 @@
+// The alarms of one step while it goes on: first those that its rollouts raise, then those of its first update before it is applied. What is
+// judged stands in `alarms.ts`; here it becomes what the step does about it.
+
+import { TrainingError } from "../base/errors.ts";
+import type { StepMetrics } from "../policy/backend.ts";
+import { type GuardState, type Objection, slowedDown } from "../train/stage.ts";
+import type { AlarmsConfig } from "./alarmConfig.ts";
+import {
+  type Alarm,
+  type AlarmState,
+  type Finding,
+  judgeRollouts,
+  judgeUpdate,
+  raiseAlarms,
+  rememberEntropy,
+  strongest,
+} from "./alarms.ts";
+
+/** What was found of a step so far. */
+export interface StepWatch {
+  readonly step: number;
+  readonly config: AlarmsConfig;
+  /** After the step as far as it was judged. */
+  readonly state: AlarmState;
+  readonly alarms: readonly Alarm[];
+}
+
+/** Judges the rollouts of a step. */
+export function watchRollouts(
+  state: AlarmState,
+  { step, config, metrics }: { readonly step: number; readonly config: AlarmsConfig; readonly metrics: StepMetrics },
+): StepWatch {
+  return judged({ step, config, state, alarms: [] }, judgeRollouts(metrics, config));
+}
+
+/** Judges what the step's first update reported before it is applied; the mismatch is among `metrics`. */
+export function watchUpdate(watch: StepWatch, metrics: StepMetrics): StepWatch {
+  const { config } = watch;
+  const state = rememberEntropy(watch.state, { entropy: metrics["entropy"], config });
+  return judged({ ...watch, state }, judgeUpdate(metrics, { state, config }));
+}
+
+function judged(watch: StepWatch, findings: readonly Finding[]): StepWatch {
+  const { state, alarms } = raiseAlarms(watch.state, { ...watch, findings });
+  const all = { ...watch, state, alarms: [...watch.alarms, ...alarms] };
+  const stopping = alarms.find(({ action }) => action === "stop");
+  if (stopping === undefined) return all;
+  throw new TrainingError(
+    `rl: alarm "${stopping.alarm}" ends the run at step ${watch.step}, as rl.alarms.${stopping.alarm}.action says: ${stopping.cause}; whetstone runs fork RUN goes on from a checkpoint with other settings`,
+  );
+}
+
+/** Why the step must not be learned from; undefined where it may. */
+export function objectionOf({ alarms }: Pick<StepWatch, "alarms">): Objection | undefined {
+  const alarm = strongest(alarms);
+  if (alarm?.action !== "skip" && alarm?.action !== "go-back") return undefined;
+  return { wants: alarm.action, reason: `alarm "${alarm.alarm}": ${alarm.cause}` };
+}
+
+/** The guard with a lower learning rate where an alarm wants that. */
+export function guardAfter(guard: GuardState, { alarms, config }: Pick<StepWatch, "alarms" | "config">): GuardState {
+  return alarms.some(({ action }) => action === "slow") ? slowedDown(guard, config.slowFactor) : guard;
+}
+
+/** One line for each alarm that is told, for the run's record. What is skipped is told with the update. */
+export function alarmNotes({ alarms, config }: Pick<StepWatch, "alarms" | "config">): string[] {
+  return alarms
+    .filter(({ action, isRepeated }) => !isRepeated && action !== "skip")
+    .map(
+      ({ alarm, action, cause }) =>
+        `alarm "${alarm}": ${cause}${action === "slow" ? `; learning rate times ${config.slowFactor} from the next update on` : ""}`,
+    );
+}
+
+/** `alarms`, and `alarm/NAME` for each: 1 where it was raised or acted in the step. */
+export function alarmMetrics({ alarms }: Pick<StepWatch, "alarms">): StepMetrics {
+  return { alarms: alarms.length, ...Object.fromEntries(alarms.map(({ alarm }) => [`alarm/${alarm}`, 1])) };
+}
