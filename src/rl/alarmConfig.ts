@@ -60,6 +60,8 @@ const FlatGroups = z.strictObject({
   above: share(0.6).meta({ description: "Groups whose members all earned the same, which teach nothing.", unit: "share of groups" }),
 });
 
+const Hack = z.strictObject({ action: action("warn") });
+
 /** The `rl.alarms` section of a recipe. */
 export const AlarmsConfig = z.strictObject({
   mismatch: Mismatch.prefault({}).describe("Sampling and training disagree about the policy, or the policy that sampled is too old."),
@@ -67,6 +69,7 @@ export const AlarmsConfig = z.strictObject({
   errored: Errored.prefault({}).describe("Verifiers fail."),
   unscorable: Unscorable.prefault({}).describe("Rewards are missing."),
   flatGroups: FlatGroups.prefault({}).describe("Tasks are too hard or too easy."),
+  hack: Hack.prefault({}).describe("The radar suspects that the reward is won without what it stands for (rl.radar holds the levels)."),
   slowFactor: z.number().positive().lt(1).default(0.5).describe('What "slow" multiplies the learning rate by.'),
   repeatSteps: z
     .int()

@@ -14,6 +14,7 @@ import {
   KlConfig,
   ObjectiveConfig,
 } from "./algorithmConfig.ts";
+import { RadarConfig } from "./radarConfig.ts";
 import { checkSampling, OverlongConfig, SamplingConfig } from "./samplingConfig.ts";
 import { ThinkingConfig } from "./thinkingConfig.ts";
 
@@ -58,6 +59,7 @@ export const RlConfig = z
     temperature: z.number().positive().max(10).default(1).describe("Divides the logits in sampling and in training alike."),
     maxNewTokens: z.int().positive().meta({ description: "Longest response, thinking included.", unit: "tokens" }),
     alarms: AlarmsConfig.prefault({}).describe("When a run is in trouble, and what is done about it."),
+    radar: RadarConfig.exactOptional().describe("A held-out verifier beside the reward. Absent: nobody looks for holes in the reward."),
     ...optimizerKeys,
   })
   .superRefine((stage, context) => {

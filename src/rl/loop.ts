@@ -11,7 +11,7 @@ import type { Rollout } from "../data/rollout.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import type { RewardTerm } from "../rewards/compose.ts";
 import { type GuardState, isCheckpointWanted, phaseSpeed, type StagePoint } from "../train/stage.ts";
-import { type AlarmState, initialAlarms } from "./alarms.ts";
+import { initialAlarms } from "./alarms.ts";
 import { carriedPoint, readCarried } from "./carried.ts";
 import { pretrainingSteps, type RlConfig } from "./config.ts";
 import { type CreditedStep, creditStep, ownCredits, teaches } from "./credit.ts";
@@ -25,7 +25,7 @@ import type { Source, SourceDeps, SourcedStep } from "./sourceDeps.ts";
 import { rewardDivergence, type StepLogProbs, stepLogProbs } from "./stepLogProbs.ts";
 import { budgetMetrics } from "./thinking.ts";
 import { type LearnedStep, learnFrom } from "./update.ts";
-import { alarmMetrics, alarmNotes, watchRollouts } from "./watch.ts";
+import { alarmNotes, type Watched, type WatchedRollouts, watchMetrics, watchRollouts } from "./watch.ts";
 
 /** What the stage works with. */
 export interface RlDeps extends SourceDeps {
@@ -51,7 +51,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   };
   let { nextStep: step, guard } = record.start;
   let source = sourceAt(record.start.carried, { config, deps });
-  let alarms = alarmsAt(record.start);
+  let watched = watchedAt(record.start);
   if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
   while (step < config.steps && !stop.aborted) {
     const sampled = await source.next(step, signal); // tasks, sample, score
@@ -68,12 +68,11 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     const rolled = rolloutMetrics(all, [...credited.credits, ...ownCredits(sampled.others, { config, terms: deps.terms })]);
     const taught = await teach(credited, { config, deps, step, guard });
     const { mismatch } = sampled;
-    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch, alarms, rolled }).catch(
-      async (error: unknown) => {
-        if (error instanceof TrainingError) await record.recordAttempt(attempt); // an alarm, or going back did not help: this step ends the run
-        throw error;
-      },
-    );
+    const seen = { before: watched, rollouts: all.flat(), metrics: rolled };
+    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch, seen }).catch(async (error: unknown) => {
+      if (error instanceof TrainingError) await record.recordAttempt(attempt); // an alarm, or going back did not help: this step ends the run
+      throw error;
+    });
     guard = learned.guard;
     if (learned.kind === "untrusted") {
       await record.recordAttempt(attempt);
@@ -81,7 +80,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       await policy.load(checkpoint.folder);
       await critic?.load(criticFolder(checkpoint.folder));
       source = sourceAt(checkpoint.carried, { config, deps });
-      alarms = alarmsAt(checkpoint);
+      watched = watchedAt(checkpoint);
       step = checkpoint.nextStep;
       continue;
     }
@@ -95,7 +94,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
         ...rewardDivergence(logProbs, config),
         ...taught.metrics,
         ...learned.metrics,
-        ...alarmMetrics(learned.watch),
+        ...watchMetrics(learned.watch),
         ...sampled.metrics,
         ...measured,
       },
@@ -104,10 +103,10 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       notes: [...taught.notes, ...learned.notes, ...alarmNotes(learned.watch)],
       rollouts: inOrder(credited.groups, sampled.others).flat(),
     });
-    alarms = learned.watch.state;
+    watched = learned.watch.state;
     step++;
     if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) {
-      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: await source.carried(), alarms }) }, save);
+      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: await source.carried(), ...watched }) }, save);
     }
   }
   return step;
@@ -118,8 +117,9 @@ function sourceAt(carried: Json | undefined, { config, deps }: { config: RlConfi
   return openSource(config, { ...deps, teaches: (group) => teaches(group, { config, terms }) }, readCarried(carried).source);
 }
 
-function alarmsAt({ carried }: Pick<StagePoint, "carried">): AlarmState {
-  return readCarried(carried).alarms ?? initialAlarms;
+function watchedAt({ carried }: Pick<StagePoint, "carried">): Watched {
+  const { alarms = initialAlarms, radar } = readCarried(carried);
+  return { alarms, radar };
 }
 
 /** All groups that were sampled for a step, in the order in which they were drawn. */
@@ -141,17 +141,16 @@ interface StepPlace {
 interface LearnPlace extends StepPlace {
   readonly logProbs: StepLogProbs;
   readonly mismatch: SourcedStep["mismatch"];
-  readonly alarms: AlarmState;
-  /** Metrics of the rollouts. */
-  readonly rolled: StepMetrics;
+  /** What is watched. */
+  readonly seen: Pick<WatchedRollouts, "rollouts" | "metrics"> & { readonly before: Watched };
 }
 
 /** The policy's updates, watched by the alarms; none while the critic is pretrained. Its schedule starts when it does. */
 async function learn(
   { groups }: CreditedStep,
-  { config, deps: { policy, seed, clock }, step, guard, logProbs, mismatch, alarms, rolled }: LearnPlace,
+  { config, deps: { policy, seed, clock, terms }, step, guard, logProbs, mismatch, seen }: LearnPlace,
 ): Promise<LearnedStep> {
-  const watch = watchRollouts(alarms, { step, config: config.alarms, metrics: rolled });
+  const watch = watchRollouts(seen.before, { ...seen, step, config, terms });
   const before = pretrainingSteps(config);
   if (step < before) return { kind: "learned", guard, watch, metrics: {}, notes: [] };
   return learnFrom(groups, {
