@@ -74,10 +74,12 @@ export function progressLine({ stage, done, steps, metrics, leftMs }: Progress):
     if (metrics[name] === undefined || (name === "loss" && metrics["reward"] !== undefined)) return [];
     return [`${name} ${shortNumber(metrics[name])}`];
   });
+  const heldOut = metrics["radar/heldOut"];
   const speed = tokensPerSecond(metrics);
   return [
     `${stage} ${done}/${steps}`,
     ...shown,
+    ...(heldOut === undefined ? [] : [`held-out score ${shortNumber(heldOut)}`]),
     ...(speed === undefined ? [] : [`${Math.round(speed).toLocaleString("en-US")} tokens/s`]),
     ...(leftMs === undefined ? [] : [`${duration(leftMs)} left`]),
   ].join("  ");

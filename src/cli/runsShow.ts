@@ -65,7 +65,7 @@ function section(title: string, rows: readonly (readonly string[])[]): string[] 
 }
 
 function stageLine({ stage, done, steps, metrics }: StageSummary): string[] {
-  const shown = ["loss", "reward", "accuracy", "heldOut/accuracy", "gradNorm", "learningRate"];
+  const shown = ["loss", "reward", "accuracy", "heldOut/accuracy", "radar/heldOut", "gradNorm", "learningRate"];
   const numbers = shown.flatMap((name) => (metrics[name] === undefined ? [] : [`${name} ${shortNumber(metrics[name])}`]));
   return [stage, `${done} of ${steps} steps`, numbers.join(", ")];
 }

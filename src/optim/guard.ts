@@ -53,8 +53,21 @@ export function refuseUpdate(
 ): GuardRefusal {
   const skippedInARow = state.skippedInARow + 1;
   if (skippedInARow < settings.maxSkippedInARow) return { action: "skip", state: { ...state, skippedInARow }, reason };
-  if (state.rollbacks === settings.maxRollbacks) return { action: "abort", state: { ...state, skippedInARow }, reason };
+  return sendBack({ ...state, skippedInARow }, { reason, settings });
+}
+
+/** Back to the last good checkpoint, however few updates were skipped; not once more than `maxRollbacks` times. */
+export function sendBack(
+  state: GuardState,
+  { reason, settings }: { readonly reason: string; readonly settings: StabilityConfig },
+): GuardRefusal {
+  if (state.rollbacks === settings.maxRollbacks) return { action: "abort", state, reason };
   return { action: "rollback", state: wentBack(state, settings), reason };
+}
+
+/** The learning rate is multiplied by `factor` from the next update on. */
+export function slowedDown(state: GuardState, factor: number): GuardState {
+  return { ...state, learningRateScale: state.learningRateScale * factor };
 }
 
 /** The history is forgotten: it belongs to steps that will be taken again. */

@@ -81,9 +81,24 @@ export function termScores(
     .map(({ weight, score }) => ({ weight, score: isClosed || score === undefined ? 0 : score }));
 }
 
-/** The terms with the task's own verifier among them, watched where it neither weighs nor gates: what measures accuracy needs its verdict. */
+/** The score that a verifier gives by itself, as a term would; undefined where none of its names could tell or was asked. */
+export function termScore(
+  verdicts: Verdicts,
+  { verifier, taskVerifier }: { readonly verifier: TermVerifier; readonly taskVerifier: string },
+): number | undefined {
+  const ids = idsOf({ verifier }, taskVerifier);
+  return ids.every((id) => id in verdicts) ? judgeTerm(ids, verdicts).score : undefined;
+}
+
+/** The terms with `verifier` among them, watched where it neither weighs nor gates: its verdict is wanted whatever the reward needs. */
+export function watching(terms: readonly RewardTerm[], verifier: TermVerifier): readonly RewardTerm[] {
+  const asked = new Set(terms.flatMap(namesOf));
+  return namesOf({ verifier }).every((name) => asked.has(name)) ? terms : [...terms, { verifier, weight: 0 }];
+}
+
+/** The terms with the task's own verifier among them: what measures accuracy needs its verdict. */
 export function watchingOwn(terms: readonly RewardTerm[]): readonly RewardTerm[] {
-  return terms.some((term) => namesOf(term).includes(ownVerifier)) ? terms : [...terms, { verifier: ownVerifier, weight: 0 }];
+  return watching(terms, ownVerifier);
 }
 
 /** Terms name only verifiers that run. The config cannot know this: a file's id is known once it is loaded. */
@@ -100,8 +115,16 @@ export function namesOf({ verifier }: Pick<RewardTerm, "verifier">): readonly st
   return typeof verifier === "string" ? [verifier] : verifier.first;
 }
 
-function idsOf(term: RewardTerm, taskVerifier: string): string[] {
+function idsOf(term: Pick<RewardTerm, "verifier">, taskVerifier: string): string[] {
   return [...new Set(namesOf(term).map((name) => (name === ownVerifier ? taskVerifier : name)))];
+}
+
+/** Ids of the verifiers that a reward of the task is made of: those of terms that weigh or gate. */
+export function rewardingVerifiers(terms: readonly RewardTerm[], taskVerifier: string): string[] {
+  return verifiersOf(
+    terms.filter(({ weight, gate }) => weight > 0 || gate !== undefined),
+    taskVerifier,
+  );
 }
 
 function isGateClosed({ gate, score }: Pick<RewardTerm, "gate"> & { readonly score: number | undefined }): boolean {

@@ -38,10 +38,13 @@ const First = z.strictObject({
     .describe("Ids in order: the score of the first that gives one decides, what it could not tell falls through to the next."),
 });
 
+/** Whose score: an id, the word for the task's own, or several in order. */
+export const TermVerifierConfig = z.union([z.string().min(1), First]);
+
 const Term = z.strictObject({
-  verifier: z
-    .union([z.string().min(1), First])
-    .describe(`Id of one of the verifiers, "${ownVerifier}" for the one that each task names, or {first: [...]} for several in order.`),
+  verifier: TermVerifierConfig.describe(
+    `Id of one of the verifiers, "${ownVerifier}" for the one that each task names, or {first: [...]} for several in order.`,
+  ),
   weight: z
     .number()
     .nonnegative()

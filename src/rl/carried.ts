@@ -7,10 +7,16 @@ import { CheckpointError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import { parseWith } from "../base/parse.ts";
 import type { StagePoint } from "../train/stage.ts";
+import { AlarmState } from "./alarms.ts";
+import { RadarState } from "./radar.ts";
 
 const Carried = z.strictObject({
   /** Of the source of groups (`sourceState.ts`). */
   source: (z.json() as z.ZodType<Json>).exactOptional(),
+  /** What alarms remember. */
+  alarms: AlarmState.exactOptional(),
+  /** What the radar remembers. */
+  radar: RadarState.exactOptional(),
 });
 type Carried = z.infer<typeof Carried>;
 

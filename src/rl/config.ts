@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { largestBudget } from "../data/budgets.ts";
 import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
+import { AlarmsConfig } from "./alarmConfig.ts";
 import {
   AdvantagesConfig,
   AggregationConfig,
@@ -13,6 +14,7 @@ import {
   KlConfig,
   ObjectiveConfig,
 } from "./algorithmConfig.ts";
+import { RadarConfig } from "./radarConfig.ts";
 import { checkSampling, OverlongConfig, SamplingConfig } from "./samplingConfig.ts";
 import { ThinkingConfig } from "./thinkingConfig.ts";
 
@@ -56,12 +58,8 @@ export const RlConfig = z
       ),
     temperature: z.number().positive().max(10).default(1).describe("Divides the logits in sampling and in training alike."),
     maxNewTokens: z.int().positive().meta({ description: "Longest response, thinking included.", unit: "tokens" }),
-    maxUnscorableShare: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.05)
-      .meta({ description: "The run stops when a larger share of a step's rollouts could not be scored.", unit: "share of rollouts" }),
+    alarms: AlarmsConfig.prefault({}).describe("When a run is in trouble, and what is done about it."),
+    radar: RadarConfig.exactOptional().describe("A held-out verifier beside the reward. Absent: nobody looks for holes in the reward."),
     ...optimizerKeys,
   })
   .superRefine((stage, context) => {

@@ -66,7 +66,10 @@ function correctSequence(ratios: readonly number[], config: Exclude<CorrectionCo
   return { ratios, factors, isVetoed: false, truncated: untouched };
 }
 
-/** Shares are of tokens, `vetoed` of sequences. `ess` is the effective sample size of w, (sum w)^2 / (N sum w^2): 1 where all are equal. */
+/**
+ * Shares are of tokens, `vetoed` of sequences. `ess` is the effective sample size of w, (sum w)^2 / (N sum w^2): 1 where all are equal;
+ * `factor` the mean of exp |log w|, `kl` the estimator k3 of KL(sampled, old).
+ */
 function correctionMetrics(parts: readonly CorrectedSequence[]): StepMetrics {
   if (parts.length === 0) return {};
   const ratios = parts.flatMap((part) => part.ratios);
@@ -74,6 +77,8 @@ function correctionMetrics(parts: readonly CorrectedSequence[]): StepMetrics {
   const square = ratios.reduce((sum, w) => sum + w * w, 0) / ratios.length;
   return {
     "correction/ratio": mean(ratios),
+    "correction/factor": mean(ratios.map((w) => Math.max(w, 1 / w))),
+    "correction/kl": mean(ratios.map((w) => w - 1 - Math.log(w))),
     "correction/weight": mean(factors),
     "correction/ess": mean(ratios) ** 2 / square,
     "correction/masked": mean(factors.map((factor) => (factor === 0 ? 1 : 0))),

@@ -10,7 +10,8 @@ import type { Json } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import type { RewardTerm } from "../rewards/compose.ts";
-import { type GuardState, isCheckpointWanted, phaseSpeed } from "../train/stage.ts";
+import { type GuardState, isCheckpointWanted, phaseSpeed, type StagePoint } from "../train/stage.ts";
+import { initialAlarms } from "./alarms.ts";
 import { carriedPoint, readCarried } from "./carried.ts";
 import { pretrainingSteps, type RlConfig } from "./config.ts";
 import { type CreditedStep, creditStep, ownCredits, teaches } from "./credit.ts";
@@ -24,6 +25,7 @@ import type { Source, SourceDeps, SourcedStep } from "./sourceDeps.ts";
 import { rewardDivergence, type StepLogProbs, stepLogProbs } from "./stepLogProbs.ts";
 import { budgetMetrics } from "./thinking.ts";
 import { type LearnedStep, learnFrom } from "./update.ts";
+import { alarmNotes, type Watched, type WatchedRollouts, watchMetrics, watchRollouts } from "./watch.ts";
 
 /** What the stage works with. */
 export interface RlDeps extends SourceDeps {
@@ -49,6 +51,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   };
   let { nextStep: step, guard } = record.start;
   let source = sourceAt(record.start.carried, { config, deps });
+  let watched = watchedAt(record.start);
   if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
   while (step < config.steps && !stop.aborted) {
     const sampled = await source.next(step, signal); // tasks, sample, score
@@ -57,15 +60,17 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     const logProbs = await stepLogProbs(sampled.groups.flat(), { config, policy, reference: deps.reference });
     const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining, logProbs });
     const attempt = { step, rollouts: all.flat() }; // without credit: nothing is learned from it
-    const tooMany = tooManyUnscorable(attempt, config.maxUnscorableShare);
+    const tooMany = tooManyUnscorable(attempt, config.alarms.unscorable.stopAbove);
     if (tooMany !== undefined) {
       await record.recordAttempt(attempt);
       throw tooMany;
     }
+    const rolled = rolloutMetrics(all, [...credited.credits, ...ownCredits(sampled.others, { config, terms: deps.terms })]);
     const taught = await teach(credited, { config, deps, step, guard });
     const { mismatch } = sampled;
-    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch }).catch(async (error: unknown) => {
-      if (error instanceof TrainingError) await record.recordAttempt(attempt); // going back did not help: this step ends the run
+    const seen = { before: watched, rollouts: all.flat(), metrics: rolled };
+    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch, seen }).catch(async (error: unknown) => {
+      if (error instanceof TrainingError) await record.recordAttempt(attempt); // an alarm, or going back did not help: this step ends the run
       throw error;
     });
     guard = learned.guard;
@@ -75,6 +80,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       await policy.load(checkpoint.folder);
       await critic?.load(criticFolder(checkpoint.folder));
       source = sourceAt(checkpoint.carried, { config, deps });
+      watched = watchedAt(checkpoint);
       step = checkpoint.nextStep;
       continue;
     }
@@ -82,23 +88,25 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     await record.recordStep({
       step,
       metrics: {
-        ...rolloutMetrics(all, [...credited.credits, ...ownCredits(sampled.others, { config, terms: deps.terms })]),
+        ...rolled,
         ...budgetMetrics(all),
         ...overlongMetrics(all.flat(), config),
         ...rewardDivergence(logProbs, config),
         ...taught.metrics,
         ...learned.metrics,
+        ...watchMetrics(learned.watch),
         ...sampled.metrics,
         ...measured,
       },
       digests: { ...rolloutDigests(all.flat()), ...(await policy.digests()), ...(await criticDigests(critic)) },
       guard,
-      notes: [...taught.notes, ...learned.notes],
+      notes: [...taught.notes, ...learned.notes, ...alarmNotes(learned.watch)],
       rollouts: inOrder(credited.groups, sampled.others).flat(),
     });
+    watched = learned.watch.state;
     step++;
     if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) {
-      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: await source.carried() }) }, save);
+      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: await source.carried(), ...watched }) }, save);
     }
   }
   return step;
@@ -107,6 +115,11 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
 function sourceAt(carried: Json | undefined, { config, deps }: { config: RlConfig; deps: RlDeps }): Source {
   const { terms } = deps;
   return openSource(config, { ...deps, teaches: (group) => teaches(group, { config, terms }) }, readCarried(carried).source);
+}
+
+function watchedAt({ carried }: Pick<StagePoint, "carried">): Watched {
+  const { alarms = initialAlarms, radar } = readCarried(carried);
+  return { alarms, radar };
 }
 
 /** All groups that were sampled for a step, in the order in which they were drawn. */
@@ -124,18 +137,22 @@ interface StepPlace {
   readonly guard: GuardState;
 }
 
+/** What the policy's updates depend on beside the groups. */
 interface LearnPlace extends StepPlace {
   readonly logProbs: StepLogProbs;
   readonly mismatch: SourcedStep["mismatch"];
+  /** What is watched. */
+  readonly seen: Pick<WatchedRollouts, "rollouts" | "metrics"> & { readonly before: Watched };
 }
 
-/** The policy's updates; none while the critic is pretrained. Its schedule starts when it does. */
+/** The policy's updates, watched by the alarms; none while the critic is pretrained. Its schedule starts when it does. */
 async function learn(
   { groups }: CreditedStep,
-  { config, deps: { policy, seed, clock }, step, guard, logProbs, mismatch }: LearnPlace,
+  { config, deps: { policy, seed, clock, terms }, step, guard, logProbs, mismatch, seen }: LearnPlace,
 ): Promise<LearnedStep> {
+  const watch = watchRollouts(seen.before, { ...seen, step, config, terms });
   const before = pretrainingSteps(config);
-  if (step < before) return { kind: "learned", guard, metrics: {}, notes: [] };
+  if (step < before) return { kind: "learned", guard, watch, metrics: {}, notes: [] };
   return learnFrom(groups, {
     policy,
     seed,
@@ -145,6 +162,7 @@ async function learn(
     clock,
     step: step - before,
     guard,
+    watch,
   });
 }
 

@@ -100,7 +100,7 @@ function diagnostics(
  * How far the policy is from the one that the ratio r is taken to. `kl` estimates KL(old || new), `klReverse` KL(new || old), both without
  * bias and never negative. `ratio` and `ratioSquare` are the moments that the effective sample size is read from (`metrics.ts`).
  * `mismatch` is the mean of |log r|, `mismatchShare` the share of tokens where it is not 0, `mismatchMax` its maximum: all must be 0
- * before the first update of a step.
+ * before the first update of a step, and `mismatchFactor`, the mean of exp |log r|, 1.
  */
 function ratioMetrics(
   { logRatio_N, ratio_N }: { logRatio_N: Tensor; ratio_N: Tensor },
@@ -114,5 +114,6 @@ function ratioMetrics(
     klReverse: average(k3Reverse(logRatio_N)),
     mismatch: average(distance_N),
     mismatchShare: average(lessThan(constant(0), distance_N)),
+    mismatchFactor: average(exp(distance_N)),
   };
 }

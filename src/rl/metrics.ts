@@ -1,7 +1,7 @@
 // Numbers of one step for people to watch, from what was sampled and what the updates reported. Everything is computed here, once;
 // whoever shows it draws and computes nothing.
 
-import type { FailureKind } from "../data/verdict.ts";
+import type { FailureKind, Verdict } from "../data/verdict.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import { type GroupCredit, mean } from "./advantages.ts";
 import type { RewardedRollout } from "./rollout.ts";
@@ -18,6 +18,7 @@ export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], 
     ...Object.assign({}, ...[...families].map(([family, members]) => suffixed(verifierScores(members), family))),
     ...componentMeans(all),
     unscorable: shareOf(all, ({ reward }) => reward === undefined),
+    errored: shareOf(all, ({ verdicts }) => Object.values(verdicts).some(isFailedVerifier)),
     ...failureShares(all),
     responseTokens: mean(all.map(({ rollout }) => rollout.tokens.length)),
     thinkingTokens: mean(all.map(({ rollout }) => rollout.thinking.tokens)),
@@ -58,7 +59,7 @@ export interface UpdateReport {
 }
 
 /** Compared with what sampling recorded: before the first update of a step the policy is the one that sampled, and any difference is a fault. */
-const ofFirstUpdate = new Set(["mismatch", "mismatchShare", "mismatchMax"]);
+const ofFirstUpdate = new Set(["mismatch", "mismatchShare", "mismatchMax", "mismatchFactor"]);
 const smallest = new Set(["ratioMin"]);
 const largest = new Set(["ratioMax"]);
 
@@ -98,6 +99,25 @@ function readMoments({ ratioSquare, negativeRatioMax, ...metrics }: StepMetrics)
     ...(ratio === undefined || ratioSquare === undefined ? {} : { ratioEss: ratio ** 2 / ratioSquare }),
     ...(negativeRatioMax === undefined ? {} : { ratioMin: -negativeRatioMax }),
   };
+}
+
+/**
+ * How far what a step recomputes is from what was sampled, with w = exp(recomputed - sampled) over its tokens: mean of exp |log w|, KL (k3),
+ * effective sample size, mean of w. 1, 0, 1 and 1 where sampling and training agree. From what the first update reported and, since that is
+ * compared with the recomputed policy where an older one sampled, from the `correction`: whichever is worse. Absent where nothing tells.
+ */
+export function mismatchLevels(first: StepMetrics, correction: StepMetrics = {}): StepMetrics {
+  const { mismatchFactor, kl, ratio, ratioEss } = readMoments(first);
+  const distance = (weight: number): number => Math.abs(Math.log(weight));
+  const worst = (values: readonly (number | undefined)[], badness: (value: number) => number): number | undefined =>
+    values.filter((value) => value !== undefined).toSorted((a, b) => badness(b) - badness(a))[0];
+  const levels = {
+    mismatchFactor: worst([mismatchFactor, correction["correction/factor"]], (x) => x),
+    mismatchKl: worst([kl, correction["correction/kl"]], (x) => x),
+    mismatchEss: worst([ratioEss, correction["correction/ess"]], (x) => -x),
+    mismatchWeight: worst([ratio, correction["correction/ratio"]], distance),
+  };
+  return Object.fromEntries(Object.entries(levels).filter((level): level is [string, number] => level[1] !== undefined));
 }
 
 /** Absent where nothing could be scored: there is no mean of nothing. Accuracy is over those that the task's own verifier scored too. */
@@ -164,6 +184,11 @@ function failureShares(all: readonly RewardedRollout[]): StepMetrics {
 function firstFailure({ verdicts }: RewardedRollout): FailureKind | "unknown" {
   const verdict = Object.values(verdicts).find(({ kind }) => kind === "unscorable");
   return verdict?.kind === "unscorable" ? verdict.failure : "unknown";
+}
+
+/** A reference that makes no sense is the task's fault; everything else that keeps a verifier from telling is the verifier's. */
+function isFailedVerifier(verdict: Verdict): boolean {
+  return verdict.kind === "unscorable" && verdict.failure !== "reference";
 }
 
 function suffixed(metrics: StepMetrics, suffix: string): StepMetrics {

@@ -6,6 +6,7 @@ import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import { phaseSpeed } from "../train/stage.ts";
+import type { AlarmsConfig } from "./alarmConfig.ts";
 import { type Mismatch, sampledMismatch } from "./mismatch.ts";
 import { chooseGroups, type RefillRule, tasksToDraw } from "./refill.ts";
 import { type Group, inGroups, type RewardRollout, type Sampled, type SampleSettings, sampleAndReward, sampleRequests } from "./rollout.ts";
@@ -34,7 +35,7 @@ export interface StepSampling {
   /** Absent: one round is all. */
   readonly refill?: Omit<RefillRule, "wanted">;
   /** With a larger share the run ends at this step: no further round is sampled for it. */
-  readonly maxUnscorableShare: number;
+  readonly alarms: Pick<AlarmsConfig, "unscorable">;
   readonly draw: (asked: TaskDraw) => readonly Task[];
   readonly policy: PolicyBackend;
   readonly reward: RewardRollout;
@@ -45,7 +46,7 @@ export interface StepSampling {
 
 /** Samples all rollouts of a step. Without refilling, `scored` may still be waiting for verdicts. */
 export async function sampleStep(
-  { settings, tasksPerStep, thinking, refill, maxUnscorableShare, draw, policy, reward, meter, isChecked }: StepSampling,
+  { settings, tasksPerStep, thinking, refill, alarms, draw, policy, reward, meter, isChecked }: StepSampling,
   signal: AbortSignal,
 ): Promise<{ readonly scored: Promise<StepGroups> }> {
   const { step } = settings;
@@ -68,7 +69,7 @@ export async function sampleStep(
   const rule = { ...refill, wanted: tasksPerStep };
   let groups = await meter.waiting(first.groups);
   let rounds = 0;
-  while (unscorableShare(groups) <= maxUnscorableShare) {
+  while (unscorableShare(groups) <= alarms.unscorable.stopAbove) {
     const count = tasksToDraw(groups, { ...rule, round: rounds + 1 });
     const taken = new Set(groups.map((members) => members[0]!.task.id));
     const tasks = count === 0 ? [] : draw({ round: rounds + 1, count, taken });

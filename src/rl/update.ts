@@ -4,7 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import { rngFor } from "../base/rng.ts";
 import type { PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
-import { type GuardState, guardedUpdate, optimSettings, phaseSpeed, refusedUpdate } from "../train/stage.ts";
+import { type GuardState, guardedUpdate, type Objection, optimSettings, phaseSpeed, refusedUpdate } from "../train/stage.ts";
 import type { GroupCredit } from "./advantages.ts";
 import type { CorrectionConfig } from "./algorithmConfig.ts";
 import { type CreditedRollout, numTrainedTokens, policyBatch, sampledLogProb } from "./batch.ts";
@@ -12,18 +12,25 @@ import type { RlConfig } from "./config.ts";
 import { correctOffPolicy } from "./correction.ts";
 import { withCovarianceColumn } from "./covariance.ts";
 import { policyLoss } from "./losses.ts";
-import { type UpdateReport, updateMetrics } from "./metrics.ts";
+import { mismatchLevels, type UpdateReport, updateMetrics } from "./metrics.ts";
 import type { Mismatch } from "./mismatch.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
 import { nothingMissing, type StepLogProbs } from "./stepLogProbs.ts";
+import { guardAfter, objectionOf, type StepWatch, watchUpdate } from "./watch.ts";
 
 /** Groups as they are recorded: each rollout with its advantage, where it has one. */
 export type CreditedGroups = readonly (readonly RecordedRollout[])[];
 
 /** What came of a step's updates. After "untrusted" the stage has to go back to its last checkpoint. */
 export type LearnedStep =
-  | { readonly kind: "learned"; readonly guard: GuardState; readonly metrics: StepMetrics; readonly notes: readonly string[] }
+  | {
+      readonly kind: "learned";
+      readonly guard: GuardState;
+      readonly watch: StepWatch;
+      readonly metrics: StepMetrics;
+      readonly notes: readonly string[];
+    }
   | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
 
 /** Puts each member's advantage beside it. */
@@ -46,6 +53,8 @@ export interface Learning {
   readonly clock: Clock;
   readonly step: number;
   readonly guard: GuardState;
+  /** What the step's rollouts raised. */
+  readonly watch: StepWatch;
   /** What sampling did not record. Absent: nothing is missing. */
   readonly logProbs?: StepLogProbs;
   /** Of sampling, where an older policy sampled: the first update compares with the present one. */
@@ -54,42 +63,51 @@ export interface Learning {
 
 /**
  * One update for each minibatch that has anything to learn from, `innerEpochs` times over. Stops early when the guard wants the run to go
- * back. What was sampled with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted.
+ * back. What was sampled with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted. Nor is
+ * a step whose alarms object; the first update is judged by them before it is applied.
  */
 export async function learnFrom(groups: CreditedGroups, learning: Learning): Promise<LearnedStep> {
-  const { policy, config, clock, step } = learning;
+  const { policy, config, clock, step, watch: ofRollouts } = learning;
   const startMs = clock.elapsedMs();
   const loss = policyLoss(config);
   const reports: UpdateReport[] = [];
   const skipped: string[] = [];
-  let { guard } = learning;
+  let watch = ofRollouts;
+  let guard = guardAfter(learning.guard, watch);
   let numTokens = 0;
-  const broken = brokenSampling(groups);
-  if (broken !== undefined) {
-    const outcome = refusedUpdate({ reason: broken, guard, stability: config.stability });
+  const objection = brokenSampling(groups) ?? objectionOf(watch);
+  if (objection !== undefined) {
+    const outcome = refusedUpdate({ ...objection, guard, stability: config.stability });
     if (outcome.kind === "untrusted") return outcome;
     guard = outcome.guard;
     skipped.push(outcome.reason);
   }
   const { credited, metrics: correction } = corrected(
-    broken === undefined ? creditedRollouts(groups, learning.logProbs ?? nothingMissing) : [],
+    objection === undefined ? creditedRollouts(groups, learning.logProbs ?? nothingMissing) : [],
     config.correction,
   );
   const batches = minibatches(credited, config.minibatchTasks).map((members) => policyBatch(members, config.aggregation));
   for (const [update, batch] of repeated(batches, config.innerEpochs).entries()) {
     const optimizer = optimSettings(config, { step, guard });
     const asked = withEntropyColumn(batch, { ...learning, update });
-    const outcome = await guardedUpdate(policy, { batch: asked, loss, optimizer, guard, stability: config.stability });
+    const inspect = (metrics: StepMetrics): Objection | undefined => {
+      if (update > 0) return undefined;
+      watch = watchUpdate(watch, { ...metrics, ...mismatchLevels(metrics, correction) });
+      return objectionOf(watch);
+    };
+    const outcome = await guardedUpdate(policy, { batch: asked, loss, optimizer, guard, stability: config.stability, inspect });
     guard = outcome.guard;
     if (outcome.kind === "untrusted") return outcome;
     if (outcome.kind === "applied") reports.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
     else skipped.push(outcome.reason);
     numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
   }
+  guard = guardAfter(guard, { ...watch, alarms: watch.alarms.slice(ofRollouts.alarms.length) });
   const averaged = { ...updateMetrics(reports), ...learning.mismatch };
   const metrics = {
     ...averaged,
     ...correction,
+    ...mismatchLevels(reports[0]?.metrics ?? {}, correction),
     learningRate: optimSettings(config, { step, guard }).learningRate,
     updates: reports.length,
     skippedUpdates: skipped.length,
@@ -97,11 +115,11 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
     ...phaseSpeed("training", { numTokens, elapsedMs: clock.elapsedMs() - startMs }),
   };
   const notes = [...skipped.map((reason) => `update skipped: ${reason}`), ...mismatchNotes(averaged)];
-  return { kind: "learned", guard, metrics, notes };
+  return { kind: "learned", guard, watch, metrics, notes };
 }
 
-/** Log-probabilities of chosen tokens that are not finite; undefined where all are. A forced token has none. */
-function brokenSampling(groups: CreditedGroups): string | undefined {
+/** Where log-probabilities of chosen tokens are not finite. A forced token has none. */
+function brokenSampling(groups: CreditedGroups): Objection | undefined {
   let numChosen = 0;
   let numBroken = 0;
   for (const { rollout } of groups.flat()) {
@@ -111,7 +129,8 @@ function brokenSampling(groups: CreditedGroups): string | undefined {
       if (!Number.isFinite(logProb)) numBroken++;
     }
   }
-  return numBroken === 0 ? undefined : `log-probabilities of ${numBroken} of ${numChosen} sampled tokens are not finite`;
+  if (numBroken === 0) return undefined;
+  return { wants: "skip", reason: `log-probabilities of ${numBroken} of ${numChosen} sampled tokens are not finite` };
 }
 
 /** Sampling and training must agree in every bit; where they do not, the engine is at fault and the gradient is off-policy. */

@@ -22,6 +22,7 @@ import type { EncodedDemonstration } from "../sft/loss.ts";
 import { backendFromCheckpoint, copyOf, criticOf, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
+import { practiceTerms } from "./recipe.ts";
 import { type RunReport, reportFile, runReport } from "./report.ts";
 import type { StoredRollout } from "./rows.ts";
 import { hasReference, heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
@@ -125,7 +126,7 @@ async function trainStage(stage: Stage, at: Workplace, signal: AbortSignal): Pro
         tasks: prepared.tasks!,
         promptTokens: promptTokens(prepared),
         terms,
-        score: scoringBy(terms, at),
+        score: scoringBy(practiceTerms(run.recipe), at),
       };
       await using reference = hasReference(run.recipe) ? openReference(at) : undefined;
       const others = { ...(critic === undefined ? {} : { critic }), ...(reference === undefined ? {} : { reference }) };

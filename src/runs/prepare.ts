@@ -16,6 +16,7 @@ import { encodePrompt } from "../policy/chat.ts";
 import { loadCheckpoint } from "../policy/checkpoint.ts";
 import { sizeRule } from "../policy/config.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
+import { namesOf, ownVerifier, rewardingVerifiers, verifiersOf } from "../rewards/compose.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { locateVerifiers, openVerifierPool } from "../rewards/verifiable/open.ts";
 import { checkOptimizer } from "../train/backend.ts";
@@ -86,6 +87,7 @@ export async function openRewards(recipe: Recipe, { folder, prepared }: { folder
   const pool = await openVerifierPool(recipe.rewards, folder);
   try {
     checkTaskVerifiers(recipe, { pool, prepared });
+    checkRadar(recipe, { pool, prepared });
     await checkReferences(recipe, { pool, prepared });
     return pool;
   } catch (error) {
@@ -108,6 +110,26 @@ function checkTaskVerifiers(recipe: Recipe, { pool, prepared }: RewardParts): vo
   throw new VerifierError(
     `rewards.verifiers: must hold the verifier of every task, got none for "${missing.verifier}" of family "${missing.family}"; known: ${[...pool.verifiers.keys()].join(", ")}`,
   );
+}
+
+/** The radar's verifier runs, and for no task is it one that the reward is made of: the schema knows only the words, not the tasks. */
+function checkRadar(recipe: Recipe, { pool, prepared }: RewardParts): void {
+  const { rl, rewards } = recipe;
+  if (rl?.radar === undefined) return;
+  const unknown = namesOf(rl.radar).find((name) => name !== ownVerifier && !pool.verifiers.has(name));
+  if (unknown !== undefined) {
+    const known = [ownVerifier, ...pool.verifiers.keys()].join(", ");
+    throw new VerifierError(`rl.radar.verifier: must be one of rewards.verifiers, got "${unknown}"; known: ${known}`);
+  }
+  const heldOut = [{ verifier: rl.radar.verifier, weight: 0 }];
+  for (const { verifier, family } of practised(recipe, prepared.tasks)) {
+    const learned = rewardingVerifiers(rewards.terms, verifier);
+    const both = verifiersOf(heldOut, verifier).find((id) => learned.includes(id));
+    if (both === undefined) continue;
+    throw new VerifierError(
+      `rl.radar.verifier: must not be one that the reward is made of, got "${both}" for tasks of family "${family}"; hold another one out`,
+    );
+  }
 }
 
 /** Of a reference that is shown in a message. */

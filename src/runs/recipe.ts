@@ -7,6 +7,7 @@ import { alphabet } from "../data/alphabet.ts";
 import { DataSource, DemonstrationSource, TrainingSource } from "../data/config.ts";
 import { EvalConfig } from "../eval/config.ts";
 import { ModelConfig } from "../policy/config.ts";
+import { namesOf, type RewardTerm, watching } from "../rewards/compose.ts";
 import { RewardConfig } from "../rewards/config.ts";
 import { RlConfig } from "../rl/config.ts";
 import { SftConfig } from "../sft/config.ts";
@@ -81,7 +82,7 @@ export const Recipe = z
     engine: EngineConfig.prefault({}).describe("How the machine is used."),
     checkpoints: Checkpoints.prefault({}).describe("When the run is saved and what is kept."),
   })
-  .superRefine(({ data, sft, rl, model }, context) => {
+  .superRefine(({ data, rewards, sft, rl, model }, context) => {
     const fail = (path: readonly string[], message: string) => context.addIssue({ code: "custom", path: [...path], message });
     if (sft === undefined && rl === undefined) fail(["rl"], "or sft must be there, since a run without both does nothing");
     if (sft !== undefined && data.demonstrations === undefined)
@@ -96,6 +97,11 @@ export const Recipe = z
         'must be "none" where the tasks never end, since a pass rate is kept for tasks that come again; set data.training.poolTasks',
       );
     }
+    const learned = namesLearnedFrom(rewards.terms);
+    const heldOut = rl?.radar === undefined ? undefined : namesOf(rl.radar).find((name) => learned.includes(name));
+    if (heldOut !== undefined) {
+      fail(["rl", "radar", "verifier"], `must not be one that rewards.terms weighs or gates, or it sees no hole in them, got "${heldOut}"`);
+    }
     if (rl !== undefined && model.kind === "new" && rl.maxNewTokens >= model.architecture.maxPositions) {
       fail(
         ["rl", "maxNewTokens"],
@@ -103,6 +109,15 @@ export const Recipe = z
       );
     }
   });
+
+function namesLearnedFrom(terms: readonly RewardTerm[]): string[] {
+  return terms.filter(({ weight, gate }) => weight > 0 || gate !== undefined).flatMap(namesOf);
+}
+
+/** Whom rollouts that are learned from are scored by: the reward's terms, and the radar's verifier beside them. */
+export function practiceTerms({ rewards, rl }: Recipe): readonly RewardTerm[] {
+  return rl?.radar === undefined ? rewards.terms : watching(rewards.terms, rl.radar.verifier);
+}
 
 /** A recipe as it is used: defaults filled in. */
 export type Recipe = z.infer<typeof Recipe>;

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { EvaluationRow, EventRow } from "./rows.ts";
+import type { EvaluationRow, EventRow, StepRow } from "./rows.ts";
 import type { RunStore } from "./store.ts";
 
 /** What a stage led to. */
@@ -17,11 +17,13 @@ export interface StageReport {
 /** The content of `report.json`. */
 export interface RunReport {
   /** Raised by any change of this shape. */
-  readonly version: 1;
+  readonly version: 2;
   /** Spent working, over all the times that the run was started and resumed. */
   readonly seconds: number;
   /** The most that its processes held, an upper bound: over what was recorded with its steps, and the last time that it was started. */
   readonly peakRssMiB: number;
+  /** In how many steps each alarm was raised or acted; absent where none was. */
+  readonly alarms?: Readonly<Record<string, number>>;
   /** Before the first step, where there is no supervised stage. */
   readonly start?: StageReport;
   readonly sft?: StageReport;
@@ -42,7 +44,8 @@ export function runReport(store: RunStore, { id, nowMs, peakRssMiB }: { id: stri
   for (const stage of ["sft", "rl"]) ends.set(stage, lastOf(evaluations.filter((row) => row.stage === stage && row.step > 0)));
   const stages = [...ends].filter(([, rows]) => rows.length > 0).map(([name, rows]) => [name, stageReport(rows)]);
   const seconds = workingMs({ starts, finished, nowMs }) / 1000;
-  return { version: 1, seconds, peakRssMiB: Math.max(peakRssMiB, ...peaks), ...Object.fromEntries(stages) };
+  const peak = Math.max(peakRssMiB, ...peaks);
+  return { version: 2, seconds, peakRssMiB: peak, ...alarmCounts(steps.map(({ metrics }) => metrics)), ...Object.fromEntries(stages) };
 }
 
 /** The report in a run's folder, if there is one. */
@@ -66,6 +69,12 @@ export function workingMs({
     const end = next === undefined ? nowMs : Math.max(atMs, ...finished.filter((ms) => ms >= atMs && ms <= next));
     return sum + end - atMs;
   }, 0);
+}
+
+function alarmCounts(steps: readonly StepRow["metrics"][]): Pick<RunReport, "alarms"> {
+  const raised = steps.flatMap((metrics) => Object.keys(metrics).flatMap((name) => /^alarm\/(.+)$/.exec(name)?.[1] ?? []));
+  if (raised.length === 0) return {};
+  return { alarms: Object.fromEntries([...Map.groupBy(raised, (alarm) => alarm)].map(([alarm, times]) => [alarm, times.length])) };
 }
 
 function lastOf(rows: readonly EvaluationRow[]): EvaluationRow[] {

@@ -8,7 +8,7 @@ import { sameScore } from "../rewards/audit.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { type RolloutScore, scoreRollout } from "../rewards/score.ts";
 import { locateVerifier } from "../rewards/verifiable/open.ts";
-import type { Recipe } from "./recipe.ts";
+import { practiceTerms, type Recipe } from "./recipe.ts";
 import type { ScoredRollout } from "./rows.ts";
 import type { RunStore } from "./store.ts";
 
@@ -87,7 +87,7 @@ export function checkVerifiers(id: string, { rewards }: Recipe, folder: string):
 /** What was recorded in `store` for run `id` against what `pool` says now. `tell` hears of each verdict that differs, in order. */
 export async function rescoreRun({ store, id, recipe, pool, tell }: RescoreDeps, signal: AbortSignal): Promise<Rescore> {
   const counts = new Map(store.verifierIds(id).map((verifier) => [verifier, newCount(id, { verifier, pool })]));
-  const scoring = { pool, terms: recipe.rewards.terms, seedWords: [recipe.seed] };
+  const scoring = { pool, terms: practiceTerms(recipe), seedWords: [recipe.seed] };
   const rewards = { differ: 0, unscorableThen: 0, told: 0, sumThen: 0, sumNow: 0 };
   let rollouts = 0;
   const work = async (stored: ScoredRollout) => ({ stored, score: await scoreRollout(stored, scoring, signal) });

@@ -4,11 +4,11 @@
 import { TrainingError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import type { AdamConfig, StabilityConfig } from "../optim/config.ts";
-import { type GuardRefusal, type GuardState, guardUpdate, refuseUpdate } from "../optim/guard.ts";
+import { type GuardRefusal, type GuardState, guardUpdate, refuseUpdate, sendBack, slowedDown } from "../optim/guard.ts";
 import { learningRateAt, type Schedule } from "../optim/schedule.ts";
 import type { Loss, OptimSettings, PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
 
-export type { GuardState };
+export { type GuardState, slowedDown };
 
 /** What a stage says about one finished step. */
 export interface StepRecord {
@@ -58,6 +58,14 @@ export interface GuardedUpdate {
   readonly optimizer: OptimSettings;
   readonly guard: GuardState;
   readonly stability: StabilityConfig;
+  /** Looks at what the gradient's computation reported, once the guard trusts it; an objection keeps the update from being applied. */
+  readonly inspect?: (metrics: StepMetrics) => Objection | undefined;
+}
+
+/** Why an update must not be applied, whatever its gradient looks like, and what is to follow. */
+export interface Objection {
+  readonly wants: "skip" | "go-back";
+  readonly reason: string;
 }
 
 /** `metrics` are those of the backend. After "untrusted" the stage has to go back to its last checkpoint. */
@@ -69,25 +77,23 @@ export type UpdateOutcome =
 /** Computes the gradient of `loss` over `batch` and applies it, or leaves the policy as it was when the guard objects. */
 export async function guardedUpdate(
   policy: PolicyBackend,
-  { batch, loss, optimizer, guard, stability }: GuardedUpdate,
+  { batch, loss, optimizer, guard, stability, inspect = () => undefined }: GuardedUpdate,
 ): Promise<UpdateOutcome> {
   const metrics = await policy.forwardBackward(batch, loss);
   const decision = guardUpdate(guard, { loss: metrics["loss"]!, gradNorm: metrics["gradNorm"]!, settings: stability });
-  if (decision.action === "apply") {
+  const objection = decision.action === "apply" ? inspect(metrics) : undefined;
+  if (decision.action === "apply" && objection === undefined) {
     const applied = await policy.optimStep(optimizer);
     return { kind: "applied", guard: decision.state, metrics: { ...metrics, ...applied } };
   }
   await policy.discardGradient();
-  return refusal(decision, stability);
+  return decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, stability);
 }
 
-/** An update that is not even computed, since what it would be made of cannot be trusted. */
-export function refusedUpdate({
-  reason,
-  guard,
-  stability,
-}: Pick<GuardedUpdate, "guard" | "stability"> & { readonly reason: string }): Refusal {
-  return refusal(refuseUpdate(guard, { reason, settings: stability }), stability);
+/** An update that is not applied, since what it is made of cannot be trusted. */
+export function refusedUpdate({ wants, reason, guard, stability }: Pick<GuardedUpdate, "guard" | "stability"> & Objection): Refusal {
+  const refuse = wants === "skip" ? refuseUpdate : sendBack;
+  return refusal(refuse(guard, { reason, settings: stability }), stability);
 }
 
 type Refusal = Exclude<UpdateOutcome, { kind: "applied" }>;
@@ -100,7 +106,7 @@ function refusal({ action, state, reason }: GuardRefusal, stability: StabilityCo
       return { kind: "untrusted", guard: state, reason };
     case "abort":
       throw new TrainingError(
-        `training: a run may go back at most ${stability.maxRollbacks} times, got another ${stability.maxSkippedInARow} untrusted updates in a row (${reason}); lower the learning rate`,
+        `training: a run may go back at most ${stability.maxRollbacks} times, got another cause: ${reason}; lower the learning rate`,
       );
     default:
       return action satisfies never;

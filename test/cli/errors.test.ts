@@ -136,6 +136,14 @@ describe("a recipe that is wrong", () => {
     const terms = 'numWorkers: 1, terms: [{ verifier: "form", weight: 1 }]';
     return refuses(["train", changed("numWorkers: 1", terms)], /rewards\.terms: a term must name one of the verifiers, got "form"/);
   });
+  test("a radar that watches with the tasks' own verifier what that one pays for, or with one that does not run", async () => {
+    const watchedBy = (id: string): string => changed("rl: {", `rl: { radar: { verifier: "${id}" },`);
+    await refuses(
+      ["train", watchedBy("numeric")],
+      /rl\.radar\.verifier: must not be one that the reward is made of, got "numeric" for tasks/,
+    );
+    await refuses(["train", watchedBy("math")], /rl\.radar\.verifier: must be one of rewards\.verifiers, got "math"; known: task, numeric/);
+  });
   test("an alphabet without the characters of the tasks", () => {
     const tokenizer = 'kind: "new", tokenizer: { kind: "character", alphabet: "abc" }';
     return refuses(["train", changed('kind: "new"', tokenizer)], /character/);

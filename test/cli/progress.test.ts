@@ -11,6 +11,11 @@ describe("progressLine", () => {
     assert.equal(line, "rl 12/100  reward 0.625  accuracy 0.5  5,310 tokens/s  3 min 12 s left");
   });
 
+  test("shows what a held-out verifier says beside the reward", () => {
+    const line = progressLine({ stage: "rl", done: 1, steps: 9, metrics: { reward: 0.9, "radar/heldOut": 0.25 }, leftMs: undefined });
+    assert.equal(line, "rl 1/9  reward 0.9  held-out score 0.25");
+  });
+
   test("shows the loss where there is no reward, and no time before there is a pace", () => {
     assert.equal(progressLine({ stage: "sft", done: 1, steps: 9, metrics: { loss: 2 }, leftMs: undefined }), "sft 1/9  loss 2");
   });

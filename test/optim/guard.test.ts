@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import type { StabilityConfig } from "../../src/optim/config.ts";
-import { type GuardState, guardUpdate, initialGuard } from "../../src/optim/guard.ts";
+import { type GuardState, guardUpdate, initialGuard, sendBack, slowedDown } from "../../src/optim/guard.ts";
 
 const settings: StabilityConfig = { maxGradNormRatio: 5, historySteps: 6, maxSkippedInARow: 3, rollbackRateFactor: 0.5, maxRollbacks: 2 };
 const observe = (state: GuardState, gradNorm: number, loss = 0) => guardUpdate(state, { loss, gradNorm, settings });
@@ -73,5 +73,24 @@ describe("guardUpdate", () => {
     const state = after([1, 2, 3, 1000]);
     const revived = JSON.parse(JSON.stringify(state)) as GuardState;
     assert.deepEqual(observe(revived, 7), observe(state, 7));
+  });
+});
+
+describe("sendBack", () => {
+  test("goes back at once, however few updates were skipped, but not once too often", () => {
+    const back = sendBack(after([1, 2, 3]), { reason: "mismatch", settings });
+    assert.deepEqual(back, {
+      action: "rollback",
+      state: { gradNorms: [], skippedInARow: 0, rollbacks: 1, learningRateScale: 0.5 },
+      reason: "mismatch",
+    });
+    assert.equal(sendBack({ ...initialGuard, rollbacks: 2 }, { reason: "mismatch", settings }).action, "abort");
+  });
+});
+
+describe("slowedDown", () => {
+  test("lowers the learning rate and forgets nothing", () => {
+    const state = after([1, 2, 3]);
+    assert.deepEqual(slowedDown(slowedDown(state, 0.5), 0.5), { ...state, learningRateScale: 0.25 });
   });
 });

@@ -3,7 +3,16 @@ import { describe, test } from "node:test";
 
 import { VerifierError } from "../../src/base/errors.ts";
 import type { Verdict } from "../../src/data/verdict.ts";
-import { checkTerms, composeReward, type RewardTerm, termScores, verifiersOf, watchingOwn } from "../../src/rewards/compose.ts";
+import {
+  checkTerms,
+  composeReward,
+  type RewardTerm,
+  rewardingVerifiers,
+  termScore,
+  termScores,
+  verifiersOf,
+  watchingOwn,
+} from "../../src/rewards/compose.ts";
 
 const scored = (score: number): Verdict => ({ kind: "scored", score, evidence: "because" });
 const timeout: Verdict = { kind: "unscorable", failure: "timeout", reason: "2000 ms are over" };
@@ -160,6 +169,31 @@ describe("watchingOwn", () => {
     assert.equal(watchingOwn(terms), terms);
     const either: RewardTerm[] = [{ verifier: { first: ["pal", "task"] }, weight: 1 }];
     assert.equal(watchingOwn(either), either);
+  });
+});
+
+describe("termScore", () => {
+  const verdicts = { pal: timeout, numeric: scored(0.5) };
+
+  test("is the score of the first that can tell", () => {
+    assert.equal(termScore(verdicts, { verifier: "task", taskVerifier: "numeric" }), 0.5);
+    assert.equal(termScore(verdicts, { verifier: { first: ["pal", "task"] }, taskVerifier: "numeric" }), 0.5);
+  });
+
+  test("is unknown where none could tell, or was not asked", () => {
+    assert.equal(termScore(verdicts, { verifier: "pal", taskVerifier: "numeric" }), undefined);
+    assert.equal(termScore(verdicts, { verifier: "math", taskVerifier: "numeric" }), undefined);
+  });
+});
+
+describe("rewardingVerifiers", () => {
+  test("are those of terms that weigh or gate", () => {
+    const some: RewardTerm[] = [
+      { verifier: "task", weight: 1 },
+      { verifier: "form", weight: 0, gate: { atLeast: 1 } },
+      { verifier: "audit", weight: 0 },
+    ];
+    assert.deepEqual(rewardingVerifiers(some, "numeric"), ["numeric", "form"]);
   });
 });
 

@@ -85,9 +85,12 @@ describe("correctOffPolicy", () => {
     });
     const rounded = Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number(value.toPrecision(5))]));
     // w: 4 0.5 0.25 | 1.25 1 1.28 | 200, sum 208.28; squares 16 0.25 0.0625 1.5625 1 1.6384 40000, sum 40020.5134
+    // max(w, 1 / w): 4 2 4 | 1.25 1 1.28 | 200, sum 213.53; product of all w: 160
     // factors: 2 0.5 0.25 | 1.25 1 1.28 | 0, sum 6.28
     assert.deepEqual(rounded, {
       "correction/ratio": Number((208.28 / 7).toPrecision(5)),
+      "correction/factor": Number((213.53 / 7).toPrecision(5)),
+      "correction/kl": Number(((208.28 - 7 - Math.log(160)) / 7).toPrecision(5)),
       "correction/weight": Number((6.28 / 7).toPrecision(5)),
       "correction/ess": Number((208.28 ** 2 / (7 * 40_020.5134)).toPrecision(5)),
       "correction/masked": Number((1 / 7).toPrecision(5)),

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 
 import type { Verdict } from "../../src/data/verdict.ts";
 import type { Verdicts } from "../../src/rewards/compose.ts";
-import { rolloutMetrics, updateMetrics } from "../../src/rl/metrics.ts";
+import { mismatchLevels, rolloutMetrics, updateMetrics } from "../../src/rl/metrics.ts";
 import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
 
 const sums = aTask({ family: "sums" });
@@ -122,4 +122,26 @@ describe("updateMetrics", () => {
     const metrics = updateMetrics([report(1, -1, 0), report(2, -0.5, 0.25), report(1.5, -0.75, 0.5)]);
     assert.deepEqual(metrics, { ratioMax: 2, ratioMin: 0.5, kl: 0.25, "kl/last": 0.5 });
   });
+});
+
+describe("mismatchLevels", () => {
+  const sound = { mismatchFactor: 1, kl: 0, ratio: 1, ratioSquare: 1 };
+  const level = (factor: number, kl: number, ess: number, weight: number) => ({
+    mismatchFactor: factor,
+    mismatchKl: kl,
+    mismatchEss: ess,
+    mismatchWeight: weight,
+  });
+
+  test("are those of the first update", () => {
+    assert.deepEqual(mismatchLevels({ mismatchFactor: 1.2, kl: 0.3, ratio: 2, ratioSquare: 5 }), level(1.2, 0.3, 0.8, 2));
+  });
+
+  test("are the worse ones where an older policy sampled and the update is compared with a recomputed one", () => {
+    const correction = { "correction/factor": 1.5, "correction/kl": 0.2, "correction/ess": 0.5, "correction/ratio": 0.25 };
+    assert.deepEqual(mismatchLevels(sound, correction), level(1.5, 0.2, 0.5, 0.25));
+    assert.deepEqual(mismatchLevels({ mismatchFactor: 3, kl: 1, ratio: 5, ratioSquare: 100 }, correction), level(3, 1, 0.25, 5));
+  });
+
+  test("are absent where nothing was updated", () => assert.deepEqual(mismatchLevels({}), {}));
 });

@@ -18,7 +18,7 @@ async function recorded(about: Parameters<typeof train>[0]): Promise<string[]> {
 describe("docs/metrics.md", () => {
   test("lists what the loop records, failures included", async () => {
     const score: ScoreRollout = async (request, signal) => (request.rollout.index === 0 ? failed : exact(request, signal));
-    const names = await recorded({ config: configure({ steps: 2, maxUnscorableShare: 1 }), deps: { score } });
+    const names = await recorded({ config: configure({ steps: 2, alarms: { unscorable: { stopAbove: 1 } } }), deps: { score } });
     assert.ok(names.includes("unscorable/timeout"), names.join());
     assert.deepEqual(unlistedMetrics(names), []);
   });
@@ -31,7 +31,7 @@ describe("docs/metrics.md", () => {
       innerEpochs: 2,
     };
     const names = await recorded({ config: configure({ steps: 2, ...about }), deps: { reference: new TabularPolicy(numTokens) } });
-    for (const name of ["clippedDual", "klRefReverse", "correction/ess", "kl/last"]) assert.ok(names.includes(name), name);
+    for (const name of ["clippedDual", "klRefReverse", "correction/ess", "kl/last", "mismatchEss"]) assert.ok(names.includes(name), name);
     assert.deepEqual(unlistedMetrics(names), []);
   });
 

@@ -86,7 +86,10 @@ describe("openPartialSource", () => {
       return {};
     };
     const record = aRecord();
-    const stage = { config: { ...config, maxUnscorableShare: 1 }, deps: { score, evaluate } };
+    const stage = {
+      config: { ...config, alarms: { ...config.alarms, unscorable: { ...config.alarms.unscorable, stopAbove: 1 } } },
+      deps: { score, evaluate },
+    };
     await assert.rejects(run({ ...stage, record }), /killed/);
     isLate = false;
     const resumed = await run({ ...stage, ...(await restarted(record)) });

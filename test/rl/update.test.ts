@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { initialGuard } from "../../src/optim/guard.ts";
+import { initialAlarms } from "../../src/rl/alarms.ts";
 import { RlConfig } from "../../src/rl/config.ts";
 import { type CreditedGroups, creditGroups, learnFrom } from "../../src/rl/update.ts";
+import type { StepWatch } from "../../src/rl/watch.ts";
 import { aRollout, aScoredRollout, scored } from "../support/rollouts.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
 
@@ -11,6 +13,7 @@ const uniform = -Math.log(8); // what an untrained table of eight tokens gives e
 const configure = (changes: object = {}): RlConfig =>
   RlConfig.parse({ steps: 1, tasksPerStep: 4, minibatchTasks: 2, maxNewTokens: 2, learningRate: 0.1, warmupSteps: 0, ...changes });
 const config = configure();
+const watch: StepWatch = { step: 0, config: config.alarms, state: { alarms: initialAlarms, radar: undefined }, alarms: [] };
 const clock = { nowMs: () => 0, elapsedMs: () => 0 };
 
 /** A group of two: one token each, one better than the other. */
@@ -25,7 +28,8 @@ function pair(logProb = uniform): CreditedGroups[number] {
 const flat: CreditedGroups[number] = [aScoredRollout(scored(1)), aScoredRollout(scored(1))];
 
 function learn(groups: CreditedGroups, policy = new TabularPolicy(8), changes: object = {}) {
-  return learnFrom(groups, { policy, config: configure(changes), seed: 7, clock, step: 0, guard: initialGuard });
+  const config = configure(changes);
+  return learnFrom(groups, { policy, config, seed: 7, clock, step: 0, guard: initialGuard, watch: { ...watch, config: config.alarms } });
 }
 
 describe("creditGroups", () => {
@@ -89,11 +93,22 @@ describe("learnFrom", () => {
   });
 
   test("notes log-probabilities that sampling recorded otherwise", async () => {
-    const learned = await learn([[...pair(), ...pair(uniform + 0.25)], flat, flat, flat]);
+    const learned = await learn([[...pair(), ...pair(uniform + 0.0625)], flat, flat, flat]);
     assert.ok(learned.kind === "learned");
     assert.deepEqual(learned.notes, [
-      "log-probabilities recomputed in training differ from the sampled ones in 50.0 % of the tokens, by up to 0.250",
+      "log-probabilities recomputed in training differ from the sampled ones in 50.0 % of the tokens, by up to 0.0625",
     ]);
+  });
+
+  test("does not learn where they are too far from what it computes itself and the recipe says so", async () => {
+    const policy = new TabularPolicy(8);
+    // half of the tokens are off by 1/4: (1 + e^(1/4)) / 2 = 1.142
+    const about = { alarms: { mismatch: { action: "skip" } } };
+    const learned = await learn([[...pair(), ...pair(uniform + 0.25)], flat, flat, flat], policy, about);
+    assert.ok(learned.kind === "learned");
+    assert.deepEqual(policy.parameters, new Float32Array(64));
+    assert.deepEqual([learned.metrics["skippedUpdates"], learned.guard.skippedInARow, learned.watch.alarms.length], [1, 1, 1]);
+    assert.match(learned.notes.join(), /update skipped: alarm "mismatch": .* mean exp \|log w\| is 1\.142, more than 1\.05/);
   });
 
   test("learns nothing from log-probabilities that are no numbers, not even where no group prefers anything", async () => {
@@ -112,6 +127,7 @@ describe("learnFrom", () => {
       clock,
       step: 0,
       guard: suspected,
+      watch,
     });
     assert.equal(back.kind, "untrusted");
   });
@@ -184,7 +200,15 @@ describe("learnFrom with covariance control", () => {
     const policies = await Promise.all(
       [1, 1, 2, 3].map(async (seed) => {
         const policy = new TabularPolicy(8);
-        await learnFrom([pair(), pair(), pair(), pair()], { policy, config: configure(about), seed, clock, step: 0, guard: initialGuard });
+        await learnFrom([pair(), pair(), pair(), pair()], {
+          policy,
+          config: configure(about),
+          seed,
+          clock,
+          step: 0,
+          guard: initialGuard,
+          watch,
+        });
         return policy.parameters.join();
       }),
     );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { Recipe, type RecipeInput, withoutDerived } from "../../src/runs/recipe.ts";
+import { practiceTerms, Recipe, type RecipeInput, withoutDerived } from "../../src/runs/recipe.ts";
 
 const chains = { kind: "families" as const, families: [{ family: "arithmetic-chain" as const }] };
 
@@ -44,5 +44,35 @@ describe("Recipe", () => {
       [["rl.routingReplay", 'must be "off" when model.architecture.numExperts is 0, since there is nothing to replay']],
     );
     assert.ok(Recipe.safeParse({ ...dense, model: { kind: "new" } }).success);
+  });
+
+  test("refuses a radar that watches with what the reward is made of", () => {
+    const recipe = resolved({});
+    const watchedBy = (verifier: unknown, terms: unknown) =>
+      Recipe.safeParse({ ...recipe, rewards: { ...recipe.rewards, terms }, rl: { ...recipe.rl, radar: { verifier } } });
+    const message = 'must not be one that rewards.terms weighs or gates, or it sees no hole in them, got "exact"';
+    for (const term of [
+      { verifier: "exact", weight: 1 },
+      { verifier: "exact", weight: 0, gate: { atLeast: 1 } },
+    ]) {
+      const { error } = watchedBy({ first: ["numeric", "exact"] }, [{ verifier: "task", weight: 1 }, term]);
+      assert.deepEqual(
+        error!.issues.map((issue) => [issue.path.join("."), issue.message]),
+        [["rl.radar.verifier", message]],
+      );
+    }
+    const watched = watchedBy("exact", [
+      { verifier: "task", weight: 1 },
+      { verifier: "exact", weight: 0 },
+    ]);
+    assert.ok(watched.success);
+  });
+});
+
+describe("practiceTerms", () => {
+  test("are the reward's, and the radar's verifier watched beside them", () => {
+    const own = { verifier: "task", weight: 1 };
+    assert.deepEqual(practiceTerms(resolved({})), [own]);
+    assert.deepEqual(practiceTerms(resolved({ radar: { verifier: "exact" } })), [own, { verifier: "exact", weight: 0 }]);
   });
 });

@@ -41,7 +41,7 @@ describe("runReport", () => {
     put("rl", 9, "heldOut", 0.8);
     put("rl", 9, "heldOutBeyond", 0.4);
     assert.deepEqual(runReport(store, { id: "sums-1", nowMs: 1_002_000, peakRssMiB: 77 }), {
-      version: 1,
+      version: 2,
       seconds: 2,
       peakRssMiB: 77,
       start: { accuracy: 0.1 },
@@ -49,11 +49,14 @@ describe("runReport", () => {
     });
   });
 
-  test("holds the most memory of all starts, not of the last one", (t) => {
+  test("holds the most memory of all starts, not of the last one, and how often there were alarms", (t) => {
     using store = new RunStore(tempFolder(t), stoppedClock());
     store.createRun({ id: "sums-1", name: "sums", recipe: {}, recipeFile: "/r/recipe.ts", fingerprint, startHash: "start" });
     store.recordStep("sums-1", sampleStep({ step: 0, hash: "a", metrics: { peakRssMiB: 300 } }));
-    store.recordStep("sums-1", sampleStep({ step: 1, hash: "b", metrics: { peakRssMiB: 200 } }));
-    assert.equal(runReport(store, { id: "sums-1", nowMs: 0, peakRssMiB: 250 }).peakRssMiB, 300);
+    store.recordStep("sums-1", sampleStep({ step: 1, hash: "b", metrics: { peakRssMiB: 200, alarms: 1, "alarm/hack": 1 } }));
+    store.recordStep("sums-1", sampleStep({ step: 2, hash: "c", metrics: { "alarm/hack": 1, "alarm/entropy": 1 } }));
+    const { peakRssMiB, alarms } = runReport(store, { id: "sums-1", nowMs: 0, peakRssMiB: 250 });
+    assert.equal(peakRssMiB, 300);
+    assert.deepEqual(alarms, { hack: 2, entropy: 1 });
   });
 });

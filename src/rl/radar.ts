@@ -1,0 +1,141 @@
+// A radar for reward hacking, pure: a verifier that is never trained on scores the same rollouts as the reward does. Where the two drift apart,
+// or responses change their form, the policy may have found what the reward does not mean. The state is plain JSON and part of every
+// checkpoint.
+
+import { z } from "zod";
+
+import type { StepMetrics } from "../policy/backend.ts";
+import { type RewardTerm, termScore } from "../rewards/compose.ts";
+import { mean } from "./advantages.ts";
+import type { Finding } from "./alarms.ts";
+import type { RadarConfig } from "./radarConfig.ts";
+import type { RewardedRollout } from "./rollout.ts";
+
+/** Means over the rollouts of a step that both could score; `reward` as a share of the largest there is. */
+const Echo = z.strictObject({
+  reward: z.number(),
+  heldOut: z.number(),
+  disagreement: z.number(),
+  tokens: z.number(),
+  repetition: z.number(),
+});
+export type Echo = z.infer<typeof Echo>;
+
+/** What is remembered between steps. */
+export const RadarState = z.strictObject({
+  /** The first `windowSteps` steps. */
+  reference: z.array(Echo),
+  /** The last `windowSteps` steps. */
+  recent: z.array(Echo),
+  /** Of all windows so far, means of the one with the best held-out score. */
+  best: Echo.exactOptional(),
+});
+export type RadarState = z.infer<typeof RadarState>;
+
+/** Of a stage that has taken no step. */
+export const initialRadar: RadarState = { reference: [], recent: [] };
+
+/** Length of the token sequences that are looked for again. */
+const gramTokens = 4;
+
+/**
+ * A step as the radar sees it; undefined where no rollout was scored by both. With R the reward, R_max the sum of the terms' weights and h the
+ * held-out score:
+ *
+ *     disagreement = mean |R / R_max - h|
+ */
+export function echoOf(
+  rollouts: readonly RewardedRollout[],
+  { terms, radar }: { readonly terms: readonly RewardTerm[]; readonly radar: Pick<RadarConfig, "verifier"> },
+): Echo | undefined {
+  const largest = terms.reduce((sum, { weight }) => sum + weight, 0);
+  const seen = rollouts.flatMap(({ task, rollout, verdicts, reward }) => {
+    const heldOut = termScore(verdicts, { verifier: radar.verifier, taskVerifier: task.verifier });
+    return reward === undefined || heldOut === undefined ? [] : [{ rollout, reward: reward / largest, heldOut }];
+  });
+  if (seen.length === 0) return undefined;
+  return {
+    reward: mean(seen.map(({ reward }) => reward)),
+    heldOut: mean(seen.map(({ heldOut }) => heldOut)),
+    disagreement: mean(seen.map(({ reward, heldOut }) => Math.abs(reward - heldOut))),
+    tokens: mean(seen.map(({ rollout }) => rollout.tokens.length)),
+    repetition: mean(seen.map(({ rollout }) => repetition(rollout.tokens))),
+  };
+}
+
+/** The step among what is remembered. */
+export function rememberEcho(state: RadarState, { echo, radar }: { readonly echo: Echo; readonly radar: RadarConfig }): RadarState {
+  const { windowSteps } = radar;
+  const reference = state.reference.length < windowSteps ? [...state.reference, echo] : state.reference;
+  const recent = [...state.recent, echo].slice(-windowSteps);
+  const now = recent.length < windowSteps ? undefined : meanEcho(recent);
+  const best = now !== undefined && (state.best === undefined || now.heldOut > state.best.heldOut) ? now : state.best;
+  return { reference, recent, ...(best === undefined ? {} : { best }) };
+}
+
+/** What speaks for a hole in the reward; nothing is judged before there is a window to compare with. */
+export function judgeRadar({ reference, recent, best }: RadarState, radar: RadarConfig): Finding[] {
+  if (best === undefined) return [];
+  const [before, now] = [meanEcho(reference), meanEcho(recent)];
+  const causes = [
+    ...disagreementCauses(before, { now, radar }),
+    ...trendCauses(best, { now, radar }),
+    ...formCauses(before, { now, radar }),
+  ];
+  return [{ alarm: "hack", cause: causes.length === 0 ? undefined : causes.join("; ") }];
+}
+
+/** `radar/NAME` of a step. */
+export function radarMetrics({ reward, heldOut, disagreement, repetition }: Echo): StepMetrics {
+  return { "radar/reward": reward, "radar/heldOut": heldOut, "radar/disagreement": disagreement, "radar/repetition": repetition };
+}
+
+interface Compared {
+  readonly now: Echo;
+  readonly radar: RadarConfig;
+}
+
+function disagreementCauses(before: Echo, { now, radar }: Compared): string[] {
+  if (now.disagreement - before.disagreement <= radar.maxDisagreement) return [];
+  return [`reward and held-out verdict differ by ${short(now.disagreement)}, ${short(before.disagreement)} at first`];
+}
+
+function trendCauses(best: Echo, { now, radar }: Compared): string[] {
+  if (best.heldOut - now.heldOut <= radar.minFall || now.reward - best.reward <= radar.minRise) return [];
+  const [reward, heldOut] = [`${short(best.reward)} to ${short(now.reward)}`, `${short(best.heldOut)} to ${short(now.heldOut)}`];
+  return [`the reward rose from ${reward} while the held-out score fell from ${heldOut}`];
+}
+
+function formCauses(before: Echo, { now, radar }: Compared): string[] {
+  const ratio = now.tokens / before.tokens;
+  const isLong = ratio > radar.maxLengthRatio || ratio < 1 / radar.maxLengthRatio;
+  return [
+    ...(isLong ? [`responses have ${short(now.tokens)} tokens, ${short(before.tokens)} at first`] : []),
+    ...(now.repetition - before.repetition > radar.maxRepetition
+      ? [`${short(100 * now.repetition)} % of the four-token sequences are repetitions, ${short(100 * before.repetition)} % at first`]
+      : []),
+  ];
+}
+
+/** Share of the token sequences of a fixed length that stood in the response before. */
+function repetition(tokens: Int32Array): number {
+  const numGrams = tokens.length - gramTokens + 1;
+  if (numGrams < 1) return 0;
+  const grams = Array.from({ length: numGrams }, (_, i) => tokens.subarray(i, i + gramTokens).join());
+  return 1 - new Set(grams).size / numGrams;
+}
+
+function meanEcho(echoes: readonly Echo[]): Echo {
+  const over = (name: keyof Echo): number => mean(echoes.map((echo) => echo[name]));
+  return {
+    reward: over("reward"),
+    heldOut: over("heldOut"),
+    disagreement: over("disagreement"),
+    tokens: over("tokens"),
+    repetition: over("repetition"),
+  };
+}
+
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}

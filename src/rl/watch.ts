@@ -1,0 +1,104 @@
+// The alarms of one step while it goes on: first those that its rollouts raise, then those of its first update before it is applied. What is
+// judged stands in `alarms.ts` and `radar.ts`; here it becomes what the step does about it.
+
+import { TrainingError } from "../base/errors.ts";
+import type { StepMetrics } from "../policy/backend.ts";
+import type { RewardTerm } from "../rewards/compose.ts";
+import { type GuardState, type Objection, slowedDown } from "../train/stage.ts";
+import type { AlarmsConfig } from "./alarmConfig.ts";
+import {
+  type Alarm,
+  type AlarmState,
+  type Finding,
+  judgeRollouts,
+  judgeUpdate,
+  raiseAlarms,
+  rememberEntropy,
+  strongest,
+} from "./alarms.ts";
+import { type Echo, echoOf, initialRadar, judgeRadar, type RadarState, radarMetrics, rememberEcho } from "./radar.ts";
+import type { RadarConfig } from "./radarConfig.ts";
+import type { RewardedRollout } from "./rollout.ts";
+
+/** What is remembered between steps. */
+export interface Watched {
+  readonly alarms: AlarmState;
+  /** Absent without a radar. */
+  readonly radar: RadarState | undefined;
+}
+
+/** What was found of a step so far. */
+export interface StepWatch {
+  readonly step: number;
+  readonly config: AlarmsConfig;
+  /** After the step as far as it was judged. */
+  readonly state: Watched;
+  readonly alarms: readonly Alarm[];
+  /** What the radar saw; absent without one, and where it saw nothing. */
+  readonly echo?: Echo;
+}
+
+/** A step's rollouts and what they are judged by. */
+export interface WatchedRollouts {
+  readonly step: number;
+  readonly config: { readonly alarms: AlarmsConfig; readonly radar?: RadarConfig };
+  readonly terms: readonly RewardTerm[];
+  readonly rollouts: readonly RewardedRollout[];
+  readonly metrics: StepMetrics;
+}
+
+/** Judges the rollouts of a step. */
+export function watchRollouts(before: Watched, { step, config, terms, rollouts, metrics }: WatchedRollouts): StepWatch {
+  const { alarms, radar } = config;
+  const plain = { step, config: alarms, state: before, alarms: [] };
+  const findings = judgeRollouts(metrics, alarms);
+  const echo = radar === undefined ? undefined : echoOf(rollouts, { terms, radar });
+  if (radar === undefined || echo === undefined) return judged(plain, findings);
+  const seen = rememberEcho(before.radar ?? initialRadar, { echo, radar });
+  return judged({ ...plain, state: { ...before, radar: seen }, echo }, [...findings, ...judgeRadar(seen, radar)]);
+}
+
+/** Judges what the step's first update reported before it is applied; the mismatch is among `metrics`. */
+export function watchUpdate(watch: StepWatch, metrics: StepMetrics): StepWatch {
+  const { config } = watch;
+  const alarms = rememberEntropy(watch.state.alarms, { entropy: metrics["entropy"], config });
+  return judged({ ...watch, state: { ...watch.state, alarms } }, judgeUpdate(metrics, { state: alarms, config }));
+}
+
+function judged(watch: StepWatch, findings: readonly Finding[]): StepWatch {
+  const { state, alarms } = raiseAlarms(watch.state.alarms, { ...watch, findings });
+  const all = { ...watch, state: { ...watch.state, alarms: state }, alarms: [...watch.alarms, ...alarms] };
+  const stopping = alarms.find(({ action }) => action === "stop");
+  if (stopping === undefined) return all;
+  throw new TrainingError(
+    `rl: alarm "${stopping.alarm}" ends the run at step ${watch.step}, as rl.alarms.${stopping.alarm}.action says: ${stopping.cause}; whetstone runs fork RUN goes on from a checkpoint with other settings`,
+  );
+}
+
+/** Why the step must not be learned from; undefined where it may. */
+export function objectionOf({ alarms }: Pick<StepWatch, "alarms">): Objection | undefined {
+  const alarm = strongest(alarms);
+  if (alarm?.action !== "skip" && alarm?.action !== "go-back") return undefined;
+  return { wants: alarm.action, reason: `alarm "${alarm.alarm}": ${alarm.cause}` };
+}
+
+/** The guard with a lower learning rate where an alarm wants that. */
+export function guardAfter(guard: GuardState, { alarms, config }: Pick<StepWatch, "alarms" | "config">): GuardState {
+  return alarms.some(({ action }) => action === "slow") ? slowedDown(guard, config.slowFactor) : guard;
+}
+
+/** One line for each alarm that is told, for the run's record. What is skipped is told with the update. */
+export function alarmNotes({ alarms, config }: Pick<StepWatch, "alarms" | "config">): string[] {
+  return alarms
+    .filter(({ action, isRepeated }) => !isRepeated && action !== "skip")
+    .map(
+      ({ alarm, action, cause }) =>
+        `alarm "${alarm}": ${cause}${action === "slow" ? `; learning rate times ${config.slowFactor} from the next update on` : ""}`,
+    );
+}
+
+/** `alarms`, and `alarm/NAME` for each: 1 where it was raised or acted in the step; and what the radar saw. */
+export function watchMetrics({ alarms, echo }: Pick<StepWatch, "alarms" | "echo">): StepMetrics {
+  const raised = Object.fromEntries(alarms.map(({ alarm }) => [`alarm/${alarm}`, 1]));
+  return { alarms: alarms.length, ...raised, ...(echo === undefined ? {} : radarMetrics(echo)) };
+}

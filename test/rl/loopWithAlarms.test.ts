@@ -1,0 +1,151 @@
+// The loop with alarms: each action on a policy that really learns, and the same end after a restart.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { TrainingError } from "../../src/base/errors.ts";
+import type { AlarmAction } from "../../src/rl/alarmConfig.ts";
+import type { RlConfig } from "../../src/rl/config.ts";
+import { aRecord, configure, exact, exactBut, failed, restarted, rewardOf, type ScoreRollout, train } from "../support/tabularRun.ts";
+
+/** In these steps all members earn the same: the alarm of flat groups goes off. */
+const troubled = [4, 5];
+const flatThen: ScoreRollout = exactBut(troubled, rewardOf(1));
+/** One group of each troubled step still teaches, so that there is an update to keep from. */
+const almostFlat: ScoreRollout = async (asked, signal) => (asked.rollout.group === 0 ? exact(asked, signal) : flatThen(asked, signal));
+
+const about = (action: AlarmAction, changes: object = {}): RlConfig =>
+  configure({ alarms: { flatGroups: { action, above: 0.7 }, calmSteps: 1, ...changes } });
+const run = (action: AlarmAction, changes: object = {}) => train({ config: about(action, changes), deps: { score: almostFlat } });
+
+describe("trainPolicy, its alarms", () => {
+  test("warns once while the trouble persists, and learns on", async () => {
+    const { record } = await run("warn");
+    const told = record.steps.map(({ notes }) => notes.filter((note) => note.startsWith("alarm")));
+    assert.deepEqual(
+      told.flatMap((notes, step) => (notes.length > 0 ? [step] : [])),
+      [4],
+    );
+    assert.match(told[4]![0]!, /alarm "flatGroups": 75 % of the groups have members that all earned the same, more than 70 %/);
+    assert.deepEqual(
+      [record.steps[4]!.metrics["alarms"], record.steps[4]!.metrics["alarm/flatGroups"], record.steps[3]!.metrics["alarms"]],
+      [1, 1, 0],
+    );
+    assert.equal(record.chain, (await run("off")).record.chain);
+  });
+
+  test("skips each step of the trouble and says why", async () => {
+    const { record } = await run("skip");
+    const parameters = record.steps.map(({ digests }) => digests["parameters"]);
+    assert.deepEqual([parameters[4], parameters[5]], [parameters[3], parameters[3]]);
+    assert.notEqual(parameters[6], parameters[5]);
+    for (const step of troubled) assert.match(record.steps[step]!.notes.join(), /update skipped: alarm "flatGroups": 75 %/);
+    assert.deepEqual(
+      troubled.map((step) => record.steps[step]!.metrics["skippedUpdates"]),
+      [1, 1],
+    );
+  });
+
+  test("slows down, once for the whole trouble", async () => {
+    const { record } = await run("slow", { slowFactor: 0.25 });
+    const rates = record.steps.map(({ metrics }) => metrics["learningRate"]);
+    assert.deepEqual(rates.slice(3, 7), [0.1, 0.025, 0.025, 0.025]);
+    assert.match(record.steps[4]!.notes.join(), /learning rate times 0\.25/);
+    assert.notEqual(record.chain, (await run("off")).record.chain);
+  });
+
+  test("goes back to the last checkpoint, until it may not any more", async () => {
+    const record = aRecord();
+    const raised = await train({ config: about("go-back"), record, deps: { score: almostFlat } }).catch((error: unknown) => error);
+    assert.ok(raised instanceof TrainingError);
+    assert.match(raised.message, /may go back at most 3 times, got another cause: alarm "flatGroups"/);
+    assert.deepEqual(
+      record.wentBack.map(({ step, reason }) => [step, /alarm "flatGroups": 75 %/.test(reason)]),
+      [
+        [4, true],
+        [4, true],
+        [4, true],
+      ],
+    );
+    assert.equal(record.points.at(-1)!.guard.learningRateScale, 1 / 8);
+  });
+
+  test("goes back once and on from there where that helps", async () => {
+    const attempts = new Map<string, number>();
+    const onlyFirstAttempt: ScoreRollout = async (asked, signal) => {
+      const { id } = asked.rollout;
+      attempts.set(id, (attempts.get(id) ?? 0) + 1);
+      return id.startsWith("5.") && attempts.get(id) === 1 ? rewardOf(1) : exact(asked, signal);
+    };
+    const { record, nextStep } = await train({ config: about("go-back"), deps: { score: onlyFirstAttempt } });
+    assert.deepEqual([nextStep, record.steps.length, record.wentBack.map(({ step }) => step)], [12, 12, [5]]);
+    assert.equal(record.steps[3]!.metrics["learningRate"], 0.05);
+  });
+
+  test("stops, names the alarm, and keeps the step's rollouts", async () => {
+    const record = aRecord();
+    await assert.rejects(train({ config: about("stop"), record, deps: { score: almostFlat } }), (error) => {
+      assert.ok(error instanceof TrainingError);
+      assert.match(error.message, /alarm "flatGroups" ends the run at step 4, as rl\.alarms\.flatGroups\.action says: 75 %/);
+      return true;
+    });
+    assert.deepEqual([record.steps.length, record.attempts.map(({ step }) => step)], [4, [4]]);
+  });
+
+  test("ends where the undisturbed run ends after a kill in the middle of the trouble", async () => {
+    for (const action of ["warn", "skip", "slow"] as const) {
+      const config = about(action, { calmSteps: 3, repeatSteps: 4 });
+      const undisturbed = await train({ config, deps: { score: almostFlat } });
+      const killed = aRecord();
+      const crash: ScoreRollout = async (asked, signal) => {
+        if (asked.rollout.id.startsWith("5.2.")) throw new Error("killed");
+        return almostFlat(asked, signal);
+      };
+      await assert.rejects(train({ config, record: killed, deps: { score: crash } }), /killed/);
+      const resumed = await train({ ...(await restarted(killed)), config, deps: { score: almostFlat } });
+      assert.equal(resumed.record.chain, undisturbed.record.chain, action);
+      assert.deepEqual(resumed.record.points.at(-1)!.carried, undisturbed.record.points.at(-1)!.carried, action);
+      const notes = (record: typeof killed) => record.steps.map((step) => step.notes);
+      assert.deepEqual(notes(resumed.record), notes(undisturbed.record), action);
+    }
+  });
+});
+
+describe("trainPolicy, alarms of the first update", () => {
+  test("keep it from being applied", async () => {
+    const config = configure({ alarms: { entropy: { action: "skip", floor: 1 } }, stability: { maxSkippedInARow: 20 } });
+    const { record } = await train({ config });
+    // The entropy of a policy that learns falls below that of its start as soon as there are five steps to compare.
+    const skipped = record.steps.flatMap(({ step, notes }) =>
+      notes.some((note) => /update skipped: alarm "entropy"/.test(note)) ? [step] : [],
+    );
+    assert.ok(skipped.length > 0 && skipped[0]! >= 5, `skipped ${skipped}`);
+    assert.equal(record.steps[skipped[0]!]!.digests["parameters"], record.steps[skipped[0]! - 1]!.digests["parameters"]);
+  });
+});
+
+describe("trainPolicy, with a scorer that fails", () => {
+  const failing = (share: number): ScoreRollout => {
+    return async (asked, signal) => ((asked.rollout.group * 8 + asked.rollout.index) % 10 < 10 * share ? failed : exact(asked, signal));
+  };
+
+  test("stops where nine in ten cannot be scored, and says so", async () => {
+    await assert.rejects(train({ deps: { score: failing(0.9) } }), /at most 0\.05 of a step's rollouts may be unscorable, got 29 of 32/);
+  });
+
+  test("until then learns from the survivors exactly as if they had been alone", async () => {
+    // group by group the same members survive: 4 of 8, the fewest that make a baseline
+    const alternate: ScoreRollout = async (asked, signal) => (asked.rollout.index % 2 === 1 ? failed : exact(asked, signal));
+    const config = configure({ alarms: { unscorable: { stopAbove: 0.5 } } });
+    const { record } = await train({ config, deps: { score: alternate } });
+    const survivors = record.steps[0]!.rollouts.filter(({ reward }) => reward !== undefined);
+    const alone = survivors.filter(({ rollout }) => rollout.group === 0).map(({ reward }) => reward!);
+    const mean = alone.reduce((sum, reward) => sum + reward, 0) / alone.length;
+    const std = Math.sqrt(alone.reduce((sum, reward) => sum + (reward - mean) ** 2, 0) / (alone.length - 1));
+    const advantages = survivors.filter(({ rollout }) => rollout.group === 0).map(({ advantage }) => advantage);
+    const expected = std === 0 ? alone.map(() => undefined) : alone.map((reward) => (reward - mean) / (std + 1e-4));
+    assert.deepEqual(advantages, expected);
+    assert.match(record.steps[0]!.notes.join(), /alarm "unscorable": 50 % of the rollouts have no reward/);
+    assert.match(record.steps[0]!.notes.join(), /alarm "errored": 50 %/);
+  });
+});
