@@ -197,6 +197,6 @@ function tooManyUnscorable(
   const example = unscorable.flatMap(({ verdicts }) => Object.entries(verdicts)).find(([, verdict]) => verdict.kind === "unscorable");
   const why = example?.[1].kind === "unscorable" ? `, the first by verifier "${example[0]}": ${failureText(example[1])}` : "";
   return new TrainingError(
-    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them. Once the verifier is repaired, go on with: whetstone runs resume RUN --new-chain`,
+    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them`,
   );
 }
