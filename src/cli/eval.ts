@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 
 import type { Command } from "commander";
 
+import type { Containment } from "../../sandbox/client.ts";
 import { systemClock } from "../base/clock.ts";
 import { CheckpointError, ConfigError } from "../base/errors.ts";
 import { writeFileAtomic } from "../base/files.ts";
@@ -23,7 +24,7 @@ import { accuracyText } from "./accuracyText.ts";
 import { budgetPicture } from "./budgetPicture.ts";
 import { budgetText } from "./budgetText.ts";
 import { catchInterrupts, interruptedExitCode } from "./interrupts.ts";
-import { atLeastOne, budgetList, collect, notNegative, refuseTogether, refuseWithout } from "./options.ts";
+import { atLeastOne, budgetList, collect, notNegative, refuseTogether, refuseWithout, sandboxOption } from "./options.ts";
 import { print, printError, printJson, shortNumber, table, weakContainmentWarning } from "./output.ts";
 import { progressObserver } from "./progress.ts";
 
@@ -33,6 +34,7 @@ interface Options {
   readonly input?: string;
   readonly verifier?: string;
   readonly column: readonly string[];
+  readonly sandbox?: Containment;
   readonly temperature?: number;
   readonly maxTokens?: number;
   readonly budgets?: readonly Budget[];
@@ -50,6 +52,8 @@ export function addEval(whetstone: Command): void {
     .option("--input <file>", "measure on the tasks of this file instead; needs --verifier")
     .option("--verifier <use>", "id of a built-in verifier, or the file that exports one")
     .option("--column <key=name>", "read a foreign file: question=NAME, answer=NAME; may be given several times", collect, [])
+    // Without a default: beside a recipe, which says this itself, it is refused.
+    .addOption(sandboxOption().default(undefined))
     .option("--temperature <t>", "0 takes the most likely token", notNegative)
     .option("--max-tokens <count>", "longest response", atLeastOne)
     .option("--budgets <list>", "measure under each of these thinking budgets, such as 0,16,32,64,128,auto", budgetList)
@@ -115,16 +119,18 @@ function printBudgets(results: Readonly<Record<string, BudgetReport>>, { options
 }
 
 async function findExamination(checkpoint: string, options: Options): Promise<Examination> {
-  const { recipe, set, input, verifier, column } = options;
-  const named = { "--recipe": recipe, "--set": set, "--input": input, "--verifier": verifier, "--column": column };
+  const { recipe, set, input, verifier, column, sandbox } = options;
+  const ofFile = { "--input": input, "--verifier": verifier, "--column": column, "--sandbox": sandbox };
+  const named = { "--recipe": recipe, "--set": set, ...ofFile };
   const given = { command: "eval", options: named };
   refuseTogether(given, ["--input", "--recipe", "--set"]);
-  refuseWithout(given, ["--input", "--verifier", "--column"]);
+  refuseWithout(given, ["--input", "--verifier", "--column", "--sandbox"]);
   if (!existsSync(checkpoint))
     throw new CheckpointError(`checkpoint "${checkpoint}": no such folder; give the folder that holds config.json`);
   if (input !== undefined) {
     if (verifier === undefined) throw new ConfigError("eval: --input needs --verifier, an id or a file that exports one");
-    return examinationOfFile(input, { verifier, folder: process.cwd(), columns: column.length === 0 ? undefined : pairs(column) });
+    const columns = column.length === 0 ? undefined : pairs(column);
+    return examinationOfFile(input, { verifier, folder: process.cwd(), columns, sandbox: sandbox ?? "jail" });
   }
   if (recipe !== undefined) {
     const loaded = await loadRecipe(recipe, set);

@@ -1,5 +1,5 @@
 // Rows of answers that a command is given with --input: of a JSON Lines file, or of standard input where it is "-".
-// A place that cannot be read is said before a verifier is started.
+// A place that cannot be read is said before a verifier is started; one without rows when that is seen.
 
 import { createReadStream, statSync } from "node:fs";
 import { addAbortSignal } from "node:stream";
@@ -22,8 +22,14 @@ export function checkInput(input: string): void {
 /** The rows as they come. When `signal` is aborted, reading ends with an error. */
 export async function* inputRows(input: string, signal: AbortSignal): AsyncGenerator<Row> {
   const stream = input === "-" ? addAbortSignal(signal, process.stdin) : createReadStream(input, { signal });
+  const place = input === "-" ? "standard input" : input;
+  let isEmpty = true;
   try {
-    yield* rowsOfStream(stream as AsyncIterable<Buffer>, input === "-" ? "standard input" : input);
+    for await (const row of rowsOfStream(stream as AsyncIterable<Buffer>, place)) {
+      isEmpty = false;
+      yield row;
+    }
+    if (isEmpty) throw new DataError(`${place}: must hold at least one row, got none; check that it was written or downloaded whole`);
   } catch (cause) {
     if (signal.aborted || cause instanceof DataError) throw cause;
     throw new DataError(`${input}: could not be read: ${(cause as Error).message}; --input must be a JSON Lines file`, cause);

@@ -8,6 +8,7 @@ import { asStorageError } from "../runs/database.ts";
 import { whetstoneVersion } from "../runs/fingerprint.ts";
 import { memoryText } from "../train/engineClient.ts";
 import { addEval } from "./eval.ts";
+import { usageText } from "./options.ts";
 import { OutputLost, printError, watchOutput } from "./output.ts";
 import { addRescore } from "./rescore.ts";
 import { addRuns } from "./runs.ts";
@@ -32,6 +33,7 @@ function program(): Command {
     .description("Reinforcement-learning post-training: train, measure and sample policies, and see every step.")
     .version(whetstoneVersion(), "--version", "print the version")
     .exitOverride()
+    .configureOutput({ outputError: (said, write) => write(usageText(said)) })
     .showHelpAfterError("(--help lists what there is)");
   for (const add of [addTrain, addEval, addSample, addRuns, addScore, addRescore, addVerifier, addSandbox]) add(whetstone);
   return whetstone;

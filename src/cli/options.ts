@@ -1,6 +1,5 @@
 // Options that several commands share, and how their texts become values.
-// Messages name the option already: commander puts it in front of them.
-// A text that does not fit is a usage error, exit code 2.
+// A text that does not fit is a usage error, exit code 2. What throws it says the rule; `usageText` puts the option in front.
 
 import { InvalidArgumentError, Option } from "commander";
 
@@ -18,31 +17,39 @@ export function sandboxOption(): Option {
     .default("jail");
 }
 
+/** What commander says of an option's wrong value, as this project says it: `--workers: must be at least 1, got "0"`. All else as it is. */
+export function usageText(said: string): string {
+  const [, option, value, rule] = /^error: option '(?:-\w, )?(--[\w-]+)[^']*' argument '([\s\S]*)' is invalid\. (.*)\s*$/.exec(said) ?? [];
+  if (option === undefined) return said;
+  const choices = /^Allowed choices are (.*)\.$/.exec(rule!)?.[1];
+  return `${option}: ${choices === undefined ? rule : `must be one of ${choices}, got "${value}"`}\n`;
+}
+
 /** For options that may be given several times. */
 export function collect(text: string, before: readonly string[]): readonly string[] {
   return [...before, text];
 }
 
 export function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`It must be a whole number, got "${text}".`);
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`must be a whole number, got "${text}"`);
   return Number(text);
 }
 
 export function decimal(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError(`It must be a number, got "${text}".`);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError(`must be a number, got "${text}"`);
   return value;
 }
 
 export function notNegative(text: string): number {
   const value = decimal(text);
-  if (value < 0) throw new InvalidArgumentError(`It must not be negative, got "${text}".`);
+  if (value < 0) throw new InvalidArgumentError(`must not be negative, got "${text}"`);
   return value;
 }
 
 export function atLeastOne(text: string): number {
   const value = wholeNumber(text);
-  if (value < 1) throw new InvalidArgumentError(`It must be at least 1, got "${text}".`);
+  if (value < 1) throw new InvalidArgumentError(`must be at least 1, got "${text}"`);
   return value;
 }
 
@@ -50,7 +57,7 @@ export function atLeastOne(text: string): number {
 export function upTo(most: number): (text: string) => number {
   return (text) => {
     const value = atLeastOne(text);
-    if (value > most) throw new InvalidArgumentError(`It must be at most ${most}, got "${text}".`);
+    if (value > most) throw new InvalidArgumentError(`must be at most ${most}, got "${text}"`);
     return value;
   };
 }
@@ -58,16 +65,16 @@ export function upTo(most: number): (text: string) => number {
 /** In (0, 1]. */
 export function share(text: string): number {
   const value = decimal(text);
-  if (value <= 0 || value > 1) throw new InvalidArgumentError(`It must be above 0 and at most 1, got "${text}".`);
+  if (value <= 0 || value > 1) throw new InvalidArgumentError(`must be above 0 and at most 1, got "${text}"`);
   return value;
 }
 
 /** "1,2,3" */
 export function tokenList(text: string): Int32Array {
-  if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError(`It must be token ids with commas between them, got "${text}".`);
+  if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError(`must be token ids with commas between them, got "${text}"`);
   const ids = text.split(",").map(Number);
   const tooLarge = ids.find((id) => id > maxTokenId);
-  if (tooLarge !== undefined) throw new InvalidArgumentError(`It must be token ids of at most ${maxTokenId}, got "${tooLarge}".`);
+  if (tooLarge !== undefined) throw new InvalidArgumentError(`must be token ids of at most ${maxTokenId}, got "${tooLarge}"`);
   return Int32Array.from(ids);
 }
 
@@ -80,18 +87,18 @@ export function budgetList(text: string): readonly Budget[] {
   const wrong = words.find((word) => word !== "auto" && !/^\d{1,9}$/.test(word));
   if (wrong !== undefined)
     throw new InvalidArgumentError(
-      `It must be whole numbers of tokens, or auto, with commas between them, such as 0,16,32,auto, got "${wrong}".`,
+      `must be whole numbers of tokens, or auto, with commas between them, such as 0,16,32,auto, got "${wrong}"`,
     );
   const budgets = words.map((word) => (word === "auto" ? word : Number(word)));
   const twice = budgets.find((budget, i) => budgets.indexOf(budget) < i);
-  if (twice !== undefined) throw new InvalidArgumentError(`It must name each budget once, got "${twice}" twice.`);
+  if (twice !== undefined) throw new InvalidArgumentError(`must name each budget once, got "${twice}" twice`);
   return budgets;
 }
 
 /** "rl", "12", "rl:12" or "sft:0" */
 export function stepReference(text: string): { stage?: string; step?: number } {
   const found = /^(?:(sft|rl)(?::(\d+))?|(\d+))$/.exec(text);
-  if (found === null) throw new InvalidArgumentError(`It must be a stage, a step or both, such as rl, 12 or rl:12, got "${text}".`);
+  if (found === null) throw new InvalidArgumentError(`must be a stage, a step or both, such as rl, 12 or rl:12, got "${text}"`);
   const [, stage, ofStage, alone] = found;
   const step = ofStage ?? alone;
   return { ...(stage === undefined ? {} : { stage }), ...(step === undefined ? {} : { step: Number(step) }) };

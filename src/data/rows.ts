@@ -37,6 +37,14 @@ const DemonstrationRow = z.strictObject({
   answer: Text,
 });
 
+/** The task in this project's own form that a row holds under "task", beside other keys. */
+export function taskWithin({ place, value }: Row): Task {
+  const parsed = parseWith(TaskRow, value);
+  if (parsed.success) return ownTask(parsed.data);
+  const at = parsed.path === "" ? "task" : `task.${parsed.path}`;
+  throw new DataError(`${place}: ${at} ${parsed.rule}; a task is {"family", "messages", "verifier", "reference"}, and perhaps "id"`);
+}
+
 /** A task from a row in this project's own form, or, with `columns`, from a row of somebody else's. */
 export function taskFromRow(row: Row, columns: Columns | undefined): Task {
   if (columns === undefined) return ownTask(parseOwn(TaskRow, row));

@@ -25,3 +25,8 @@ const Unscorable = z.strictObject({
 /** Parsed wherever a verdict enters from outside: from an author's verifier, a worker process, the store. */
 export const Verdict = z.discriminatedUnion("kind", [Scored, Unscorable]);
 export type Verdict = z.infer<typeof Verdict>;
+
+/** `timeout, no verdict after 2000 ms`; a reason that begins with its kind, as those of the sandbox do, says it once. */
+export function failureText({ failure, reason }: Pick<z.infer<typeof Unscorable>, "failure" | "reason">): string {
+  return reason.startsWith(`${failure}: `) ? reason : `${failure}, ${reason}`;
+}

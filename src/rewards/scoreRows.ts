@@ -14,7 +14,7 @@ import { DataError } from "../base/errors.ts";
 import { inOrder } from "../base/inOrder.ts";
 import { parseWith } from "../base/parse.ts";
 import { rngFor } from "../base/rng.ts";
-import { type Row, taskFromRow } from "../data/rows.ts";
+import { type Row, taskWithin } from "../data/rows.ts";
 import { type Task, taskId } from "../data/task.ts";
 import type { Verdict } from "../data/verdict.ts";
 import type { VerifierPool } from "./pool.ts";
@@ -116,7 +116,7 @@ export async function* answerRows(rows: AsyncIterable<Row>, split: SplitResponse
 }
 
 function taskOf({ task, reference, prompt: asked }: ScoreRow, row: Row): Task {
-  if (reference === undefined) return taskFromRow({ ...row, value: task }, undefined);
+  if (reference === undefined) return taskWithin({ ...row, value: task });
   const prompt = asked ?? Prompt.parse(task ?? "");
   const messages = typeof prompt === "string" ? ([{ role: "user", content: prompt }] as const) : prompt;
   const family = "rows";

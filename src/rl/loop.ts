@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { TrainingError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
+import { failureText } from "../data/verdict.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import type { RewardTerm } from "../rewards/compose.ts";
 import { type GuardState, isCheckpointWanted, phaseSpeed, type StagePoint } from "../train/stage.ts";
@@ -202,9 +203,8 @@ function tooManyUnscorable(
   const unscorable = rollouts.filter(({ reward }) => reward === undefined);
   if (unscorable.length <= maxShare * rollouts.length) return undefined;
   const example = unscorable.flatMap(({ verdicts }) => Object.entries(verdicts)).find(([, verdict]) => verdict.kind === "unscorable");
-  const why =
-    example?.[1].kind === "unscorable" ? `, the first by verifier "${example[0]}": ${example[1].failure}, ${example[1].reason}` : "";
+  const why = example?.[1].kind === "unscorable" ? `, the first by verifier "${example[0]}": ${failureText(example[1])}` : "";
   return new TrainingError(
-    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them. Once the verifier is repaired, go on with: whetstone runs resume RUN --new-chain`,
+    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them`,
   );
 }

@@ -119,11 +119,13 @@ export interface FileExamination {
   readonly folder: string;
   /** How the columns of a foreign file become tasks, as in a recipe; undefined: the file is in this project's own form. */
   readonly columns: Readonly<Record<string, string>> | undefined;
+  /** What holds the programs that the verifier runs. */
+  readonly sandbox: RewardConfig["sandbox"];
 }
 
 /** All tasks of a file, checked by one verifier. */
-export async function examinationOfFile(file: string, { verifier, folder, columns }: FileExamination): Promise<Examination> {
-  const rewards = RewardConfig.parse({ verifiers: [{ use: verifier }] });
+export async function examinationOfFile(file: string, { verifier, folder, columns, sandbox }: FileExamination): Promise<Examination> {
+  const rewards = RewardConfig.parse({ verifiers: [{ use: verifier }], sandbox });
   const { id } = await describeVerifier(verifier, folder);
   const tasks = await readTasks(file, columns && parseColumns({ ...columns, verifier: id }));
   return { sets: { [file]: tasks.map((task) => ({ ...task, verifier: id })) }, rewards, folder, seed: 0, temperature: 1 };

@@ -28,6 +28,27 @@ describe("errorPlace", () => {
       assert.equal(errorPlace(await failureOf(path), path), `${path}:${place}`);
     });
 
+  test("is the line where the text ends too soon", async (t) => {
+    const path = join(tempFolder(t), "ends.ts");
+    writeFileSync(path, "export const a = 1;\nexport default {");
+    assert.equal(errorPlace(await failureOf(path), path), `${path}:2`);
+  });
+
+  for (const extension of ["js", "mjs"])
+    test(`is line and column of a syntax error in JavaScript, .${extension}`, async (t) => {
+      const path = join(tempFolder(t), `with space.${extension}`);
+      writeFileSync(path, 'export default {\n  name: "x",\n  a: = 3,\n};\n');
+      assert.equal(errorPlace(await failureOf(path), path), `${path}:3:6`);
+    });
+
+  test("is nothing for JavaScript that is whole and imports what is broken", async (t) => {
+    const folder = tempFolder(t);
+    writeFileSync(join(folder, "broken.js"), "export const a = ;\n");
+    writeFileSync(join(folder, "main.js"), 'import "./broken.js";\n');
+    const path = join(folder, "main.js");
+    assert.equal(errorPlace(await failureOf(path), path), undefined);
+  });
+
   test("is in the imported file where that is the one that is broken", async (t) => {
     const folder = tempFolder(t);
     writeFileSync(join(folder, "broken.ts"), "export const a = ;\n");

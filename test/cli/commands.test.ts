@@ -199,6 +199,40 @@ describe("whetstone eval", () => {
     assert.equal((await run(...args)).code, 2);
   });
 
+  test("runs the programs of a file's verifier in what --sandbox names, and warns where that is no boundary", async () => {
+    const text = `import { defineVerifier } from "whetstone";
+      import { z } from "zod";
+      export default defineVerifier({
+        id: "held", version: 1, checks: "form", runsPrograms: true, reference: z.string(),
+        verify: async ({ reference }, { sandbox }) =>
+          ({ kind: "scored", score: Number((await sandbox()).containment === reference), evidence: "containment" }),
+      });`;
+    writeFileSync(join(folder, "held.ts"), text);
+    const task = { family: "own", messages: [{ role: "user", content: "1+2=?" }], verifier: "held", reference: "weak" };
+    writeFileSync(join(folder, "held.jsonl"), `${JSON.stringify(task)}\n`);
+    const args = [
+      "eval",
+      "runs/tiny-1/checkpoints/rl-000006",
+      "--input",
+      "held.jsonl",
+      "--verifier",
+      "held.ts",
+      "--max-tokens",
+      "8",
+      "--json",
+    ];
+    for (const [options, accuracy, warning] of [
+      [["--sandbox", "weak"], 1, /^sandbox: weak containment/m],
+      [["--sandbox", "jail"], 0, /^(?!sandbox: weak)/],
+      [[], 0, /^(?!sandbox: weak)/],
+    ] as const) {
+      const measured = await run(...args, ...options);
+      assert.equal(measured.code, 0, measured.stderr);
+      assert.equal(json(measured)["held.jsonl"].accuracy, accuracy);
+      assert.match(measured.stderr, warning);
+    }
+  });
+
   test("where nothing can be scored says why, without a number, and exits with 1", async () => {
     const task = { family: "own", messages: [{ role: "user", content: "1+2=?" }], verifier: "numeric", reference: { answer: "many" } };
     writeFileSync(join(folder, "broken.jsonl"), `${JSON.stringify(task)}\n`);

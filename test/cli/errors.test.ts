@@ -157,10 +157,29 @@ describe("a command that is wrong", () => {
   test("an unknown command", () => refuses(["trian"], /unknown command 'trian'\n\(Did you mean train\?\)/));
   test("an unknown option", () => refuses(["runs", "ls", "--jsno"], /unknown option '--jsno'\n\(Did you mean --json\?\)/));
   test("a missing argument", () => refuses(["train"], /missing required argument 'recipe'/));
-  test("an option that is no number", () => refuses(["runs", "rollouts", "x", "--limit", "many"], /It must be a whole number, got "many"/));
-  test("an option out of range", () => refuses(["sample", "x", "--top-p", "2"], /It must be above 0 and at most 1, got "2"/));
+  test("an option that is no number", () =>
+    refuses(
+      ["runs", "rollouts", "x", "--limit", "many"],
+      /^--limit: must be a whole number, got "many"\n\(--help lists what there is\)$/m,
+    ));
+  test("no workers", () =>
+    refuses(["score", "--verifier", "numeric", "--input", "-", "--workers", "0"], /^--workers: must be at least 1, got "0"$/m));
+  test("an option that is none of its choices", () =>
+    refuses(
+      ["score", "--verifier", "numeric", "--input", "-", "--sandbox", "it's"],
+      /^--sandbox: must be one of jail, weak, got "it's"$/m,
+    ));
+  test("a misspelt option", () =>
+    refuses(
+      ["score", "--verifier", "numeric", "--input", "-", "--worker", "1"],
+      /^error: unknown option '--worker'\n\(Did you mean --workers\?\)$/m,
+    ));
+  test("an option out of range", () => refuses(["sample", "x", "--top-p", "2"], /^--top-p: must be above 0 and at most 1, got "2"$/m));
   test("a token id beyond 32 bits", () =>
-    refuses(["sample", "x", "--prompt-tokens", "1,4294967297"], /It must be token ids of at most 2147483647, got "4294967297"/));
+    refuses(
+      ["sample", "x", "--prompt-tokens", "1,4294967297"],
+      /^--prompt-tokens: must be token ids of at most 2147483647, got "4294967297"$/m,
+    ));
   test("a prompt in words and in tokens", () =>
     refuses(
       ["sample", "x", "--prompt", "1+1", "--prompt-tokens", "1"],

@@ -54,8 +54,10 @@ describe("a verifier that breaks", () => {
     assert.equal(failed.code, 1, failed.stderr);
     assert.match(
       failed.stderr,
-      /at most 0\.05 of a step's rollouts may be unscorable, got \d+ of 16 in step 0, .*frail.*three.*--new-chain$/m,
+      /at most 0\.05 of a step's rollouts may be unscorable, got \d+ of 16 in step 0, .*frail.*three.*--unscorable shows them$/m,
     );
+    // One advice: whether a new chain is needed depends on what will have been repaired, and resume says so.
+    assert.deepEqual(failed.stderr.match(/whetstone runs resume.*/g), ["whetstone runs resume broken-1"]);
     const lines = async (...filter: string[]) =>
       (await run("runs", "rollouts", "broken-1", "--json", "--limit", "100", ...filter)).stdout.split("\n").slice(0, -1);
     const rollouts = await lines("--step", "rl:0");
@@ -77,5 +79,21 @@ describe("a verifier that breaks", () => {
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.deepEqual(await lines("--unscorable"), []);
     assert.equal((await lines("--step", "rl:0")).length, 16);
+  });
+
+  test("for a cause outside of its file lets the run go on with the advice it was given, on the same chain", async () => {
+    writeFileSync(join(folder, "outage"), "");
+    const told = '({ kind: "scored", score: Number(answer.length % 2 === 0), evidence: "length" })';
+    writeVerifier("remote", `{ if (existsSync(new URL("./outage", import.meta.url))) throw new Error("no answer"); return ${told}; }`);
+    const file = join(folder, "remote.ts");
+    writeFileSync(file, `import { existsSync } from "node:fs";\n${readFileSync(file, "utf8")}`);
+    const failed = await run("train", writeRecipe("outage", "remote"), "--set", "sft.steps=1");
+    assert.equal(failed.code, 1, failed.stderr);
+    rmSync(join(folder, "outage"));
+    const advice = /go on with: whetstone (.*)$/m.exec(failed.stderr)![1]!;
+    const resumed = await run(...advice.split(" "));
+    assert.equal(resumed.code, 0, resumed.stderr);
+    const { events } = json(await run("runs", "show", "outage-1", "--json"));
+    assert.ok(events.every(({ detail }: { detail: string }) => !detail.startsWith("new chain")));
   });
 });

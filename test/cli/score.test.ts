@@ -71,6 +71,11 @@ describe("whetstone score", () => {
       ['{"answer": \n', /^broken\.jsonl:2: a line must be one JSON value, got /m],
       ['{"anwser": "42", "reference": 1}\n', /^broken\.jsonl:2: the row must not have the key "anwser"; /m],
       ['{"answer": "42"}\n', /^broken\.jsonl:2: the row must have either a task or a reference/m],
+      [
+        '{"answer": "42", "task": {"family": "sums"}}\n',
+        /^broken\.jsonl:2: task\.messages is required; a task is \{"family", "messages", /m,
+      ],
+      ['{"answer": "42", "task": 42}\n', /^broken\.jsonl:2: task must be an object, got 42; a task is \{/m],
       ["[]\n", /^broken\.jsonl:2: the row must be an object/m],
     ];
     for (const [line, expected] of cases) {
@@ -135,6 +140,8 @@ describe("whetstone score", () => {
       [["--verifier", "./no.ts", "--input", input], /^verifier "\.\/no\.ts": no such file/],
       [["--verifier", "./rows", "--input", input], /^verifier "\.\/rows": must be a file, got a folder/],
       [["--verifier", "two.ts", "--input", input], /must export exactly one verifier, got a, b/],
+      [["--verifier", "numeric", "--input", write("empty.jsonl", "")], /^empty\.jsonl: must hold at least one row, got none; /],
+      [["--verifier", "numeric", "--input", write("blank.jsonl", "\n \n")], /^blank\.jsonl: must hold at least one row, got none; /],
       [["--verifier", "numeric", "--input", write("text.jsonl", "42, forty-two\n")], /^text\.jsonl:1: a line must be one JSON value/m],
     ];
     for (const [args, expected] of refused) {

@@ -197,7 +197,7 @@ describe("whetstone verifier test", { concurrency }, () => {
       assert.match(audited.stderr, warned);
       assert.equal(JSON.parse(audited.stdout).differing[0].a.evidence, held);
     }
-    await refuses(["test", "contained.ts", "--sandbox", "none"], /Allowed choices are jail, weak/);
+    await refuses(["test", "contained.ts", "--sandbox", "none"], /^--sandbox: must be one of jail, weak, got "none"$/m);
   });
 
   test("reports a verifier that leaves memory, timers or processes behind", { timeout: 110_000 }, async () => {

@@ -37,7 +37,7 @@ describe("loadVerifier", () => {
       [`export const one = ${whole}; export const two = ${whole};`, /exactly one verifier, got one, two/],
       ['throw new Error("at import");', /could not be imported: at import/],
       ['throw "text";', /could not be imported: 'text'/],
-      ["export default {", /could not be imported: /],
+      ["export default {", /could not be imported: .* at \/.*:\d+$/],
       ['import "no-such-package";', /could not be imported: .*no-such-package/],
       [`export default { ${body.replace('"a"', '"a b"')} };`, /id must be letters, digits, dots and dashes, got 'a b'/],
       [`export default { ${body.replace('"a"', '"task"')} };`, /id must not be "task"/],

@@ -1,6 +1,8 @@
 // Multiple choice: the one option that a response ends with, against { answer: "B" }. In this order, the first that applies:
-//   1. the last \boxed{...};   2. the whole answer;   3. what follows the last "answer is", "answer:" or "####", up to the end of its line;
-//   4. the last line, or its end in brackets or bold: "... so (B)".
+//   1. the last \boxed{...};   2. the whole answer;
+//   3. what follows the last "answer is", "answer:", "I choose" or "####", up to the end of its line;
+//   4. the last line, or its end in brackets or bold: "... so (B)";
+//   5. the one option that is said to be correct, where nothing after it takes that back: "Option B is correct."
 // "(B)", "B.", "**B**", "\text{B}", "option B" and "B) its text" are B, and so is the text of B alone where the reference gives options. Two
 // options named are none chosen. A letter inside a sentence is not an answer: "A" is a word.
 
@@ -40,7 +42,7 @@ type Options = ReadonlyMap<string, string>;
 
 export const choice = defineVerifier({
   id: "choice",
-  version: 1,
+  version: 2,
   checks: "correctness",
   reference: Reference,
   verify({ reference, answer }) {
@@ -69,7 +71,7 @@ function finalChoice(answer: string, options: Options): Found {
   if (answer.trim() === "") return { kind: "none", why: "the answer is empty" };
   const whole = read(answer, { options, source: "the whole answer" });
   if (whole.kind === "found") return whole;
-  const marker = [...answer.matchAll(/####|\b(?:answer|choice|option)\s+(?:is|was)\b|\banswer[\s*]*[:=]/gi)].at(-1);
+  const marker = [...answer.matchAll(markers)].at(-1);
   if (marker !== undefined) {
     const rest = answer
       .slice(marker.index + marker[0].length)
@@ -83,8 +85,44 @@ function finalChoice(answer: string, options: Options): Found {
   const end = /(?:\(([A-Za-z])\)|\*\*\(?([A-Za-z])\)?\.?\*\*)[.!]?$/.exec(lastLine.slice(-maxChoiceChars).trimEnd());
   // Another option in brackets on the same line competes.
   const named = new Set([...lastLine.matchAll(/\(([A-Z])\)/gi)].map(([, letter]) => letter!.toUpperCase()));
-  if (end === null || named.size > 1) return line;
-  return read(end[0], { options, source: "the end of the last line" });
+  if (named.size > 1) return line;
+  return end === null ? (saidToBeCorrect(answer, options) ?? line) : read(end[0], { options, source: "the end of the last line" });
+}
+
+/** What is chosen follows. "If I pick B" chooses nothing, and "I do not pick B" is no marker. */
+const markers = new RegExp(
+  [
+    String.raw`####|\b(?:answer|choice|option)\s+(?:is|was)\b|\banswer[\s*]*[:=]`,
+    String.raw`(?<!\b(?:if|when|should|had)\s)\b(?:I|we)(?:\s+(?:would|will|shall|can|must|therefore|thus)|['’](?:d|ll))?\s+(?:choose|chose|pick|picked|select|selected|go\s+with)\b`,
+  ].join("|"),
+  "gi",
+);
+
+/** A letter that stands as an option, or in small "option b", and is called correct. */
+const claim =
+  /(?<![\p{L}\p{N}'’])(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer) [(*]{0,3}([A-Za-z])[)*]{0,3}|[(*]{0,3}([A-Z])[)*]{0,3}) is (?:the )?(?:(?:only )?(?:correct|right|best)(?: (?:answer|option|choice|one))?|answer)(?![\p{L}\p{N}])/gu;
+/** All that may stand between the beginning of its clause and a claim: "Statement B is correct" and "I doubt that B is correct" claim no option. */
+const leadIn =
+  /^(?:[\s*"“]|\b(?:so|thus|therefore|hence|then|only|clearly|finally|overall|and|that|this means|I think|I believe|we conclude|I conclude)\b)*$/i;
+const hypothetical = /\b(?:if|unless|suppos\w+|assum\w+|whether|when|were)\b/i;
+const retraction = /\?|\b(?:if|unless|when|but|however|although|except|wait|actually|no|wrong|incorrect|so (?:are|is))\b/i;
+
+/** The last option that is called correct; undefined where none is, or where the text is not of one mind. */
+function saidToBeCorrect(answer: string, options: Options): Found | undefined {
+  const claims = [...answer.matchAll(claim)].filter(({ index }) => {
+    const sentence = answer
+      .slice(Math.max(0, index - maxChoiceChars), index)
+      .split(/[.!?;\n]/)
+      .at(-1)!;
+    return leadIn.test(sentence.split(/[,:]/).at(-1)!) && !hypothetical.test(sentence);
+  });
+  const last = claims.at(-1);
+  if (last === undefined) return undefined;
+  const named = claims.map((each) => (each[1] ?? each[2])!.toUpperCase());
+  const letter = named.at(-1)!;
+  const after = answer.slice(last.index + last[0].length);
+  if (retraction.test(after) || [...named, ...letters(after)].some((other) => other !== letter)) return undefined;
+  return read(letter, { options, source: `"${last[0]}" says so:` });
 }
 
 function read(text: string, { options, source }: { readonly options: Options; readonly source: string }): Found {
@@ -93,7 +131,7 @@ function read(text: string, { options, source }: { readonly options: Options; re
   const bare = undress(text);
   const byText = [...options].filter(([, option]) => plain(option) === plain(bare)).map(([letter]) => letter);
   if (byText.length === 1) return { kind: "found", letter: byText[0]!, text: text.trim(), source };
-  const named = /^\(?\s*([A-Za-z])\s*(?:[).:,;–—-]|\*\*|\\\)|$)\s*(.*)$/s.exec(bare);
+  const named = /^\(?\s*([A-Za-z])\s*(?:[).:,;–—-]|\*\*|\\\)|(?<=\s)(?=(?:because|since)\b)|$)\s*(.*)$/s.exec(bare);
   if (named === null) return none("names no option");
   const letter = named[1]!.toUpperCase();
   if (options.size > 0 && !options.has(letter)) return none("names a letter that is no option");

@@ -74,7 +74,7 @@ const reserveMs = 400;
 
 export const codeTests = defineVerifier<Reference>({
   id: "code-tests",
-  version: 1,
+  version: 2,
   checks: "correctness",
   runsPrograms: true,
   reference: Reference as z.ZodType<Reference>,

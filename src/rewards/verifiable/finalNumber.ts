@@ -1,7 +1,8 @@
 // Which number in a response is its final answer. In this order, the first that applies:
 //   1. the last \boxed{...};   2. the whole answer, if it is a number;   3. what follows the last "the answer is", "answer:" or "####";
 //   4. as a last resort, the last number.
-// Several competing answers ("41 or 42", "41, 42") are not one. A box that holds no number is final: nothing else is tried.
+// Several competing answers ("41 or 42", "41, 42") are not one. Outside a box and of a longer text, neither is a number that is plainly a part
+// of something else: digits or members go on ("13...", "1, 2, ..., 13"), it is denied ("not 13"), or has a sign of measure (60'). A box that holds no number is final: nothing else is tried.
 
 import { lastBox } from "./boxed.ts";
 import { parseNumber } from "./number.ts";
@@ -100,5 +101,22 @@ function choose(
     if (between.trim() === "" || (between.length <= maxJoinChars && joined.test(between)))
       return { kind: "none", why: "several competing answers are not one", text: left.text + between + right.text };
   }
+  if (isPartial(text, token)) return { kind: "none", why: `${source} is only a part of what stands there`, text: token.text };
   return read(token.text, source);
+}
+
+const ellipsis = String.raw`(?:\.{3}|…|\\[lc]?dots(?![a-z]))`;
+const goesOn = new RegExp(`^[\\s,]*${ellipsis}`);
+const endsMembers = new RegExp(String.raw`${ellipsis}\s*,\s*$`);
+const denied = /(?:\bnot(?:\s+(?:be|equal\s+to))?|n['’]t(?:\s+(?:be|equal))?|\bnever|\\text\s*\{\s*not\s*\}|\\neq?|≠|!=)[\s$(*~]*$/i;
+/** Feet, inches and minutes. Where a quotation mark before the number opens one, the mark after it closes that. */
+const measured = /^(?:['’](?!['’])|[′″]|'')/;
+/** So much before a number is looked at, and after it. */
+const maxNearChars = 40;
+
+function isPartial(text: string, { text: number, index }: Token): boolean {
+  const before = text.slice(Math.max(0, index - maxNearChars), index);
+  const after = text.slice(index + number.length, index + number.length + maxNearChars);
+  const isMeasured = measured.test(after) && !/['‘]$/.test(before);
+  return goesOn.test(after) || endsMembers.test(before) || denied.test(before) || isMeasured || /\d['’′]\s*$/.test(before);
 }

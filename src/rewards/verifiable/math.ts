@@ -41,7 +41,7 @@ type Reference = z.infer<typeof Reference>;
 
 export const math = defineVerifier({
   id: "math",
-  version: 2,
+  version: 3,
   checks: "correctness",
   reference: Reference,
   verify({ task, reference, answer }, { rng }) {

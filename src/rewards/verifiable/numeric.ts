@@ -22,7 +22,7 @@ const Reference = z.strictObject({
 
 export const numeric = defineVerifier({
   id: "numeric",
-  version: 1,
+  version: 2,
   checks: "correctness",
   reference: Reference,
   verify({ reference, answer }) {

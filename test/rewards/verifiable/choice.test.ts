@@ -11,6 +11,14 @@ const spellings = [
   ...["\\boxed{B}", "\\boxed{(B)}", "\\boxed{\\text{B}}", "$\\boxed{\\textbf{(B)}\\ 5}$", "no \\boxed{A}, \\boxed{B}"],
   ...["The answer is B.", "The answer is (B) because A is wrong.", "**Answer: B**", "**Answer:** B", "The final answer is $B$.", "#### B"],
   ...["A is wrong.\nThe correct option is **B**.", "I looked at A and C.\nB", "So I choose (B)."],
+  ...["I choose B", "A is too small, so I'd pick option B.", "We select **B**.", "I go with B because A is too small.", "My choice is B"],
+  ...[
+    "Option B is correct",
+    "Option B is correct, since it is not even.",
+    "C is wrong, so (B) is the right answer.",
+    "**B** is the best one.",
+  ],
+  ...["Choice b is right.\n\nThe others are too small.", "I picked A at first.\nI choose B."],
 ];
 const others = [
   ...[
@@ -39,6 +47,23 @@ const others = [
     "Either (A) or (B)",
     "#### B or A",
   ],
+  ...["B is wrong", "Option B is wrong", "Option B is not correct", "Option B is incorrect", "I do not choose B", "I wouldn't pick B"],
+  ...["If I choose B, I lose", "If I pick B.", "I choose B or C", "I choose between B and C", "I choose not B", "I choose B if it rains"],
+  ...["Is option B correct?", "Option B is correct?", "Option B is correct if x > 0", "Option B is correct, but C is better"],
+  ...[
+    "Option B is correct. Wait, no.",
+    "Option B is correct and so is C",
+    "Option A is correct. Option B is correct.",
+    "A and B is correct",
+  ],
+  ...["I doubt that option B is correct", "I do not think B is correct", "Statement B is correct", "Whether option B is correct is open"],
+  ...[
+    "Suppose option B is correct. Then 1 = 2",
+    "If x = 2, option B is correct",
+    "Nobody says B is the answer",
+    "Neither A nor B is correct",
+  ],
+  ...["Option B is correctly stated", "Option B is the answer of a fool, so I pick C"],
 ];
 
 describe("choice", () => {
@@ -83,7 +108,20 @@ describe("choice", () => {
   test("scores 0 beyond its cap, and is fast up to it", async () => {
     const beyond = await verdictOf(choice, { reference, answer: `${" ".repeat(maxAnswerChars)}B` });
     assert.match(beyond.kind === "scored" ? beyond.evidence : "", /beyond the cap of 32768 characters/);
-    for (const unit of ["answer ", "answer   *", "(B", "(B)", "**", "\\text{", " ", "####", "\\boxed {"]) {
+    for (const unit of [
+      "answer ",
+      "answer   *",
+      "(B",
+      "(B)",
+      "**",
+      "\\text{",
+      " ",
+      "####",
+      "\\boxed {",
+      "I choose ",
+      "B is correct. ",
+      "so ",
+    ]) {
       const started = process.hrtime.bigint();
       await verdictOf(choice, { reference, answer: unit.repeat(maxAnswerChars / unit.length) });
       assert.ok(process.hrtime.bigint() - started < 1_000_000_000n, unit);

@@ -57,6 +57,26 @@ describe("finalNumber", () => {
     assertFinal("the answer is unclear, perhaps 4", "4", "the last number");
   });
 
+  test("does not take a part of something else, but in a box and as the whole answer", () => {
+    for (const text of [
+      "so 13...",
+      "so 13\\ldots",
+      "so 1, 2, \\ldots, 13",
+      "it is not 13",
+      "it isn't 13",
+      "a 13' wall",
+      "so 13′",
+      "5' 13",
+    ]) {
+      assertNone(text, /only a part of what stands there/);
+    }
+    assertNone("The answer is 13...", /only a part/);
+    assertNone("The answer is not 13", /only a part/);
+    assertFinal("not \\boxed{13}", "13", "the last box");
+    assertFinal("it says '13'", "13", "the last number");
+    assertFinal("not odd. Hmm... 13", "13", "the last number");
+  });
+
   test("does not count several competing answers as one", () => {
     for (const hedge of [
       "41 or 42",

@@ -77,6 +77,11 @@ describe("the final answer", () => {
     ["41, 42", "41 or 42"],
     ["18", "答案是 18"],
     ["42", "The answer is “42”."],
+    ["42", "The answer is '42'."],
+    ["42", "The answer is ‘42’."],
+    ["42", "The answer is **42**"],
+    ["42", "Hmm... so it would be 42. Not bad."],
+    ["42", "It is not odd, so it is 42"],
     ["(1,2)", "So the point is (1, 2)."],
     ["\\{1,2\\}", "The solution set is {1, 2}."],
     ["\\sqrt{2}", "So we get sqrt(2)"],
@@ -117,6 +122,13 @@ describe("the final answer", () => {
     ["2", "So the point is (1, 2)."],
     ["3:45 \\text{ PM}", "The answer is 3:45 AM."],
     ["45", "It is 3:45"],
+    ...["13\\ldots", "13...", "So x is 13…", "The answer is 13...", "13, ...", "1, 2, ..., 13"].map((text) => ["13", text] as const),
+    ...["\\text{not }13", "not 13", "It isn't 13", "It is not equal to 13", "It is 14, not 13", "so it is \\neq 13"].map(
+      (text) => ["13", text] as const,
+    ),
+    ...["60'", "The wall is 60' long", "The answer is 60'", "60′"].map((text) => ["60", text] as const),
+    ["3", "5' 3\""],
+    ["3", "So it is 5′ 3."],
   ];
   for (const [gold, answer] of misses) test(`is not ${gold} in ${JSON.stringify(answer)}`, () => assertScore({ gold, answer }, 0));
 

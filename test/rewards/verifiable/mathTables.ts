@@ -746,7 +746,13 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
   ],
   "choices and words": [
     { gold: "3:45 \\text{ PM}", same: ["3:45\\text{ p.m.}", "3:45 PM"], different: ["3:45 AM", "3:46\\text{ p.m.}"] },
-    { gold: "2:3", same: ["2\\colon 3", "2 \\text{ to } 3"], different: ["3:2", "2 \\text{ to } 4"] },
+    {
+      gold: "2:3",
+      same: ["2\\colon 3", "2 \\text{ to } 3", "2/3", "\\frac{2}{3}", "\\dfrac{2}{3}"],
+      different: ["3:2", "2 \\text{ to } 4", "3/2", "\\frac{3}{2}", "2/30", "\\frac{2}{3}x"],
+    },
+    { gold: "10:30", same: ["10:30"], different: ["1/3", "10:31"] },
+    { gold: "\\frac{2}{3}", same: ["2/3"], different: ["2:3"] },
     { gold: "\\text{Monday}", same: ['"Monday"', "“Monday”"], different: ['"Sunday"'] },
     { gold: "\\infty", same: ["\\text{Infinity}", "\\text{infinity}"], different: ["-\\infty"] },
     { gold: "Yes", same: ["yes", "\\text{Yes}"], different: ["No", "\\text{no}"] },
@@ -768,5 +774,34 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
       different: ["circle", "ellipses and circles", "hyperbola"],
     },
     { gold: "\\text{odd}", same: ["odd", "Odd"], different: ["even", "o*d*d*1"] },
+  ],
+  "other spellings": [
+    {
+      gold: "\\sqrt[3]{x}",
+      same: ["\\root 3 \\of {x}", "\\root{3}\\of{x}", "x^{1/3}"],
+      different: ["\\root 4 \\of {x}", "3\\sqrt{x}", "\\root 3 \\of {x^2}"],
+    },
+    { gold: "1250", same: ["USD 1250", "USD 1,250.00", "1250 USD"], different: ["USD 1251", "USD x", "S 1250"] },
+    { gold: "\\$1250", same: ["USD 1250", "1250"], different: ["EUR 1250", "GBP 1250", "-USD 1250"] },
+    {
+      gold: "(3,-4)",
+      same: ["3\\mathbf{i}-4\\mathbf{j}", "3\\hat{\\imath}-4\\hat{\\jmath}", "-4\\vec{j}+3\\vec{i}"],
+      different: ["3\\mathbf{i}+4\\mathbf{j}", "3\\mathbf{j}-4\\mathbf{i}", "3\\mathbf{i}-4\\mathbf{k}", "3-4i", "3\\mathbf{i}", "3ij-4j"],
+    },
+    {
+      gold: "2\\mathbf{i}+\\sqrt{2}\\mathbf{k}",
+      same: [
+        "(2, 0, \\sqrt{2})",
+        "\\begin{pmatrix} 2 \\\\ 0 \\\\ \\sqrt{2} \\end{pmatrix}",
+        "\\langle 2, 0, \\sqrt{2} \\rangle",
+        "2i+\\sqrt{2}k",
+      ],
+      different: ["(2, \\sqrt{2}, 0)", "(2, \\sqrt{2})", "(2, 0, 2)", "2\\mathbf{i}+\\sqrt{2}\\mathbf{j}"],
+    },
+    {
+      gold: "\\begin{pmatrix} 1 \\\\ -1 \\end{pmatrix}",
+      same: ["\\mathbf{i}-\\mathbf{j}"],
+      different: ["\\mathbf{i}+\\mathbf{j}", "\\mathbf{i}-\\mathbf{j}+\\mathbf{k}"],
+    },
   ],
 };

@@ -50,7 +50,7 @@ describe("describeVerifier", () => {
     const folder = tempFolder(t);
     writeFileSync(join(folder, "mine.ts"), mine);
     const { file: _, ...numeric } = await describeVerifier("numeric", folder);
-    assert.deepEqual(numeric, { id: "numeric", version: 1, checks: "correctness", runsPrograms: false });
+    assert.deepEqual(numeric, { id: "numeric", version: 2, checks: "correctness", runsPrograms: false });
     assert.equal((await describeVerifier("sql", folder)).runsPrograms, true);
     assert.deepEqual(await describeVerifier("mine.ts", folder), {
       file: join(folder, "mine.ts"),

@@ -6,6 +6,7 @@ import { type Form, type Interval, type Reals, type Relation, type Scalar, scala
 import { type Check, equalExpressions, ratioSign } from "./identity.ts";
 import { namedValue } from "./normal.ts";
 import { asReals, intervalOf } from "./reals.ts";
+import { componentsOf } from "./unitVectors.ts";
 import { signOf } from "./zero.ts";
 
 export interface Policy {
@@ -58,6 +59,7 @@ export function sameForm(gold: Form, answer: Form, with_: Comparison): boolean {
 
 function sameAsScalar(gold: Scalar, answer: Form, with_: Comparison): boolean {
   if (answer.kind === "relation") return valuesOf(answer, with_).some((value) => sameForm(gold, value, with_));
+  if (answer.kind === "tuple" || answer.kind === "matrix") return sameAsVector(gold, answer, with_);
   if (answer.kind !== "scalar") return false;
   const { policy } = with_;
   const inRadians = gold.unit === "radian" || answer.unit === "radian";
@@ -69,6 +71,13 @@ function sameAsScalar(gold: Scalar, answer: Form, with_: Comparison): boolean {
   const [a, b] = [percentAs(gold, policy), percentAs(answer, policy)];
   if (sameNumber(a, b, with_)) return true;
   return policy.units === "optional" && sameWithoutDegrees(a, b, with_);
+}
+
+/** 3i - 4j and (3, -4), in either order. */
+function sameAsVector(vector: Scalar, other: Form, with_: Comparison): boolean {
+  const items = other.kind === "matrix" ? vectorOf(other.rows) : other.kind === "tuple" && other.open !== "[" ? other.items : undefined;
+  const components = items && componentsOf(vector, items.length);
+  return components !== undefined && sameInOrder(components, items!, with_);
 }
 
 /** Radians are plain numbers. */
@@ -130,6 +139,8 @@ function isRounding(exact: Form, rounded: Form, { work }: Comparison): boolean {
 
 function sameAsTuple(gold: Tuple, answer: Form, with_: Comparison): boolean {
   switch (answer.kind) {
+    case "scalar":
+      return sameAsVector(answer, gold, with_);
     case "tuple": {
       const pair = gold.items.length === 2 && gold.open !== "<" && answer.open !== "<";
       return (!pair || (gold.open === answer.open && gold.close === answer.close)) && sameInOrder(gold.items, answer.items, with_);
@@ -174,6 +185,7 @@ function sameAsMatrix(gold: readonly (readonly Expr[])[], answer: Form, with_: C
     const named = namedValue(answer);
     return named !== undefined && sameAsMatrix(gold, named.value, with_);
   }
+  if (answer.kind === "scalar") return sameAsVector(answer, { kind: "matrix", rows: gold }, with_);
   if (answer.kind === "tuple") {
     const vector = vectorOf(gold);
     if (vector !== undefined) return sameInOrder(vector, answer.items, with_);

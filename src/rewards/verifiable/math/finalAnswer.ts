@@ -84,12 +84,16 @@ function isProse(text: string): boolean {
 
 const marker = /####|\banswer\s+(?:is|was)\b|\banswers\s+(?:are|were)\b|\banswers?\s*[:=]/gi;
 
+/** What may stand between a marker and its answer. */
+const opening = /^(?:[\s:=*_`>"“‘]|\bthat\b)+/;
+
 /** Undefined when no marker has an answer after it. */
 function afterMarker(answer: string): FinalAnswer | undefined {
   const last = [...answer.matchAll(marker)].at(-1);
   if (last === undefined) return undefined;
   const source = `what follows "${last[0]}"`;
-  const rest = answer.slice(last.index + last[0].length).replace(/^(?:[\s:=*_`>"“‘]|\bthat\b)+/, "");
+  const written = answer.slice(last.index + last[0].length);
+  const rest = written.replace(opening, "");
   const formulas = leadingFormulas(rest);
   if (formulas !== undefined) return found(formulas, source);
   const line = rest
@@ -98,7 +102,7 @@ function afterMarker(answer: string): FinalAnswer | undefined {
     .replace(/(?<=^|\s)\*\*|\*\*(?=\s|[.,]|$)/g, "");
   const sentence = line
     .split(/(?<!\bapprox)[.!?](?=\s|$)|,?\s(?:because|since|so|which|where|when|not)\b/, 1)[0]!
-    .replace(/[\s*_`"'”’]+$/, "");
+    .replace(/["“‘]/.test(opening.exec(written)?.[0] ?? "") ? /[\s*_`"'”’]+$/ : /(?:[\s*_`]|(?<!\d)["'”’])+$/, ""); // 60' is a measure
   if (sentence === "") return undefined;
   if (readsAsMathematics(sentence) && !isProse(sentence)) return found(sentence, source);
   const first = finalNumber(`the answer is ${line}`);

@@ -150,7 +150,7 @@ function memberOfUnion(cursor: Cursor): Form {
 }
 
 function quantity(cursor: Cursor): Form {
-  const currency = peek(cursor).kind === "word" && /^(?:dollar|[€£¥])$/.test(peek(cursor).text) ? unitWords(cursor) : [];
+  const currency = peek(cursor).kind === "word" && /^(?:dollar|usd|eur|gbp|[€£¥])$/i.test(peek(cursor).text) ? unitWords(cursor) : [];
   const negative = currency.length === 0 && isSign(peek(cursor), "-") && peek(cursor, 1).text === "dollar";
   if (negative) {
     cursor.at++;

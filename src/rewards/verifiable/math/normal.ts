@@ -38,13 +38,21 @@ export function normalForm(text: string, { reading, check }: { readonly reading:
 /** Reads an answer to compare it with a reference that is a choice or words; undefined for other references. */
 export function formAsAsked(text: string, gold: Form): Form | undefined {
   const bare = undressed(withinCap(text));
-  if (gold.kind === "text") return { kind: "text", words: wordsOf(bare) };
+  if (gold.kind === "text") return { kind: "text", words: (ratio.test(gold.words) ? ratioOf(bare) : undefined) ?? wordsOf(bare) };
   if (gold.kind !== "choice") return undefined;
   const plain = bare.replace(/\\(?:text|textbf|mathrm|mbox|textrm)\s*(?=\{)|[{}$]/g, "").trim();
   const [, bracketed, open, rest = ""] = labelled.exec(plain) ?? [];
   const letter = bracketed ?? open;
   if (letter === undefined || otherLetter.test(rest)) return { kind: "text", words: wordsOf(bare) };
   return { kind: "choice", letter: letter.toUpperCase() };
+}
+
+/** A ratio is compared term by term, since 10:30 is perhaps a time; a fraction with its terms is another spelling of it. */
+const ratio = /^\d+:\d+$/;
+
+function ratioOf(text: string): string | undefined {
+  const terms = (/^\\[dt]?frac\s*\{(\d+)\}\s*\{(\d+)\}$/.exec(text) ?? /^(\d+)\s*\/\s*(\d+)$/.exec(text))?.slice(1);
+  return terms?.join(":");
 }
 
 /** "(C)", "C. Plane", "option C": a letter, and perhaps the text of the choice. */

@@ -36,6 +36,9 @@ function respelled(text: string): string {
     .replace(/\{([^{}\\]*)\\over(?![a-zA-Z])([^{}\\]*)\}/g, "\\frac{$1}{$2}")
     .replace(/\{([^{}\\]*)\\choose(?![a-zA-Z])([^{}\\]*)\}/g, "\\binom{$1}{$2}")
     .replace(/(?:\{\})?[_^](?:\{(\d+)\}|(\d))C_(?:\{(\d+)\}|(\d))/g, "\\binom{$1$2}{$3$4}")
+    .replace(/\\root\s*\{?\s*(\d+)\s*\}?\s*\\of(?![a-zA-Z])/g, "\\sqrt[$1]")
+    .replace(/\\([ij])math(?![a-zA-Z])/g, "$1")
+    .replace(/(?<![a-zA-Z\\])(USD|EUR|GBP)(?=[\s~]*-?[\d.])/g, "\\text{$1}")
     .replace(/\{\\rm(?![a-zA-Z])([^{}]*)\}/g, "\\text{$1}")
     .replace(/(?<=[)\]}]\s?)U(?=\s?(?:[([{]|\\\{|\\left))/g, "\\cup ")
     .replace(/(?<=\\R |\\mathbb\{R\})\s*\\\s+(?=\\?\{|[([])/g, "\\setminus ");
