@@ -73,7 +73,7 @@ describe("evaluate", () => {
       const startMs = performance.now();
       const result = await f(source);
       assert.ok(kinds.includes(result.kind), JSON.stringify(result).slice(0, 300));
-      assert.ok(performance.now() - startMs < 5000);
+      assert.ok(performance.now() - startMs < 30_000, "without limits they never end");
       assert.deepEqual(await f("const f = (x) => x + 1;", 1), value("2"));
     });
   }

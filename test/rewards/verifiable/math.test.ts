@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { rngFor } from "../../../src/base/rng.ts";
 import type { Verdict } from "../../../src/data/verdict.ts";
 import { math } from "../../../src/rewards/verifiable/math.ts";
+import { cpuMsOf } from "../../support/cpuTime.ts";
 import { verifierContext } from "../../support/verifierContext.ts";
 import { tables } from "./mathTables.ts";
 
@@ -260,10 +261,10 @@ describe("the caps", () => {
     });
   }
 
-  test("are looked at before a long box is searched for words", () => {
-    const start = performance.now();
-    verdictOf({ gold: "42", answer: `\\boxed{${"{".repeat(10_000)}1${"}".repeat(10_000)}}` });
-    assert.ok(performance.now() - start < 500, `${performance.now() - start} ms`);
+  test("are looked at before a long box is searched for words", async () => {
+    const answer = `\\boxed{${"{".repeat(10_000)}1${"}".repeat(10_000)}}`;
+    const cpuMs = await cpuMsOf(() => verdictOf({ gold: "42", answer }));
+    assert.ok(cpuMs < 500, `${cpuMs} ms`);
   });
 
   test("hold for whatever a policy writes at length", { timeout: 20_000 }, () => {

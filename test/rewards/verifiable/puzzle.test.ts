@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 
 import { maxAnswerChars, puzzle } from "../../../src/rewards/verifiable/puzzle.ts";
+import { cpuMsOf } from "../../support/cpuTime.ts";
 import { scoreOf, verdictOf } from "./verdictOf.ts";
 
 async function told(reference: object, answer: string): Promise<string> {
@@ -201,9 +202,9 @@ describe("puzzle: the others", () => {
     ];
     for (const reference of references) {
       for (const unit of ["1 ", "a:1,", "\n", "a", " ", "[", "[[", "```\n", "1+", "=", ": ", "hen\n", "U"]) {
-        const started = process.hrtime.bigint();
-        assert.match(await told(reference, `${unit.repeat(maxAnswerChars / unit.length - 1)}x`), /^0: /);
-        assert.ok(process.hrtime.bigint() - started < 1_000_000_000n, `${reference.kind} ${JSON.stringify(unit)}`);
+        const answer = `${unit.repeat(maxAnswerChars / unit.length - 1)}x`;
+        const cpuMs = await cpuMsOf(async () => assert.match(await told(reference, answer), /^0: /));
+        assert.ok(cpuMs < 1000, `${reference.kind} ${JSON.stringify(unit)}`);
       }
     }
   });

@@ -27,7 +27,7 @@ export const maxQueryCpuMs = 500;
 const fillCpuMs = 1000;
 const memoryMiB = 384;
 /** A backstop: nothing in SQL sleeps, so that this much time without the processor's is a machine that has none to give. */
-const wallMs = 20_000;
+export const maxWallMs = 20_000;
 
 /** Entries of each table, by position or by column. */
 export type Rows = Readonly<Record<string, readonly (readonly Json[] | { readonly [column: string]: Json })[]>>;
@@ -93,7 +93,7 @@ export async function runQuery(job: Job, { sandbox, signal }: Where): Promise<Ra
   // The same for every job, so that an interpreter that waits can take any.
   const outputBytes = (maxResultBytes + 65_536) * maxDatabases;
   const cpuMs = fillCpuMs + maxQueryCpuMs * maxDatabases;
-  const limits = { cpuMs, wallMs, memoryMiB, outputBytes };
+  const limits = { cpuMs, wallMs: maxWallMs, memoryMiB, outputBytes };
   return read(await sandbox.run({ language: "python", files, entry: "main.py", limits }, signal), job.databases.length);
 }
 
@@ -111,7 +111,7 @@ function read({ end, stdout, stderr }: RunResult, numDatabases: number): Ran {
     else outcomes.push(line.data);
   }
   if (outcomes.length === numDatabases) return { kind: "ran", outcomes };
-  if (end.kind === "limit" && end.limit === "wall") return unscorable("timeout", `no end within ${wallMs} ms: the machine is too busy`);
+  if (end.kind === "limit" && end.limit === "wall") return unscorable("timeout", `no end within ${maxWallMs} ms: the machine is too busy`);
   const how = howEnded(end);
   // What ends the program once the databases are there is the query.
   if (isFilled && outcomes.length < numDatabases) return { kind: "ran", outcomes: [...outcomes, { kind: "failed", why: how }] };

@@ -9,6 +9,7 @@ import {
   queryIn,
   withColumns,
 } from "../../../../src/rewards/verifiable/sql/query.ts";
+import { cpuMsOf } from "../../../support/cpuTime.ts";
 
 describe("queryIn", () => {
   const found = (answer: string) => {
@@ -29,11 +30,9 @@ describe("queryIn", () => {
     assert.equal(found(`SELECT ${"1".repeat(maxQueryChars)}`), `no: the query is beyond the cap of ${maxQueryChars} characters`);
     assert.equal(found("x".repeat(maxAnswerChars + 1)), `no: the answer is beyond the cap of ${maxAnswerChars} characters`);
   });
-  test("is fast on what looks like the beginning of something, again and again", () => {
+  test("is fast on what looks like the beginning of something, again and again", async () => {
     for (const sign of ["[", "'", '"', "`", "/*", "--", "(", "'\"", ";", " ;", "'' "]) {
-      const startMs = performance.now();
-      oneStatement(sign.repeat(maxQueryChars / sign.length));
-      assert.ok(performance.now() - startMs < 500, sign);
+      assert.ok((await cpuMsOf(() => oneStatement(sign.repeat(maxQueryChars / sign.length)))) < 500, sign);
     }
   });
 });
