@@ -44,7 +44,7 @@ const Reference = z
     entryPoint: identifier.exactOptional().describe("The function that check(candidate) and calls without a name are about"),
     setup: z.string().exactOptional().describe("Code before the program, such as imports or the beginning that it completes"),
     score: z.enum(["all", "share"]).default("all").describe("1 only when all tests pass, or the share that does"),
-    timeMs: z.int().min(1).default(5000).describe("For all tests together; never more than the verifier's own deadline allows"),
+    timeMs: z.int().min(1).default(10_000).describe("For all tests together; never more than the verifier's own deadline allows"),
     memoryMiB: z.int().min(64).max(4096).default(512),
   })
   .refine(
