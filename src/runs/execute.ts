@@ -160,7 +160,7 @@ function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlR
     ...record,
     recordStep: async (done) => {
       memory.look();
-      await record.recordStep({ ...done, metrics: { ...done.metrics, peakRssMiB: memory.peakRssMiB() } });
+      await record.recordStep({ ...done, metrics: { ...done.metrics, rssMiB: memory.rssMiB(), peakRssMiB: memory.peakRssMiB() } });
       for (const note of done.notes) observer.note(`${stage} step ${done.step}: ${note}`);
       observer.step({ stage, step: done.step, steps, metrics: done.metrics });
     },

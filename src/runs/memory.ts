@@ -7,6 +7,8 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface MemoryWatch {
   /** Looks at the children; call it now and then. */
   look(): void;
+  /** Resident now, in MiB. */
+  rssMiB(): number;
   /** Resident, in MiB. An upper bound: the two peaks need not fall together. */
   peakRssMiB(): number;
 }
@@ -19,6 +21,7 @@ export function watchMemory(): MemoryWatch {
   };
   return {
     look,
+    rssMiB: () => Math.ceil((process.memoryUsage.rss() / 1024 + childrenRssKiB(process.pid)) / 1024),
     peakRssMiB: () => {
       look();
       return Math.ceil((process.resourceUsage().maxRSS + childrenKiB) / 1024);

@@ -49,7 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   sandbox: [],
   examples: ["index.ts"],
   // A bench times parts that the public surface does not name.
-  bench: ["index.ts", ...libraries, "sandbox", "sandbox/client"],
+  bench: ["index.ts", ...libraries, "runs", "examples", "sandbox", "sandbox/client"],
 };
 
 /** Heavy packages live behind one folder each; tests may use them as a second opinion. */

@@ -1,0 +1,55 @@
+// Whether a long run stayed sound: the last measurement near the best, no NaN, entropy above its floor, memory flat, in time. Judges a run that
+// is there; with --ablate it first forks it where reinforcement learning starts, shortened, once as it is and once with each stabiliser off.
+// Options: --run=long-run-1, --runs=runs, --ablate, --steps=300.
+
+import { execFileSync } from "node:child_process";
+import { resolve } from "node:path";
+
+import type { BenchOptions } from "./main.ts";
+import { judgeLongRun, type LongRunJudgement, type RecordedStep } from "./subject/longRun.ts";
+
+const whetstone = resolve(import.meta.dirname, "../bin/whetstone.js");
+
+/** What each stabiliser is switched off by. The router's losses are part of the checkpoint: they cannot be changed in a fork. */
+const ablations: Readonly<Record<string, readonly string[]>> = {
+  "all on": [],
+  "clip of the ratio": ['rl.objective={"kind":"reinforce"}'],
+  "clip of the gradient": ["rl.maxGradNorm=1e9"],
+  "guard against spikes": ["rl.stability.maxGradNormRatio=1e9"],
+  "division by the group's deviation": ['rl.advantages={"kind":"dr-grpo"}'],
+  "warm-up": ["rl.warmupSteps=0"],
+  "decay of the learning rate": ['rl.decay={"kind":"constant"}'],
+};
+
+export async function run({ run = "long-run-1", runs = "runs", steps = "300", ...flags }: BenchOptions): Promise<object> {
+  if (!("ablate" in flags)) return judgementOf(run, runs);
+  return Object.fromEntries(
+    Object.entries(ablations).map(([name, settings]) => {
+      const fork = forkOf(run, { runs, settings: [...settings, `rl.steps=${steps}`] });
+      const judgement = judgementOf(fork, runs);
+      console.error(`${name}: ${fork} ${JSON.stringify(judgement)}`);
+      return [name, judgement];
+    }),
+  );
+}
+
+/** A fork that was trained to its end or to where an alarm or the guard ended it. */
+function forkOf(run: string, { runs, settings }: { readonly runs: string; readonly settings: readonly string[] }): string {
+  const sets = settings.flatMap((setting) => ["--set", setting]);
+  const made = command(["runs", "fork", run, "--runs", runs, "--from", "sft", ...sets, "--no-start", "--json"]) as { readonly run: string };
+  try {
+    execFileSync(process.execPath, [whetstone, "runs", "resume", made.run, "--runs", runs], { stdio: ["ignore", "ignore", "inherit"] });
+  } catch {
+    console.error(`${made.run} did not come to its end: that is a result too`);
+  }
+  return made.run;
+}
+
+function judgementOf(run: string, runs: string): LongRunJudgement {
+  const { steps } = command(["runs", "show", run, "--runs", runs, "--json"]) as { readonly steps: readonly RecordedStep[] };
+  return judgeLongRun(steps);
+}
+
+function command(args: readonly string[]): unknown {
+  return JSON.parse(execFileSync(process.execPath, [whetstone, ...args], { maxBuffer: 2 ** 30 }).toString());
+}

@@ -1,0 +1,69 @@
+// What a long run has to show, judged from what it recorded: numbers of its steps of reinforcement learning, and which criteria hold. Pure:
+// whoever calls reads the run.
+
+/** The parts of a step of `runs show --json` that are read here. */
+export interface RecordedStep {
+  readonly stage: string;
+  readonly step: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly finishedMs: number;
+}
+
+/** Levels of the criteria. */
+const criteria = { points: 0.03, entropyFloor: 0.1, memoryRatio: 1.1, memoryFromStep: 100, hours: 2 };
+
+/** Steps whose median entropy is taken, at the start and for the least that follows. */
+const smoothedSteps = 5;
+
+/** Numbers of a run's steps of reinforcement learning, and which criteria hold. */
+export interface LongRunJudgement {
+  readonly steps: number;
+  readonly secondsPerStep: number;
+  readonly hours: number;
+  readonly bestAccuracy: number;
+  readonly lastAccuracy: number;
+  readonly entropyAtStart: number;
+  readonly leastEntropy: number;
+  readonly memoryRatio: number;
+  readonly alarms: Readonly<Record<string, number>>;
+  readonly holds: Readonly<Record<"lastNearBest" | "noNaN" | "entropyAboveFloor" | "memoryFlat" | "inTime", boolean>>;
+}
+
+/** Seconds a step are medians of the times between steps, so that an interruption does not count; `hours` are these times all steps. */
+export function judgeLongRun(recorded: readonly RecordedStep[]): LongRunJudgement {
+  const steps = recorded.filter(({ stage }) => stage === "rl");
+  const values = (name: string): number[] => steps.flatMap(({ metrics }) => metrics[name] ?? []);
+  const [accuracies, entropies] = [values("heldOut/accuracy"), smoothed(values("entropy"))];
+  const gaps = steps.slice(1).map(({ finishedMs }, i) => (finishedMs - steps[i]!.finishedMs) / 1000);
+  const secondsPerStep = median(gaps);
+  const memoryAt = (step: number): number => steps[Math.min(step, steps.length - 1)]?.metrics["rssMiB"] ?? Number.NaN;
+  const [best, last] = [Math.max(...accuracies), accuracies.at(-1) ?? Number.NaN];
+  const [entropyAtStart, leastEntropy] = [entropies[0] ?? Number.NaN, Math.min(...entropies)];
+  const memoryRatio = memoryAt(steps.length - 1) / memoryAt(criteria.memoryFromStep);
+  const hours = gaps.reduce((sum, seconds) => sum + Math.min(seconds, 10 * secondsPerStep), 0) / 3600;
+  return {
+    ...{ steps: steps.length, secondsPerStep, hours, bestAccuracy: best, lastAccuracy: last, entropyAtStart, leastEntropy, memoryRatio },
+    alarms: alarmCounts(steps),
+    holds: {
+      lastNearBest: best - last <= criteria.points,
+      noNaN: steps.every(({ metrics }) => Object.values(metrics).every(Number.isFinite)),
+      entropyAboveFloor: leastEntropy >= criteria.entropyFloor * entropyAtStart,
+      memoryFlat: memoryRatio <= criteria.memoryRatio,
+      inTime: hours <= criteria.hours,
+    },
+  };
+}
+
+function alarmCounts(steps: readonly RecordedStep[]): Readonly<Record<string, number>> {
+  const raised = steps.flatMap(({ metrics }) => Object.keys(metrics).filter((name) => name.startsWith("alarm/")));
+  return Object.fromEntries([...Map.groupBy(raised, (name) => name.slice("alarm/".length))].map(([name, times]) => [name, times.length]));
+}
+
+/** Medians over so many steps each. */
+function smoothed(values: readonly number[]): number[] {
+  return values.slice(smoothedSteps - 1).map((_, i) => median(values.slice(i, i + smoothedSteps)));
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
