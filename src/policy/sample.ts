@@ -1,6 +1,6 @@
 // Sampling many sequences at once. Sequences that finish make room for waiting ones, and requests with the same prompt share its
-// computation; the prompt of a response that goes on ends with what was sampled before. A sequence depends on its request and the parameters alone: it draws from its own random stream, and no bit of
-// its log-probabilities depends on who is sampled beside it.
+// computation; the prompt of a response that goes on ends with what was sampled before. A sequence depends on its request and the
+// parameters alone: it draws from its own random stream, and no bit of its log-probabilities depends on who is sampled beside it.
 
 import type { SampleRequest } from "./backend.ts";
 import type { Decoder } from "./decoder.ts";

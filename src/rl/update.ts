@@ -64,7 +64,8 @@ export interface Learning {
 /**
  * One update for each minibatch that has anything to learn from, `innerEpochs` times over. Stops early when the guard wants the run to go
  * back. What was sampled with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted. Nor is
- * a step whose alarms object; the first update is judged by them before it is applied.
+ * a step whose alarms object: they judge the first update that the guard trusts before it is applied, and where they object to it the step's
+ * other updates are not taken either.
  */
 export async function learnFrom(groups: CreditedGroups, learning: Learning): Promise<LearnedStep> {
   const { policy, config, clock, step, watch: ofRollouts } = learning;
@@ -74,6 +75,7 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
   const skipped: string[] = [];
   let watch = ofRollouts;
   let guard = guardAfter(learning.guard, watch);
+  let { learningRate } = optimSettings(config, { step, guard });
   let numTokens = 0;
   const objection = brokenSampling(groups) ?? objectionOf(watch);
   if (objection !== undefined) {
@@ -90,25 +92,28 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
   for (const [update, batch] of repeated(batches, config.innerEpochs).entries()) {
     const optimizer = optimSettings(config, { step, guard });
     const asked = withEntropyColumn(batch, { ...learning, update });
+    const before = watch;
     const inspect = (metrics: StepMetrics): Objection | undefined => {
-      if (update > 0) return undefined;
+      if (reports.length > 0) return undefined; // the policy is no longer the one that the step began with
       watch = watchUpdate(watch, { ...metrics, ...mismatchLevels(metrics, correction) });
       return objectionOf(watch);
     };
     const outcome = await guardedUpdate(policy, { batch: asked, loss, optimizer, guard, stability: config.stability, inspect });
-    guard = outcome.guard;
     if (outcome.kind === "untrusted") return outcome;
-    if (outcome.kind === "applied") reports.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
-    else skipped.push(outcome.reason);
+    guard = guardAfter(outcome.guard, { ...watch, alarms: watch.alarms.slice(before.alarms.length) });
+    if (outcome.kind === "applied") {
+      reports.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
+      learningRate = optimizer.learningRate;
+    } else skipped.push(outcome.reason);
     numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    if (objectionOf(watch) !== undefined) break;
   }
-  guard = guardAfter(guard, { ...watch, alarms: watch.alarms.slice(ofRollouts.alarms.length) });
   const averaged = { ...updateMetrics(reports), ...learning.mismatch };
   const metrics = {
     ...averaged,
     ...correction,
     ...mismatchLevels(reports[0]?.metrics ?? {}, correction),
-    learningRate: optimSettings(config, { step, guard }).learningRate,
+    learningRate,
     updates: reports.length,
     skippedUpdates: skipped.length,
     trainedTokens: reports.reduce((sum, report) => sum + report.numTokens, 0),

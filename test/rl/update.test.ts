@@ -111,6 +111,35 @@ describe("learnFrom", () => {
     assert.match(learned.notes.join(), /update skipped: alarm "mismatch": .* mean exp \|log w\| is 1\.142, more than 1\.05/);
   });
 
+  test("does not take the step's other updates either", async () => {
+    const policy = new TabularPolicy(8);
+    const groups = [[...pair(), ...pair(uniform + 0.25)], flat, pair(), flat]; // the second minibatch is as it should be
+    const learned = await learn(groups, policy, { alarms: { mismatch: { action: "skip" } } });
+    assert.ok(learned.kind === "learned");
+    assert.deepEqual(policy.parameters, new Float32Array(64));
+    assert.deepEqual([learned.metrics["updates"], learned.metrics["skippedUpdates"], learned.guard.skippedInARow], [0, 1, 1]);
+  });
+
+  test("shows the alarms the first update that the guard trusts", async () => {
+    const broken = pair().map((member) => ({ ...member, advantage: Number.NaN }));
+    const learned = await learn([broken, flat, [...pair(), ...pair(uniform + 0.25)], flat]);
+    assert.ok(learned.kind === "learned");
+    assert.deepEqual([learned.metrics["updates"], learned.metrics["skippedUpdates"]], [1, 1]);
+    assert.deepEqual(
+      learned.watch.alarms.map(({ alarm }) => alarm),
+      ["mismatch"],
+    );
+  });
+
+  test("slows down from the update after the one that raised the alarm, and says what the last one was applied with", async () => {
+    const off = [...pair(), ...pair(uniform + 0.25)];
+    const about = { alarms: { mismatch: { action: "slow" }, slowFactor: 0.5 } };
+    const [one, two] = [await learn([off, flat, flat, flat], undefined, about), await learn([off, flat, pair(), flat], undefined, about)];
+    assert.ok(one.kind === "learned" && two.kind === "learned");
+    assert.deepEqual([one.metrics["learningRate"], one.guard.learningRateScale], [0.1, 0.5]);
+    assert.deepEqual([two.metrics["learningRate"], two.guard.learningRateScale], [0.05, 0.5]);
+  });
+
   test("learns nothing from log-probabilities that are no numbers, not even where no group prefers anything", async () => {
     const policy = new TabularPolicy(8);
     const broken = aRollout({ tokens: Int32Array.of(5, 6), logProbs: Float32Array.of(-1, Number.NaN) });
