@@ -18,6 +18,7 @@ import { pretrainingSteps, type RlConfig } from "./config.ts";
 import { type CreditedStep, creditStep, ownCredits, teaches } from "./credit.ts";
 import { teachCritic } from "./critic.ts";
 import { rolloutMetrics } from "./metrics.ts";
+import { sampledMismatch } from "./mismatch.ts";
 import { overlongMetrics } from "./overlong.ts";
 import { type RlRecord, rolloutDigests } from "./record.ts";
 import type { Group, RewardedRollout } from "./rollout.ts";
@@ -153,7 +154,10 @@ async function learn(
 ): Promise<LearnedStep> {
   const watch = watchRollouts(seen.before, { ...seen, step, config, terms });
   const before = pretrainingSteps(config);
-  if (step < before) return { kind: "learned", guard, watch, metrics: {}, notes: [] };
+  if (step < before) {
+    const rollouts = groups.flat().map(({ rollout }) => rollout);
+    return { kind: "learned", guard, watch, metrics: { ...(mismatch ?? (await sampledMismatch(policy, rollouts))) }, notes: [] };
+  }
   return learnFrom(groups, {
     policy,
     seed,

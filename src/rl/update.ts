@@ -3,6 +3,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { rngFor } from "../base/rng.ts";
+import type { Rollout } from "../data/rollout.ts";
 import type { PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
 import { type GuardState, guardedUpdate, type Objection, optimSettings, phaseSpeed, refusedUpdate } from "../train/stage.ts";
 import type { GroupCredit } from "./advantages.ts";
@@ -13,7 +14,7 @@ import { correctOffPolicy } from "./correction.ts";
 import { withCovarianceColumn } from "./covariance.ts";
 import { policyLoss } from "./losses.ts";
 import { mismatchLevels, type UpdateReport, updateMetrics } from "./metrics.ts";
-import type { Mismatch } from "./mismatch.ts";
+import { type Mismatch, sampledMismatch } from "./mismatch.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
 import { nothingMissing, type StepLogProbs } from "./stepLogProbs.ts";
@@ -57,7 +58,7 @@ export interface Learning {
   readonly watch: StepWatch;
   /** What sampling did not record. Absent: nothing is missing. */
   readonly logProbs?: StepLogProbs;
-  /** Of sampling, where an older policy sampled: the first update compares with the present one. */
+  /** Of sampling, where an older policy sampled. Absent: the first update compares, or where there is none the policy is asked. */
   readonly mismatch?: Mismatch | undefined;
 }
 
@@ -73,11 +74,13 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
   const loss = policyLoss(config);
   const reports: UpdateReport[] = [];
   const skipped: string[] = [];
+  let judged: UpdateReport | undefined; // what the alarms saw: told also where they object
   let watch = ofRollouts;
   let guard = guardAfter(learning.guard, watch);
   let { learningRate } = optimSettings(config, { step, guard });
   let numTokens = 0;
-  const objection = brokenSampling(groups) ?? objectionOf(watch);
+  const broken = brokenSampling(groups);
+  const objection = broken ?? objectionOf(watch);
   if (objection !== undefined) {
     const outcome = refusedUpdate({ ...objection, guard, stability: config.stability });
     if (outcome.kind === "untrusted") return outcome;
@@ -95,6 +98,7 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
     const before = watch;
     const inspect = (metrics: StepMetrics): Objection | undefined => {
       if (reports.length > 0) return undefined; // the policy is no longer the one that the step began with
+      judged = { numTokens: numTrainedTokens(batch), metrics };
       watch = watchUpdate(watch, { ...metrics, ...mismatchLevels(metrics, correction) });
       return objectionOf(watch);
     };
@@ -108,11 +112,14 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
     numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
     if (objectionOf(watch) !== undefined) break;
   }
-  const averaged = { ...updateMetrics(reports), ...learning.mismatch };
+  const told = reports.length > 0 || judged === undefined ? reports : [judged];
+  const isUntried = batches.length === 0 && broken === undefined;
+  const mismatch = learning.mismatch ?? (isUntried ? await sampledMismatch(policy, rolloutsOf(groups)) : {});
+  const averaged = { ...updateMetrics(told), ...mismatch };
   const metrics = {
     ...averaged,
     ...correction,
-    ...mismatchLevels(reports[0]?.metrics ?? {}, correction),
+    ...mismatchLevels(told[0]?.metrics ?? {}, correction),
     learningRate,
     updates: reports.length,
     skippedUpdates: skipped.length,
@@ -123,13 +130,17 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
   return { kind: "learned", guard, watch, metrics, notes };
 }
 
+function rolloutsOf(groups: CreditedGroups): Rollout[] {
+  return groups.flat().map(({ rollout }) => rollout);
+}
+
 /** Where log-probabilities of chosen tokens are not finite. A forced token has none. */
 function brokenSampling(groups: CreditedGroups): Objection | undefined {
   let numChosen = 0;
   let numBroken = 0;
-  for (const { rollout } of groups.flat()) {
-    for (const [position, logProb] of rollout.logProbs.entries()) {
-      if (rollout.chosen[position] === 0) continue;
+  for (const { logProbs, chosen } of rolloutsOf(groups)) {
+    for (const [position, logProb] of logProbs.entries()) {
+      if (chosen[position] === 0) continue;
       numChosen++;
       if (!Number.isFinite(logProb)) numBroken++;
     }

@@ -99,7 +99,7 @@ describe("trainPolicy, with a critic", () => {
       record.steps.slice(3, 6).map(({ metrics }) => metrics["learningRate"]),
       [undefined, 0.05, 0.1],
     );
-    assert.equal(record.steps[4]!.metrics["mismatchMax"], 0);
+    assert.ok(record.steps.every(({ metrics }) => metrics["mismatchMax"] === 0));
   });
 
   test("ends where the undisturbed run ends after it was killed, in pretraining and after it", async () => {

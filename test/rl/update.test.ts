@@ -100,6 +100,14 @@ describe("learnFrom", () => {
     ]);
   });
 
+  test("asks the policy where no update compares, and notes the same", async () => {
+    const flatBut = (logProb: number) => pair(logProb).map(({ advantage: _, ...member }) => member);
+    const [sound, faulty] = [await learn([flatBut(uniform)]), await learn([flatBut(uniform), flatBut(uniform + 0.0625)])];
+    assert.ok(sound.kind === "learned" && faulty.kind === "learned");
+    assert.deepEqual([sound.metrics["mismatchMax"], sound.notes], [0, []]);
+    assert.deepEqual([faulty.metrics["mismatchMax"], faulty.metrics["mismatchShare"], faulty.notes.length], [0.0625, 0.5, 1]);
+  });
+
   test("does not learn where they are too far from what it computes itself and the recipe says so", async () => {
     const policy = new TabularPolicy(8);
     // half of the tokens are off by 1/4: (1 + e^(1/4)) / 2 = 1.142
@@ -109,6 +117,9 @@ describe("learnFrom", () => {
     assert.deepEqual(policy.parameters, new Float32Array(64));
     assert.deepEqual([learned.metrics["skippedUpdates"], learned.guard.skippedInARow, learned.watch.alarms.length], [1, 1, 1]);
     assert.match(learned.notes.join(), /update skipped: alarm "mismatch": .* mean exp \|log w\| is 1\.142, more than 1\.05/);
+    // what the alarm saw is told all the same
+    assert.deepEqual([learned.metrics["mismatchMax"], learned.metrics["mismatchShare"]], [0.25, 0.5]);
+    assert.ok(Math.abs(learned.metrics["mismatchFactor"]! - 1.142) < 1e-3 && learned.metrics["gradNorm"]! > 0);
   });
 
   test("does not take the step's other updates either", async () => {
