@@ -44,6 +44,13 @@ describe("drawTasks", () => {
     assert.equal(new Set(firsts).size, 6);
   });
 
+  test("draws no more than asked for when one is looked at again, and looks again only in a step's first round", () => {
+    const state = known({ a: [9, 1], f: [1] });
+    const first = draw(state);
+    assert.deepEqual([first.length, first.includes("a")], [4, true]);
+    assert.deepEqual(draw(state, { round: 1 }), ["b", "c", "d", "e"]);
+  });
+
   test("leaves retired tasks out, but looks at a share of them again, the longest unseen first", () => {
     // 0.25 of 4 tasks is one a step.
     const state = known({ a: [9, 1], b: [2, 0.95], c: [7, 0.9], d: [8, 0.89] });

@@ -36,6 +36,38 @@ describe("openPartialSource", () => {
     assert.ok(record.steps.slice(3).every(({ rollouts }) => rollouts.length > 0));
   });
 
+  test("lets no group wait that is older than one it learns from", async () => {
+    const { record } = await run({ config: { ...config, steps: 40 } });
+    const groups = record.steps.flatMap(({ step, rollouts }) =>
+      [...Map.groupBy(rollouts, ({ rollout }) => rollout.group).values()].map((members) => {
+        const start = startOf(members[0]!.rollout.id);
+        const longest = Math.max(...members.map(({ rollout }) => rollout.tokens.length));
+        return { learnedAt: step, start, finishedAt: start + Math.ceil(longest / 2) - 1 };
+      }),
+    );
+    let numWaiting = 0;
+    for (const { learnedAt, start } of groups) {
+      const waiting = groups.filter((other) => other.finishedAt <= learnedAt && other.learnedAt > learnedAt);
+      assert.ok(waiting.every((other) => other.start >= start));
+      numWaiting += waiting.length;
+    }
+    assert.ok(numWaiting > 0);
+  });
+
+  test("starts no task of a curriculum's pool that is in flight already", async () => {
+    const about = { sampling: { partial: { tokensPerStep: 2 }, curriculum: { kind: "pass-rate" } } };
+    const { record } = await run({ config: configure({ ...partial, ...about, steps: 40 }), tasks: taskPool(7) });
+    const spans = record.steps.flatMap(({ step, rollouts }) =>
+      rollouts
+        .filter(({ rollout }) => rollout.index === 0)
+        .map(({ task, rollout }) => ({ id: task.id, from: startOf(rollout.id), to: step })),
+    );
+    for (const own of Map.groupBy(spans, ({ id }) => id).values()) {
+      const inTurn = own.toSorted((x, y) => x.from - y.from);
+      for (const [i, { to }] of inTurn.entries()) assert.ok(to < (inTurn[i + 1]?.from ?? Number.POSITIVE_INFINITY));
+    }
+  });
+
   test("samples every token with the policy as it is then, and tells which", async () => {
     const { record } = await run({ config });
     for (const { step, rollouts, metrics } of record.steps) {

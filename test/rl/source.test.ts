@@ -7,7 +7,17 @@ import { ConfigError } from "../../src/base/errors.ts";
 import type { RlStepRecord } from "../../src/rl/record.ts";
 import { endsTheSame, run } from "../support/killedRuns.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
-import { configure, endlessTasks, exact, failed, numTokens, rewardOf, type ScoreRollout, taskPool } from "../support/tabularRun.ts";
+import {
+  configure,
+  endlessTasks,
+  exact,
+  failed,
+  numTokens,
+  restarted,
+  rewardOf,
+  type ScoreRollout,
+  taskPool,
+} from "../support/tabularRun.ts";
 
 const groupsOf = ({ rollouts }: RlStepRecord) => [...Map.groupBy(rollouts, ({ rollout }) => rollout.group).values()];
 const isTrained = (group: RlStepRecord["rollouts"]): boolean => group.some(({ advantage }) => advantage !== undefined);
@@ -151,6 +161,13 @@ describe("a lag", () => {
       assert.deepEqual([metrics["staleness"], metrics["stalenessMax"]], [step - sampledBy, step - sampledBy]);
       assert.deepEqual([metrics["mismatch"], metrics["mismatchShare"], metrics["mismatchMax"]], [0, 0, 0]);
     }
+  });
+
+  test("takes what was sampled ahead from the checkpoint when the stage goes back to it", async () => {
+    const policy = new TabularPolicy(numTokens, { faultAt: (call) => call >= 4 && call <= 6 });
+    const { record } = await run({ config, policy });
+    assert.equal(record.wentBack.length, 1);
+    assert.equal((await run({ config, ...(await restarted(record, 3)) })).record.chain, record.chain);
   });
 
   test("says where the engine disagrees with itself, whatever was learned since", async () => {

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import type { PolicyBackend } from "../../src/policy/backend.ts";
+import { RlConfig } from "../../src/rl/config.ts";
+import { creditStep, ownCredits, teaches } from "../../src/rl/credit.ts";
+import { nothingMissing } from "../../src/rl/stepLogProbs.ts";
+import { aRollout, aScoredRollout, scored } from "../support/rollouts.ts";
+
+const configure = (about: object): RlConfig => RlConfig.parse({ steps: 9, learningRate: 0.1, maxNewTokens: 40, ...about });
+const budgets = { kind: "budgets", grid: [16], overrunPenalty: 0.5 };
+
+/** Two right answers of the same verdict; the budget closed the thinking of the second, which halves what it earns. */
+const inTime = aScoredRollout(scored(1), { rollout: aRollout({ thinking: { tokens: 9, closedBy: "policy", budget: 16 } }) });
+const forced = aScoredRollout(scored(1), { rollout: aRollout({ thinking: { tokens: 16, closedBy: "budget", budget: 16 } }) });
+const group = [inTime, forced];
+const terms = Object.keys(inTime.verdicts).map((verifier) => ({ verifier, weight: 1 }));
+
+/** A critic that expects nothing. */
+const blank: Pick<PolicyBackend, "forward"> = {
+  forward: async (samples) =>
+    samples.map(({ targets: { length } }) => ({
+      logProb: new Float32Array(length),
+      entropy: new Float32Array(length),
+      value: new Float32Array(length),
+    })),
+};
+
+describe("ownCredits", () => {
+  test("prices what a budget cut short before the group is compared", () => {
+    // learned rewards 1 and 0.5, mean 0.75
+    const config = configure({ advantages: { kind: "dr-grpo" }, thinking: budgets });
+    assert.deepEqual(ownCredits([group], { config, terms }), [{ kind: "trained", advantages: [0.25, -0.25] }]);
+    assert.ok(teaches(group, { config, terms }));
+  });
+
+  test("prices it in every term of the reward where terms are compared by themselves", () => {
+    const config = configure({ advantages: { kind: "gdpo" }, thinking: budgets });
+    const [credit] = ownCredits([group], { config, terms });
+    assert.ok(credit?.kind === "trained" && credit.advantages[0]! > 0 && credit.advantages[1]! < 0);
+  });
+
+  test("finds nothing to prefer where thinking costs nothing", () => {
+    for (const kind of ["dr-grpo", "gdpo"]) {
+      assert.deepEqual(ownCredits([group], { config: configure({ advantages: { kind } }), terms }), [{ kind: "flat" }]);
+    }
+  });
+});
+
+describe("creditStep", () => {
+  test("hands a critic what is learned from, and keeps the rewards of the verdicts", async () => {
+    const config = configure({
+      advantages: { kind: "gae", whiten: false, lambdaPolicy: { kind: "constant", lambda: 1 } },
+      thinking: budgets,
+    });
+    const critic = blank as PolicyBackend; // crediting needs no other verb
+    const { groups, valued } = await creditStep([group], { config, terms, critic, isPretraining: false, logProbs: nothingMissing });
+    assert.deepEqual(
+      valued![0]!.map((member) => member!.returns[0]),
+      [1, 0.5],
+    );
+    assert.deepEqual(
+      groups[0]!.map(({ reward, advantage }) => [reward, advantage]),
+      [
+        [1, 1],
+        [1, 0.5],
+      ],
+    );
+  });
+});
