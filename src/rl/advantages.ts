@@ -1,5 +1,6 @@
 // From rewards to advantages: how much better a rollout did than the other rollouts of its task. Pure. Unscorable rollouts are not
-// zeros: they get no advantage and no part in any mean, so the others are treated as if they had been alone.
+// zeros: they get no advantage and no part in any mean, so the others are treated as if they had been alone,
+// unless they are too few (`minScored`).
 
 import { TrainingError } from "../base/errors.ts";
 import type { AdvantagesConfig } from "./algorithmConfig.ts";
