@@ -2,10 +2,11 @@
 // the bytes of caches and weights at the rate of a copy. Options: --rounds=3.
 
 import { rngFor } from "../src/base/rng.ts";
+import { median } from "../src/base/statistics.ts";
 import { parameterLayout } from "../src/policy/architecture.ts";
 import type { SampleRequest } from "../src/policy/backend.ts";
 import type { BenchOptions } from "./main.ts";
-import { besideMatmul, median } from "./subject/matmulRate.ts";
+import { besideMatmul } from "./subject/matmulRate.ts";
 import { benchEngines, benchModel, flopsPerToken } from "./subject/model.ts";
 
 const numSequences = 64;

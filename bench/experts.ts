@@ -1,8 +1,9 @@
 // What a training step costs at a constant number of active experts as their total number grows. The configurations take turns, so
 // that a machine that becomes slower does not speak against the last one. Options: --rounds=3, --steps=4 for each round.
 
+import { median } from "../src/base/statistics.ts";
 import type { BenchOptions } from "./main.ts";
-import { besideMatmul, median } from "./subject/matmulRate.ts";
+import { besideMatmul } from "./subject/matmulRate.ts";
 import { benchModel } from "./subject/model.ts";
 import { timeSteps } from "./subject/step.ts";
 

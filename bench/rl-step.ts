@@ -2,8 +2,8 @@
 // step, recorded in a store as in any run. The rest is what a step takes beside sampling, the wait for the last verdicts, gradients and
 // updates: tasks, advantages, digests, the record. Medians of several steps. Options: --steps=12, --sftSteps=400.
 
+import { median } from "../src/base/statistics.ts";
 import type { BenchOptions } from "./main.ts";
-import { median } from "./subject/matmulRate.ts";
 import { type StepTimes, timeRlSteps } from "./subject/rlStep.ts";
 
 export async function run({ steps = "12", sftSteps = "400" }: BenchOptions): Promise<Readonly<Record<string, number>>> {

@@ -1,6 +1,6 @@
 // The thinking example measured whole: trained, and both of its checkpoints, after supervised training and after reinforcement learning,
-// examined under thinking budgets. Reports every number and what the example has to show. Takes about half an hour a seed on two idle
-// cores. Options: --seeds=1,2, --tasks=1024.
+// examined under thinking budgets. Reports every number and what the example has to show. Trains 2,400 supervised and 200 practised
+// steps a seed. Options: --seeds=1,2, --tasks=1024.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync } from "node:fs";

@@ -1,8 +1,9 @@
 // One training step of 32 sequences of 128 tokens: forward, backward (all gradients) and AdamW, as a share of what a plain matrix
 // product reaches on this machine. Options: --steps=10.
 
+import { median } from "../src/base/statistics.ts";
 import type { BenchOptions } from "./main.ts";
-import { besideMatmul, median } from "./subject/matmulRate.ts";
+import { besideMatmul } from "./subject/matmulRate.ts";
 import { benchModel } from "./subject/model.ts";
 import { stepFlops, timeSteps } from "./subject/step.ts";
 

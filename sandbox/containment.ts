@@ -1,14 +1,14 @@
 // What holds programs on this machine, found out once when a sandbox opens: the jail or, where the caller asked for it, mere limits. It
 // turns a runtime and limits into the command that starts an interpreter under them.
 
-import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { findBubblewrap, jailArguments, jailedDriver, proveJail, systemBinds } from "./bubblewrap.ts";
 import { type CgroupPlace, findCgroupPlace } from "./cgroups.ts";
 import { SandboxUnavailable } from "./errors.ts";
 import { makeFolder, removeLeftoverFolders } from "./folders.ts";
-import { interpreterFds, type LauncherSettings, setpriv } from "./launcher.ts";
+import { dyingWithParent, interpreterFds, type LauncherSettings } from "./launcher.ts";
 import type { Containment as ContainmentKind, Limits } from "./program.ts";
 import { findNode, findPython, forIsolates, type Runtime, type RuntimeName } from "./runtimes.ts";
 import { seccompFilter } from "./seccomp.ts";
@@ -100,16 +100,12 @@ function openWeak(): Containment {
     command(runtime, limits) {
       // The limit on processes would count all of the user's.
       const outside = limitCommands({ limits, runtime, dataToo: process.platform === "linux", processes: false });
-      return `( ${outside}exec ${quoted([...dyingWithLauncher(), runtime.executable, ...runtime.flags(limits.memoryMiB), runtime.driver])} )`;
+      // A jail dies with its launcher; without one the interpreter must ask for it.
+      return `( ${outside}exec ${quoted([...dyingWithParent(), runtime.executable, ...runtime.flags(limits.memoryMiB), runtime.driver])} )`;
     },
     runtime: runtimes.find,
     [Symbol.dispose]: () => runtimes[Symbol.dispose](),
   };
-}
-
-/** A jail dies with its launcher, and that with this process, however it ends; without a jail the interpreter must ask for it. */
-function dyingWithLauncher(): string[] {
-  return existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
 }
 
 interface LimitSettings {

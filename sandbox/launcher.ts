@@ -8,7 +8,12 @@ import { closeSync, existsSync } from "node:fs";
 import type { OutputPipe } from "./outputPipe.ts";
 
 /** Of util-linux; other systems lack it. */
-export const setpriv = "/usr/bin/setpriv";
+const setpriv = "/usr/bin/setpriv";
+
+/** What stands before a command that is to die with the process that starts it. */
+export function dyingWithParent(): string[] {
+  return existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
+}
 
 /** Descriptors of the launcher, which `openings` opens again for an interpreter: a new description each time. */
 const fds = { input: 3, output: 4, filter: 5, driver: 6, stdout: 7, stderr: 8, status: 9 } as const;
@@ -49,8 +54,7 @@ export class Launcher {
 
   constructor({ userId, cwd, env, filterFd, driverFd }: LauncherSettings, { input, output, stdout, stderr, status }: SlotPipes) {
     this.#openings = openings(filterFd !== undefined);
-    const shell = ["/bin/sh", "-s"];
-    const [command, ...args] = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--", ...shell] : shell;
+    const [command, ...args] = [...dyingWithParent(), "/bin/sh", "-s"];
     const statusEnd = status.openForChild();
     try {
       this.process = spawn(command!, args, {

@@ -1,6 +1,9 @@
 // What a long run has to show, judged from what it recorded: numbers of its steps of reinforcement learning, and which criteria hold. Pure:
 // whoever calls reads the run.
 
+import { median } from "../../src/base/statistics.ts";
+import { alarmCounts } from "../../src/runs/report.ts";
+
 /** The parts of a step of `runs show --json` that are read here. */
 export interface RecordedStep {
   readonly stage: string;
@@ -43,7 +46,7 @@ export function judgeLongRun(recorded: readonly RecordedStep[]): LongRunJudgemen
   const hours = gaps.reduce((sum, seconds) => sum + Math.min(seconds, 10 * secondsPerStep), 0) / 3600;
   return {
     ...{ steps: steps.length, secondsPerStep, hours, bestAccuracy: best, lastAccuracy: last, entropyAtStart, leastEntropy, memoryRatio },
-    alarms: alarmCounts(steps),
+    alarms: alarmCounts(steps.map(({ metrics }) => metrics)),
     holds: {
       lastNearBest: best - last <= criteria.points,
       noNaN: steps.every(({ metrics }) => Object.values(metrics).every(Number.isFinite)),
@@ -54,16 +57,7 @@ export function judgeLongRun(recorded: readonly RecordedStep[]): LongRunJudgemen
   };
 }
 
-function alarmCounts(steps: readonly RecordedStep[]): Readonly<Record<string, number>> {
-  const raised = steps.flatMap(({ metrics }) => Object.keys(metrics).filter((name) => name.startsWith("alarm/")));
-  return Object.fromEntries([...Map.groupBy(raised, (name) => name.slice("alarm/".length))].map(([name, times]) => [name, times.length]));
-}
-
 /** Medians over so many steps each. */
 function smoothed(values: readonly number[]): number[] {
   return values.slice(smoothedSteps - 1).map((_, i) => median(values.slice(i, i + smoothedSteps)));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

@@ -1,6 +1,7 @@
 // What this machine can do: an fp32 product 2048 x 512 x 2048 with its weight as an input, on the same engine and threads.
 // Rates of other benchmarks are shares of it, so that they mean something on any machine.
 
+import { median } from "../../src/base/statistics.ts";
 import { toOnnx } from "../../src/graph/onnx.ts";
 import { gatherRows, input, matmul } from "../../src/graph/ops.ts";
 import { compile } from "../../src/runtime/session.ts";
@@ -34,10 +35,6 @@ async function matmulGflops(repetitions = 40): Promise<number> {
     timesMs.push(performance.now() - startMs);
   }
   return (2 * M * K * N) / median(timesMs) / 1e6;
-}
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
 /** Numbers in (-1, 1) without subnormals; their values do not matter. */

@@ -15,7 +15,7 @@ import { trainPolicy } from "../../src/rl/loop.ts";
 import type { RlRecord } from "../../src/rl/record.ts";
 import { fingerprintHere } from "../../src/runs/fingerprint.ts";
 import { asJson, createRun } from "../../src/runs/openRun.ts";
-import { openRewards, type Preparation, prepare } from "../../src/runs/prepare.ts";
+import { openRewards, prepare } from "../../src/runs/prepare.ts";
 import { Recipe } from "../../src/runs/recipe.ts";
 import { RunStore } from "../../src/runs/store.ts";
 import { trainSupervised } from "../../src/sft/loop.ts";
@@ -69,7 +69,7 @@ async function timed(runs: string, { steps, sftSteps }: { steps: number; sftStep
   );
   const common = { clock: systemClock, stop: never, evaluate: async () => ({}) };
   const demonstrations = (step: number, count: number) =>
-    prepared.demonstrations!.batch(step, count).map((each) => encoded(each, prepared));
+    prepared.demonstrations!.batch(step, count).map((each) => encodeDemonstration(each, prepared.tokenizer));
   await trainSupervised(recipe.sft!, { ...common, policy, demonstrations, record: run.stageRecord("sft") }, never);
   const watch = stopwatch(
     policy,
@@ -91,13 +91,6 @@ async function timed(runs: string, { steps, sftSteps }: { steps: number; sftStep
     never,
   );
   return watch.times.slice(numWarmupSteps);
-}
-
-function encoded(
-  demonstration: Parameters<typeof encodeDemonstration>[0],
-  { tokenizer }: Preparation,
-): ReturnType<typeof encodeDemonstration> {
-  return encodeDemonstration(demonstration, tokenizer);
 }
 
 /** The same policy and record, which note how long each step took and its parts. */

@@ -7,15 +7,14 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-
 import { findBubblewrap, jailArguments, jailedDriver, systemBinds } from "../../sandbox/bubblewrap.ts";
 import { defaultLimits, type Evaluator, openSandbox, type Sandbox } from "../../sandbox/client.ts";
 import { findNode, findPython, type Runtime } from "../../sandbox/runtimes.ts";
 import { seccompFilter } from "../../sandbox/seccomp.ts";
 import { slotUserId } from "../../sandbox/uids.ts";
 import { rngFor } from "../../src/base/rng.ts";
+import { median } from "../../src/base/statistics.ts";
 import { codeTests } from "../../src/rewards/verifiable/codeTests.ts";
-import { median } from "./matmulRate.ts";
 import { type Mutant, mutantOf } from "./mutants.ts";
 
 /** Programs at the same time. */

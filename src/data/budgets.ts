@@ -7,6 +7,9 @@ import type { Rng } from "../base/rng.ts";
 
 const maxBudget = 2 ** 20;
 
+/** What a response holds beside thinking and answer: the two control tokens of thinking, and the end of the turn. */
+export const blockTokens = 3;
+
 /** A mix of thinking budgets. */
 export const BudgetMix = z.strictObject({
   grid: z

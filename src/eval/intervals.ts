@@ -2,6 +2,7 @@
 // varies, the policy and its draws are taken as they are.
 
 import type { Rng } from "../base/rng.ts";
+import { mean, standardDeviation } from "../base/statistics.ts";
 
 /** A number and the 95 % confidence interval around it. */
 export interface Estimate {
@@ -62,12 +63,10 @@ export function bootstrapInterval<Item>(
 
 /** Arithmetic mean; undefined of nothing. */
 export function meanOf(values: readonly number[]): number | undefined {
-  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.length === 0 ? undefined : mean(values);
 }
 
 /** Standard deviation, with n - 1; undefined of fewer than two values. */
 export function spreadOf(values: readonly number[]): number | undefined {
-  if (values.length < 2) return undefined;
-  const middle = meanOf(values)!;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+  return values.length < 2 ? undefined : standardDeviation(values);
 }

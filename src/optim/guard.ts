@@ -1,6 +1,7 @@
 // Decides, before each update, whether its gradient can be trusted: a pure state machine from what was observed to what is done.
 // The state is plain JSON and part of every checkpoint, so that a resumed run decides as the undisturbed one would have.
 
+import { median } from "../base/statistics.ts";
 import type { StabilityConfig } from "./config.ts";
 
 /** Numbers of one update, known before it is applied. */
@@ -85,10 +86,4 @@ function distrust(
   const usual = median(history);
   if (gradNorm <= settings.maxGradNormRatio * usual) return undefined;
   return `gradient norm ${gradNorm.toPrecision(4)} is more than ${settings.maxGradNormRatio} times ${usual.toPrecision(4)}, the median of the last ${history.length} updates`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -150,7 +150,7 @@ function experts(parameters: ParameterInputs, { x_ND, layer, config, recorded }:
     const y_ND = combine(y_RD, { weights: weights_Nk, route: sent });
     return {
       y_ND,
-      router: { chosen, counts: sent.counts, numAgreed, ...routerLosses({ logits_NE, probs_NE, counts: sent.counts, config }) },
+      router: { chosen, counts: sent.counts, numAgreed, ...measureRouter({ logits_NE, probs_NE, counts: sent.counts, config }) },
     };
   });
 }
@@ -184,7 +184,7 @@ function choose(probs_NE: Tensor, { config, recorded }: { config: PolicyConfig; 
  * eq. 4, arXiv:2101.03961; it is 1 when the load is even). z-loss: mean of logsumexp(logits)^2 (Zoph et al. 2022, eq. 5, arXiv:2202.08906).
  * Entropy of one token: -sum_e p_e log p_e = logsumexp(logits) - sum_e p_e logits_e.
  */
-function routerLosses({
+function measureRouter({
   logits_NE,
   probs_NE,
   counts,

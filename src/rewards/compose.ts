@@ -57,7 +57,7 @@ export function composeReward(
   });
   const components = Object.fromEntries(scores);
   if (judged.some(isGateClosed)) return { kind: "scored", reward: 0, components };
-  const needed = judged.filter(({ weight, gate }) => weight > 0 || gate !== undefined);
+  const needed = judged.filter(isLearnedFrom);
   const failures = needed.flatMap((term) => term.failures);
   if (failures.length > 0) return { kind: "unscorable", failures };
   return { kind: "scored", reward: judged.reduce((sum, { weight, score = 0 }) => sum + weight * score, 0), components };
@@ -121,10 +121,12 @@ function idsOf(term: Pick<RewardTerm, "verifier">, taskVerifier: string): string
 
 /** Ids of the verifiers that a reward of the task is made of: those of terms that weigh or gate. */
 export function rewardingVerifiers(terms: readonly RewardTerm[], taskVerifier: string): string[] {
-  return verifiersOf(
-    terms.filter(({ weight, gate }) => weight > 0 || gate !== undefined),
-    taskVerifier,
-  );
+  return verifiersOf(terms.filter(isLearnedFrom), taskVerifier);
+}
+
+/** Whether a term has a part in the reward; the others are only watched. */
+export function isLearnedFrom({ weight, gate }: Pick<RewardTerm, "weight" | "gate">): boolean {
+  return weight > 0 || gate !== undefined;
 }
 
 function isGateClosed({ gate, score }: Pick<RewardTerm, "gate"> & { readonly score: number | undefined }): boolean {

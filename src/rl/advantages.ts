@@ -3,6 +3,7 @@
 // unless they are too few (`minScored`).
 
 import { TrainingError } from "../base/errors.ts";
+import { mean, standardDeviation } from "../base/statistics.ts";
 import type { AdvantagesConfig } from "./algorithmConfig.ts";
 
 type Kind = Exclude<AdvantagesConfig["kind"], "gae" | "gdpo">;
@@ -91,16 +92,4 @@ function positive(baseline: number): number {
   throw new TrainingError(
     `rl.advantages: "max-rl" divides by a group's mean reward, which must be above 0, got ${baseline}; take another kind where rewards can be negative`,
   );
-}
-
-/** Arithmetic mean; NaN of nothing. */
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** With n - 1, so of two values at least. */
-export function standardDeviation(values: readonly number[]): number {
-  const middle = mean(values);
-  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
-  return Math.sqrt(squares / (values.length - 1));
 }

@@ -7,6 +7,7 @@
 
 import { z } from "zod";
 
+import { median } from "../base/statistics.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import { type AlarmAction, type AlarmName, type AlarmsConfig, alarmActions } from "./alarmConfig.ts";
 
@@ -133,12 +134,6 @@ function judgeEntropy({ entropies, startEntropy }: AlarmState, { floor, maxDrop,
     return [{ alarm: "entropy", cause }];
   }
   return [{ alarm: "entropy", cause: undefined }];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function percent(share: number): string {

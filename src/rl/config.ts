@@ -2,7 +2,8 @@
 // The choices of the algorithm stand in `algorithmConfig.ts`.
 
 import { z } from "zod";
-import { largestBudget } from "../data/budgets.ts";
+
+import { blockTokens, largestBudget } from "../data/budgets.ts";
 import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
 import { AlarmsConfig } from "./alarmConfig.ts";
 import {
@@ -17,9 +18,6 @@ import {
 import { RadarConfig } from "./radarConfig.ts";
 import { checkSampling, OverlongConfig, SamplingConfig } from "./samplingConfig.ts";
 import { ThinkingConfig } from "./thinkingConfig.ts";
-
-/** The control tokens of thinking, and the end of the turn. */
-const blockTokens = 3;
 
 /** The `rl` section of a recipe. */
 export const RlConfig = z

@@ -5,8 +5,8 @@
 //
 // The ratio of the objective, pi / pi_old, is a trust region; w is what is missing to an expectation under pi_old.
 
+import { mean } from "../base/statistics.ts";
 import type { StepMetrics } from "../policy/backend.ts";
-import { mean } from "./advantages.ts";
 import type { CorrectionConfig } from "./algorithmConfig.ts";
 
 /** A sequence's trained tokens under both policies. */

@@ -7,8 +7,8 @@
 // "The Entropy Mechanism of Reinforcement Learning" (arXiv:2505.22617), with the selection of its code and verl's.
 
 import type { Rng } from "../base/rng.ts";
+import { mean } from "../base/statistics.ts";
 import type { TrainBatch } from "../policy/backend.ts";
-import { mean } from "./advantages.ts";
 import type { EntropyConfig } from "./algorithmConfig.ts";
 
 type CovarianceConfig = Extract<EntropyConfig, { kind: "clip-cov" | "kl-cov" }>;

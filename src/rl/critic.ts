@@ -3,10 +3,11 @@
 // parameters, optimizer and rate, as in VAPO (arXiv:2504.05118) and verl. Nothing is remembered between steps but what the
 // backend keeps.
 
+import { mean } from "../base/statistics.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
 import { type GuardState, type OptimizerConfig, optimSettings } from "../train/stage.ts";
-import { type GroupCredit, mean } from "./advantages.ts";
+import type { GroupCredit } from "./advantages.ts";
 import { forwardSample, numTrainedTokens } from "./batch.ts";
 import type { RlConfig } from "./config.ts";
 import { decisionRewards, generalizedAdvantages, lambdaReturns, policyLambda, whiten } from "./gae.ts";

@@ -6,6 +6,7 @@
 
 import type { Rng } from "../base/rng.ts";
 import type { Task } from "../data/task.ts";
+import { ownScore } from "./metrics.ts";
 import type { RewardedRollout } from "./rollout.ts";
 import type { PassRateConfig } from "./samplingConfig.ts";
 
@@ -105,10 +106,7 @@ function isRetired(practice: Practice | undefined, { retireAt }: PassRateConfig)
 
 /** Undefined where the task's own verifier scored no member. */
 function passShare(members: readonly RewardedRollout[]): number | undefined {
-  const scores = members.flatMap(({ task, verdicts }) => {
-    const verdict = verdicts[task.verifier];
-    return verdict?.kind === "scored" ? [verdict.score] : [];
-  });
+  const scores = members.flatMap(ownScore);
   return scores.length === 0 ? undefined : scores.filter((score) => score === 1).length / scores.length;
 }
 

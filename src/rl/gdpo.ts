@@ -1,8 +1,9 @@
 // Advantages of rewards with several terms, each compared within its group by itself, so that a term whose scores hardly differ still
 // teaches and one whose scores differ much does not drown it. Pure. Unscorable rollouts have no part in anything, as in `advantages.ts`.
 
+import { mean, standardDeviation } from "../base/statistics.ts";
 import type { TermScore } from "../rewards/compose.ts";
-import { epsilon, type GroupCredit, mean, minScored, standardDeviation } from "./advantages.ts";
+import { epsilon, type GroupCredit, minScored } from "./advantages.ts";
 
 /** The terms of one rollout's reward, the same ones in the same order for all; undefined where it is unscorable. */
 export type MemberTerms = readonly TermScore[] | undefined;

@@ -1,9 +1,10 @@
 // Numbers of one step for people to watch, from what was sampled and what the updates reported. Everything is computed here, once;
 // whoever shows it draws and computes nothing.
 
+import { mean } from "../base/statistics.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
 import type { StepMetrics } from "../policy/backend.ts";
-import { type GroupCredit, mean } from "./advantages.ts";
+import type { GroupCredit } from "./advantages.ts";
 import type { RewardedRollout } from "./rollout.ts";
 
 /** Reward, accuracy, lengths and failures of the sampled rollouts; means are over those that could be scored. Nothing where there are none. */
@@ -168,7 +169,7 @@ function lengthsByOutcome(all: readonly RewardedRollout[]): StepMetrics {
 }
 
 /** What the task's own verifier gave; empty where it could not tell, or was not asked since no term names it. */
-function ownScore({ task, verdicts }: RewardedRollout): number[] {
+export function ownScore({ task, verdicts }: RewardedRollout): number[] {
   const verdict = verdicts[task.verifier];
   return verdict?.kind === "scored" ? [verdict.score] : [];
 }

@@ -3,10 +3,10 @@
 // checkpoint.
 
 import { z } from "zod";
+import { mean } from "../base/statistics.ts";
 
 import type { StepMetrics } from "../policy/backend.ts";
 import { type RewardTerm, termScore } from "../rewards/compose.ts";
-import { mean } from "./advantages.ts";
 import type { Finding } from "./alarms.ts";
 import type { RadarConfig } from "./radarConfig.ts";
 import type { RewardedRollout } from "./rollout.ts";

@@ -1,9 +1,9 @@
 // Log-probabilities that sampling did not record: under the policy that a step's training starts from, where an older one sampled, and under
 // the reference. Only what the recipe needs is asked for, before the step's first update.
 
+import { mean } from "../base/statistics.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { ForwardSample, PolicyBackend, StepMetrics } from "../policy/backend.ts";
-import { mean } from "./advantages.ts";
 import { forwardSample, ownSample, sampledLogProb } from "./batch.ts";
 import type { RlConfig } from "./config.ts";
 import { logRatios } from "./kl.ts";

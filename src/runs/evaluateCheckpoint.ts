@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { parseWith } from "../base/parse.ts";
+import { blockTokens } from "../data/budgets.ts";
 import { Columns } from "../data/columns.ts";
 import { readTasks } from "../data/readers.ts";
 import type { Task } from "../data/task.ts";
@@ -62,14 +63,11 @@ export function evaluateBudgets(
 /** A budget that leaves no room for its close and an answer would measure the length of responses instead. */
 function checkBudgets(budgets: readonly Budget[], maxNewTokens: number): void {
   const largest = Math.max(0, ...budgets.filter((budget) => budget !== "auto"));
-  if (largest + reservedTokens < maxNewTokens) return;
+  if (largest + blockTokens < maxNewTokens) return;
   throw new ConfigError(
     `eval: a budget must leave room for an answer in the longest response, got --budgets with ${largest} and responses of at most ${maxNewTokens} tokens; raise --max-tokens, or leave that budget out`,
   );
 }
-
-/** The block's control tokens and the end of the turn. */
-const reservedTokens = 3;
 
 async function examine<Result>(
   checkpoint: string,

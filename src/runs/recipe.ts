@@ -7,7 +7,7 @@ import { alphabet } from "../data/alphabet.ts";
 import { DataSource, DemonstrationSource, TrainingSource } from "../data/config.ts";
 import { EvalConfig } from "../eval/config.ts";
 import { ModelConfig } from "../policy/config.ts";
-import { namesOf, type RewardTerm, watching } from "../rewards/compose.ts";
+import { isLearnedFrom, namesOf, type RewardTerm, watching } from "../rewards/compose.ts";
 import { RewardConfig } from "../rewards/config.ts";
 import { RlConfig } from "../rl/config.ts";
 import { SftConfig } from "../sft/config.ts";
@@ -97,7 +97,7 @@ export const Recipe = z
         'must be "none" where the tasks never end, since a pass rate is kept for tasks that come again; set data.training.poolTasks',
       );
     }
-    const learned = namesLearnedFrom(rewards.terms);
+    const learned = rewards.terms.filter(isLearnedFrom).flatMap(namesOf);
     const heldOut = rl?.radar === undefined ? undefined : namesOf(rl.radar).find((name) => learned.includes(name));
     if (heldOut !== undefined) {
       fail(["rl", "radar", "verifier"], `must not be one that rewards.terms weighs or gates, or it sees no hole in them, got "${heldOut}"`);
@@ -109,10 +109,6 @@ export const Recipe = z
       );
     }
   });
-
-function namesLearnedFrom(terms: readonly RewardTerm[]): string[] {
-  return terms.filter(({ weight, gate }) => weight > 0 || gate !== undefined).flatMap(namesOf);
-}
 
 /** Whom rollouts that are learned from are scored by: the reward's terms, and the radar's verifier beside them. */
 export function practiceTerms({ rewards, rl }: Recipe): readonly RewardTerm[] {

@@ -44,8 +44,9 @@ export function runReport(store: RunStore, { id, nowMs, peakRssMiB }: { id: stri
   for (const stage of ["sft", "rl"]) ends.set(stage, lastOf(evaluations.filter((row) => row.stage === stage && row.step > 0)));
   const stages = [...ends].filter(([, rows]) => rows.length > 0).map(([name, rows]) => [name, stageReport(rows)]);
   const seconds = workingMs({ starts, finished, nowMs }) / 1000;
+  const alarms = alarmCounts(steps.map(({ metrics }) => metrics));
   const peak = Math.max(peakRssMiB, ...peaks);
-  return { version: 2, seconds, peakRssMiB: peak, ...alarmCounts(steps.map(({ metrics }) => metrics)), ...Object.fromEntries(stages) };
+  return { version: 2, seconds, peakRssMiB: peak, ...(Object.keys(alarms).length === 0 ? {} : { alarms }), ...Object.fromEntries(stages) };
 }
 
 /** The report in a run's folder, if there is one. */
@@ -71,10 +72,10 @@ export function workingMs({
   }, 0);
 }
 
-function alarmCounts(steps: readonly StepRow["metrics"][]): Pick<RunReport, "alarms"> {
+/** In how many steps each alarm was raised or acted, by name. */
+export function alarmCounts(steps: readonly StepRow["metrics"][]): Readonly<Record<string, number>> {
   const raised = steps.flatMap((metrics) => Object.keys(metrics).flatMap((name) => /^alarm\/(.+)$/.exec(name)?.[1] ?? []));
-  if (raised.length === 0) return {};
-  return { alarms: Object.fromEntries([...Map.groupBy(raised, (alarm) => alarm)].map(([alarm, times]) => [alarm, times.length])) };
+  return Object.fromEntries([...Map.groupBy(raised, (alarm) => alarm)].map(([alarm, times]) => [alarm, times.length]));
 }
 
 function lastOf(rows: readonly EvaluationRow[]): EvaluationRow[] {

@@ -3,7 +3,8 @@ import { describe, test } from "node:test";
 
 import fc from "fast-check";
 
-import { type GroupCredit, groupAdvantages, standardDeviation } from "../../src/rl/advantages.ts";
+import { standardDeviation } from "../../src/base/statistics.ts";
+import { type GroupCredit, groupAdvantages } from "../../src/rl/advantages.ts";
 import { gdpoAdvantages, type MemberTerms } from "../../src/rl/gdpo.ts";
 
 const member = (...scores: readonly number[]): MemberTerms => scores.map((score, k) => ({ weight: k === 0 ? 1 : 0.5, score }));

@@ -9,7 +9,7 @@ import { z } from "zod";
 
 import type { Rng } from "../../base/rng.ts";
 import { defineFamily, slipRate } from "./family.ts";
-import { drawBetween, drawNumber, largestWith, slipTotals, smallestWith } from "./numbers.ts";
+import { applyMove, drawBetween, drawNumber, largestWith, type Move, runningTotals, slipTotals, smallestWith } from "./numbers.ts";
 
 const Settings = z
   .strictObject({
@@ -33,11 +33,6 @@ const Settings = z
     error: "must be at least the largest number with maxDigits digits, or such numbers never occur",
   });
 type Settings = z.output<typeof Settings>;
-
-interface Move {
-  readonly operator: "+" | "-";
-  readonly term: number;
-}
 
 export const arithmeticChain = defineFamily({
   id: "arithmetic-chain",
@@ -73,20 +68,9 @@ function drawChain(rng: Rng, settings: Settings): { readonly first: number; read
     const operator = rng.pick((["+", "-"] as const).filter((sign) => room[sign] >= smallestWith(minDigits)));
     const term = drawNumber(rng, { minDigits, maxDigits, atMost: room[operator] });
     moves.push({ operator, term });
-    total = apply(total, { operator, term });
+    total = applyMove(total, { operator, term });
   }
   return { first, moves };
-}
-
-function apply(total: number, { operator, term }: Move): number {
-  return operator === "+" ? total + term : total - term;
-}
-
-/** The first number and the result of each move. */
-function runningTotals(first: number, moves: readonly Move[]): number[] {
-  const totals = [first];
-  for (const move of moves) totals.push(apply(totals.at(-1)!, move));
-  return totals;
 }
 
 function chainText(first: number, moves: readonly Move[]): string {

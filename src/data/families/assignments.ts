@@ -7,7 +7,7 @@ import { z } from "zod";
 
 import type { Rng } from "../../base/rng.ts";
 import { defineFamily, slipRate } from "./family.ts";
-import { drawBetween, slipTotals } from "./numbers.ts";
+import { applyMove, drawBetween, type Move, runningTotals, slipTotals } from "./numbers.ts";
 
 const letters = "abcdefghijklmnopqrstuvwxyz";
 const largest = 9;
@@ -30,11 +30,6 @@ const Settings = z
   })
   .refine((s) => s.minSteps <= s.maxSteps, { path: ["maxSteps"], error: "must be at least minSteps, or no number of steps is allowed" });
 
-interface Step {
-  readonly operator: "+" | "-";
-  readonly term: number;
-}
-
 export const assignments = defineFamily({
   id: "assignments",
   verifier: "numeric",
@@ -46,7 +41,7 @@ export const assignments = defineFamily({
     const first = drawBetween(rng, { min: 0, max: largest });
     const steps = drawSteps(rng, { first, numSteps });
     const definitions = steps.map(({ operator, term }, i) => `${names[i + 1]}=${names[i]}${operator}${term}`);
-    const values = runningValues(first, steps);
+    const values = runningTotals(first, steps);
     const believed = slipTotals(rng, values, { slipRate: settings.slipRate, max: largest });
     const worked = steps.map(({ operator, term }, i) => ({
       name: names[i + 1],
@@ -64,26 +59,15 @@ export const assignments = defineFamily({
 });
 
 /** Terms of 1 to 9 that keep every value within 0..9; at any value one of the operators has room. */
-function drawSteps(rng: Rng, { first, numSteps }: { first: number; numSteps: number }): Step[] {
-  const steps: Step[] = [];
+function drawSteps(rng: Rng, { first, numSteps }: { first: number; numSteps: number }): Move[] {
+  const steps: Move[] = [];
   let value = first;
   while (steps.length < numSteps) {
     const room = { "+": largest - value, "-": value };
     const operator = rng.pick((["+", "-"] as const).filter((sign) => room[sign] > 0));
     const term = drawBetween(rng, { min: 1, max: room[operator] });
     steps.push({ operator, term });
-    value = apply(value, { operator, term });
+    value = applyMove(value, { operator, term });
   }
   return steps;
-}
-
-/** The first number and the result of each step. */
-function runningValues(first: number, steps: readonly Step[]): number[] {
-  const values = [first];
-  for (const step of steps) values.push(apply(values.at(-1)!, step));
-  return values;
-}
-
-function apply(value: number, { operator, term }: Step): number {
-  return operator === "+" ? value + term : value - term;
 }

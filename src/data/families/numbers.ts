@@ -38,6 +38,23 @@ export function nearMiss(rng: Rng, { value, min, max }: { readonly value: number
   return possible.length === 0 ? value : rng.pick(possible);
 }
 
+/** One step of a calculation. */
+export interface Move {
+  readonly operator: "+" | "-";
+  readonly term: number;
+}
+
+export function applyMove(total: number, { operator, term }: Move): number {
+  return operator === "+" ? total + term : total - term;
+}
+
+/** The first number and the result of each move. */
+export function runningTotals(first: number, moves: readonly Move[]): number[] {
+  const totals = [first];
+  for (const move of moves) totals.push(applyMove(totals.at(-1)!, move));
+  return totals;
+}
+
 /** Totals as somebody would write them who slips now and then: from a slip on all of them are off, but none leaves 0..max. */
 export function slipTotals(rng: Rng, totals: readonly number[], { slipRate, max }: { slipRate: number; max: number }): number[] {
   const believed = [...totals];
