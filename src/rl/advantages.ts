@@ -12,8 +12,8 @@ type Kind = Exclude<AdvantagesConfig["kind"], "gae" | "gdpo">;
 export type GroupCredit =
   /** One advantage a member; undefined where the member is unscorable and must not be trained on. */
   | { readonly kind: "trained"; readonly advantages: readonly (number | undefined)[] }
-  /** All scored members earned the same: nothing to prefer. */
-  | { readonly kind: "flat" }
+  /** All scored members earned the same: nothing to prefer. Their advantages are 0. */
+  | { readonly kind: "flat"; readonly advantages: readonly (0 | undefined)[] }
   /** Too few members could be scored for a baseline. */
   | { readonly kind: "dropped" };
 
@@ -50,6 +50,11 @@ export function minScored(groupSize: number): number {
   return Math.max(2, Math.ceil(groupSize / 2));
 }
 
+/** Nothing to prefer among `members`, of which the undefined ones are unscorable. */
+export function flatGroup(members: readonly unknown[]): GroupCredit {
+  return { kind: "flat", advantages: members.map((member) => (member === undefined ? undefined : 0)) };
+}
+
 /** A group less its mean; `deviations` are the advantages of the scored members. */
 type Centred =
   | (GroupCredit & { readonly kind: "trained"; readonly deviations: readonly number[]; readonly baseline: number })
@@ -58,7 +63,7 @@ type Centred =
 function centre(rewards: readonly (number | undefined)[]): Centred {
   const scored = rewards.filter((reward) => reward !== undefined);
   if (scored.length < minScored(rewards.length)) return { kind: "dropped" };
-  if (scored.every((reward) => reward === scored[0])) return { kind: "flat" };
+  if (scored.every((reward) => reward === scored[0])) return flatGroup(rewards);
   const baseline = mean(scored);
   const advantages = rewards.map((reward) => (reward === undefined ? undefined : reward - baseline));
   return { kind: "trained", advantages, deviations: scored.map((reward) => reward - baseline), baseline };

@@ -2,8 +2,8 @@
 // is plain JSON and part of every checkpoint, so that a resumed run raises what the undisturbed one would have.
 //
 // An alarm is raised when its level is passed, and is over once its number was inside the level for `calmSteps` steps in a row. While it
-// persists it is raised again every `repeatSteps` steps and is quiet between them; only "skip" acts on every step that passes the level,
-// since such a step must not be learned from. Levels are those of `alarmConfig.ts`; a number that is absent is not judged.
+// persists it is raised again every `repeatSteps` steps, or when a reason is added, and is quiet between them; only "skip" acts on every
+// step that passes the level, since such a step must not be learned from. Levels are those of `alarmConfig.ts`; a number that is absent is not judged.
 
 import { z } from "zod";
 
@@ -13,8 +13,8 @@ import { type AlarmAction, type AlarmName, type AlarmsConfig, alarmActions } fro
 
 /** What is remembered between steps. */
 export const AlarmState = z.strictObject({
-  /** Alarms that are not over: when each was raised last, and for how many steps its number has been inside the level. */
-  raised: z.record(z.string(), z.strictObject({ step: z.int(), calmSteps: z.int() })),
+  /** Alarms that are not over: when each was raised last, for which reasons so far, and for how many steps it has been calm. */
+  raised: z.record(z.string(), z.strictObject({ step: z.int(), calmSteps: z.int(), reasons: z.array(z.string()) })),
   /** Of the last steps, oldest first. */
   entropies: z.array(z.number()),
   /** Of the policy that the stage started with, once it is known. */
@@ -35,10 +35,13 @@ export interface Alarm {
   readonly isRepeated: boolean;
 }
 
-/** What was found of one alarm: undefined where its number is inside the level. */
+/** What was found of one alarm. */
 export interface Finding {
   readonly alarm: AlarmName;
+  /** In words; undefined where its number is inside the level. */
   readonly cause: string | undefined;
+  /** Which of an alarm's several reasons speak. */
+  readonly reasons?: readonly string[];
 }
 
 /** State and alarms after `findings`; each alarm is judged once a step. */
@@ -48,7 +51,7 @@ export function raiseAlarms(
 ): { readonly state: AlarmState; readonly alarms: readonly Alarm[] } {
   const raised = { ...state.raised };
   const alarms: Alarm[] = [];
-  for (const { alarm, cause } of findings) {
+  for (const { alarm, cause, reasons = [] } of findings) {
     const { action } = config[alarm];
     const before = raised[alarm];
     if (action === "off") continue;
@@ -58,8 +61,10 @@ export function raiseAlarms(
       else raised[alarm] = { ...before, calmSteps: before.calmSteps + 1 };
       continue;
     }
-    const isRepeated = before !== undefined && step - before.step < config.repeatSteps;
-    raised[alarm] = { step: isRepeated ? before.step : step, calmSteps: 0 };
+    const told = before?.reasons ?? [];
+    const isNew = reasons.some((reason) => !told.includes(reason));
+    const isRepeated = before !== undefined && !isNew && step - before.step < config.repeatSteps;
+    raised[alarm] = { step: isRepeated ? before.step : step, calmSteps: 0, reasons: [...new Set([...told, ...reasons])] };
     if (!isRepeated || action === "skip") alarms.push({ alarm, action, cause, isRepeated });
   }
   return { state: { ...state, raised }, alarms };

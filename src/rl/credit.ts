@@ -43,7 +43,7 @@ export async function creditStep(
   const { advantages, kl } = config;
   if (advantages.kind !== "gae") {
     const credits = groupCredits(groups, { config, kind: advantages.kind, terms, logProbs });
-    return { groups: creditGroups(groups, credits), credits };
+    return { groups: creditGroups(groups, { credits, config }), credits };
   }
   const learned = withLearnedRewards(groups, config);
   const valued = await valueGroups(learned, {
@@ -53,7 +53,7 @@ export async function creditStep(
     ...(kl.kind === "reward" ? { perDecision: tokenPenalties(kl.weight, logProbs) } : {}),
   });
   const credits = valuedCredits(valued);
-  const credited = creditGroups(groups, credits).map((members, group) =>
+  const credited = creditGroups(groups, { credits, config }).map((members, group) =>
     members.map((member, index): RecordedRollout => {
       const tokenAdvantages = valued[group]![index]?.advantages;
       return tokenAdvantages === undefined ? member : { ...member, tokenAdvantages };

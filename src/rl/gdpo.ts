@@ -3,7 +3,7 @@
 
 import { mean, standardDeviation } from "../base/statistics.ts";
 import type { TermScore } from "../rewards/compose.ts";
-import { epsilon, type GroupCredit, minScored } from "./advantages.ts";
+import { epsilon, flatGroup, type GroupCredit, minScored } from "./advantages.ts";
 
 /** The terms of one rollout's reward, the same ones in the same order for all; undefined where it is unscorable. */
 export type MemberTerms = readonly TermScore[] | undefined;
@@ -31,7 +31,7 @@ function normaliseThenSum(members: readonly MemberTerms[]): GroupCredit {
   const scored = scoredOf(members);
   if (scored.length < minScored(members.length)) return { kind: "dropped" };
   const terms = scored[0]!.map(({ weight }, k) => ({ weight, ...spread(scored.map((own) => own[k]!.score)) }));
-  if (terms.every(({ isFlat }) => isFlat)) return { kind: "flat" };
+  if (terms.every(({ isFlat }) => isFlat)) return flatGroup(members);
   const advantageOf = (own: readonly TermScore[]): number =>
     terms.reduce((sum, { weight, middle, divisor, isFlat }, k) => sum + (isFlat ? 0 : (weight * (own[k]!.score - middle)) / divisor), 0);
   return { kind: "trained", advantages: members.map((own) => own && advantageOf(own)) };

@@ -77,12 +77,13 @@ export function rememberEcho(state: RadarState, { echo, radar }: { readonly echo
 export function judgeRadar({ reference, recent, best }: RadarState, radar: RadarConfig): Finding[] {
   if (best === undefined) return [];
   const [before, now] = [meanEcho(reference), meanEcho(recent)];
-  const causes = [
-    ...disagreementCauses(before, { now, radar }),
-    ...trendCauses(best, { now, radar }),
-    ...formCauses(before, { now, radar }),
-  ];
-  return [{ alarm: "hack", cause: causes.length === 0 ? undefined : causes.join("; ") }];
+  const causes = Object.entries({
+    disagreement: disagreementCause(before, { now, radar }),
+    trend: trendCause(best, { now, radar }),
+    length: lengthCause(before, { now, radar }),
+    repetition: repetitionCause(before, { now, radar }),
+  }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return [{ alarm: "hack", cause: causes.map(([, cause]) => cause).join("; ") || undefined, reasons: causes.map(([reason]) => reason) }];
 }
 
 /** `radar/NAME` of a step. */
@@ -95,26 +96,26 @@ interface Compared {
   readonly radar: RadarConfig;
 }
 
-function disagreementCauses(before: Echo, { now, radar }: Compared): string[] {
-  if (now.disagreement - before.disagreement <= radar.maxDisagreement) return [];
-  return [`reward and held-out verdict differ by ${short(now.disagreement)}, ${short(before.disagreement)} at first`];
+function disagreementCause(before: Echo, { now, radar }: Compared): string | undefined {
+  if (now.disagreement - before.disagreement <= radar.maxDisagreement) return undefined;
+  return `reward and held-out verdict differ by ${short(now.disagreement)}, ${short(before.disagreement)} at first`;
 }
 
-function trendCauses(best: Echo, { now, radar }: Compared): string[] {
-  if (best.heldOut - now.heldOut <= radar.minFall || now.reward - best.reward <= radar.minRise) return [];
+function trendCause(best: Echo, { now, radar }: Compared): string | undefined {
+  if (best.heldOut - now.heldOut <= radar.minFall || now.reward - best.reward <= radar.minRise) return undefined;
   const [reward, heldOut] = [`${short(best.reward)} to ${short(now.reward)}`, `${short(best.heldOut)} to ${short(now.heldOut)}`];
-  return [`the reward rose from ${reward} while the held-out score fell from ${heldOut}`];
+  return `the reward rose from ${reward} while the held-out score fell from ${heldOut}`;
 }
 
-function formCauses(before: Echo, { now, radar }: Compared): string[] {
+function lengthCause(before: Echo, { now, radar }: Compared): string | undefined {
   const ratio = now.tokens / before.tokens;
-  const isLong = ratio > radar.maxLengthRatio || ratio < 1 / radar.maxLengthRatio;
-  return [
-    ...(isLong ? [`responses have ${short(now.tokens)} tokens, ${short(before.tokens)} at first`] : []),
-    ...(now.repetition - before.repetition > radar.maxRepetition
-      ? [`${short(100 * now.repetition)} % of the four-token sequences are repetitions, ${short(100 * before.repetition)} % at first`]
-      : []),
-  ];
+  if (ratio <= radar.maxLengthRatio && ratio >= 1 / radar.maxLengthRatio) return undefined;
+  return `responses have ${short(now.tokens)} tokens, ${short(before.tokens)} at first`;
+}
+
+function repetitionCause(before: Echo, { now, radar }: Compared): string | undefined {
+  if (now.repetition - before.repetition <= radar.maxRepetition) return undefined;
+  return `${short(100 * now.repetition)} % of the four-token sequences are repetitions, ${short(100 * before.repetition)} % at first`;
 }
 
 /** Share of the token sequences of a fixed length that stood in the response before. */

@@ -34,11 +34,18 @@ export type LearnedStep =
     }
   | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
 
-/** Puts each member's advantage beside it. */
-export function creditGroups(groups: readonly (readonly RewardedRollout[])[], credits: readonly GroupCredit[]): CreditedGroups {
+/**
+ * Puts each member's advantage beside it. A flat group has nothing to say to the objective; it is learned from where the loss has terms that
+ * need no advantage.
+ */
+export function creditGroups(
+  groups: readonly (readonly RewardedRollout[])[],
+  { credits, config }: { readonly credits: readonly GroupCredit[]; readonly config: Pick<RlConfig, "entropy" | "kl"> },
+): CreditedGroups {
+  const isFlatTrained = config.entropy.kind === "bonus" || config.kl.kind === "loss";
   return groups.map((members, group) => {
     const credit = credits[group]!;
-    if (credit.kind !== "trained") return members;
+    if (credit.kind === "dropped" || (credit.kind === "flat" && !isFlatTrained)) return members;
     return members.map((member, index) => {
       const advantage = credit.advantages[index];
       return advantage === undefined ? member : { ...member, advantage };

@@ -82,6 +82,7 @@ describe("groupAdvantages", () => {
       credits.map(({ kind }) => kind),
       ["flat", "flat", "trained"],
     );
+    assert.deepEqual(credits[1], { kind: "flat", advantages: [0, 0, undefined] });
   });
 
   test("drops groups with too few scored members, even flat ones", () => {
@@ -139,7 +140,7 @@ describe("laws of groupAdvantages", () => {
         const shrunk = credits
           .filter(({ kind }) => kind !== "dropped")
           .map((credit) =>
-            credit.kind === "trained" ? { ...credit, advantages: credit.advantages.filter((a) => a !== undefined) } : credit,
+            credit.kind === "dropped" ? credit : { ...credit, advantages: credit.advantages.filter((a) => a !== undefined) },
           );
         assert.deepEqual(shrunk, survivors);
       }),

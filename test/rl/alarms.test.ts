@@ -112,11 +112,21 @@ describe("raiseAlarms", () => {
     assert.deepEqual(raisedIn([bad, bad, good, bad], { action: "skip" }), [0, 1, 3]);
   });
 
+  test("is raised at once for a reason that was not told yet, and not for one that was", () => {
+    let state = initialAlarms;
+    const toldIn = ([["length"], ["length"], ["length", "trend"], ["trend"], ["length"]] as const).map((reasons, step) => {
+      const raised = raiseAlarms(state, { step, findings: [{ alarm: "hack", cause: reasons.join(), reasons }], config });
+      state = raised.state;
+      return raised.alarms.map(({ cause }) => cause);
+    });
+    assert.deepEqual(toldIn, [["length"], [], ["length,trend"], [], []]);
+  });
+
   test("does not look where the recipe says so", () => assert.deepEqual(raisedIn([bad, bad], { action: "off" }), []));
 
   test("gives the same from a state that went through JSON", () => {
-    const once = raiseAlarms(initialAlarms, { step: 3, findings: [finding(true)], config }).state;
-    const again = { step: 4, findings: [finding(true)], config };
+    const once = raiseAlarms(initialAlarms, { step: 3, findings: [{ ...finding(true), reasons: ["trend"] }], config }).state;
+    const again = { step: 4, findings: [{ ...finding(true), reasons: ["trend"] }], config };
     assert.deepEqual(raiseAlarms(JSON.parse(JSON.stringify(once)), again), raiseAlarms(once, again));
   });
 });

@@ -42,7 +42,7 @@ describe("ownCredits", () => {
 
   test("finds nothing to prefer where thinking costs nothing", () => {
     for (const kind of ["dr-grpo", "gdpo"]) {
-      assert.deepEqual(ownCredits([group], { config: configure({ advantages: { kind } }), terms }), [{ kind: "flat" }]);
+      assert.deepEqual(ownCredits([group], { config: configure({ advantages: { kind } }), terms }), [{ kind: "flat", advantages: [0, 0] }]);
     }
   });
 });

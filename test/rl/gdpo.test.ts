@@ -51,6 +51,7 @@ describe("gdpoAdvantages", () => {
       credits.map(({ kind }) => kind),
       ["flat", "trained", "dropped"],
     );
+    assert.deepEqual(credits[0], { kind: "flat", advantages: [0, 0, undefined] });
   });
 
   test("gives nothing where two terms cancel in every group", () => {

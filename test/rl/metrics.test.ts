@@ -8,6 +8,7 @@ import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/
 
 const sums = aTask({ family: "sums" });
 const sorts = aTask({ family: "sorts" });
+const flat = { kind: "flat", advantages: [] } as const;
 const long = aRollout({ tokens: new Int32Array(6), thinking: { tokens: 4, closedBy: "budget" }, finish: "length" });
 
 describe("rolloutMetrics", () => {
@@ -20,7 +21,7 @@ describe("rolloutMetrics", () => {
     [aScoredRollout(scored(0), { task: sorts, rollout: long })],
     [aScoredRollout(unscorable("crash"), { task: sorts })],
   ];
-  const metrics = rolloutMetrics(groups, [{ kind: "trained", advantages: [1, -1, undefined] }, { kind: "dropped" }, { kind: "flat" }]);
+  const metrics = rolloutMetrics(groups, [{ kind: "trained", advantages: [1, -1, undefined] }, { kind: "dropped" }, flat]);
 
   test("averages reward and accuracy over what could be scored, by family too", () => {
     assert.equal(metrics["reward"], 0.5);
@@ -44,7 +45,7 @@ describe("rolloutMetrics", () => {
       verdicts: { numeric: scored(numeric), form: form === undefined ? unscorable("crash") : scored(form) },
       reward: 0,
     });
-    const apart = rolloutMetrics([[both(1, 0.5), both(0, undefined), both(0.5, 1)]], [{ kind: "flat" }]);
+    const apart = rolloutMetrics([[both(1, 0.5), both(0, undefined), both(0.5, 1)]], [flat]);
     assert.deepEqual([apart["score/numeric"], apart["score/form"], apart["reward"]], [0.5, 0.75, 0]);
   });
 
@@ -53,7 +54,7 @@ describe("rolloutMetrics", () => {
       ...aScoredRollout({ ...scored(1), components } as Verdict, { task: aTask({ family }) }),
     });
     const members = [about("sums", { format: 1 }), about("sums", { format: 0, length: 0.5 }), aScoredRollout(scored(0), { task: sorts })];
-    const apart = rolloutMetrics([members], [{ kind: "flat" }]);
+    const apart = rolloutMetrics([members], [flat]);
     assert.deepEqual([apart["score/exact/sums"], apart["score/exact/sorts"]], [1, 0]);
     assert.deepEqual([apart["component/exact/format"], apart["component/exact/length"]], [0.5, 0.5]);
   });
@@ -61,7 +62,7 @@ describe("rolloutMetrics", () => {
   test("tells the lengths of right and wrong responses apart, and leaves out what nobody could tell", () => {
     assert.deepEqual([metrics["responseTokens/correct"], metrics["responseTokens/wrong"]], [2, (2 + 6) / 2]);
     assert.deepEqual([metrics["thinkingTokens/correct"], metrics["thinkingTokens/wrong"]], [0, 2]);
-    const allRight = rolloutMetrics([[aScoredRollout(scored(1))]], [{ kind: "flat" }]);
+    const allRight = rolloutMetrics([[aScoredRollout(scored(1))]], [flat]);
     assert.equal("responseTokens/wrong" in allRight, false);
   });
 
@@ -77,7 +78,7 @@ describe("rolloutMetrics", () => {
 
   test("calls a response correct by the task's own verifier, not by the composed reward", () => {
     const wellFormed = { ...aScoredRollout(scored(0)), reward: 1 };
-    assert.equal(rolloutMetrics([[wellFormed]], [{ kind: "flat" }])["accuracy"], 0);
+    assert.equal(rolloutMetrics([[wellFormed]], [flat])["accuracy"], 0);
   });
 });
 
@@ -85,13 +86,13 @@ describe("rolloutMetrics, accuracy", () => {
   const told = (verdicts: Verdicts) => ({ ...aScoredRollout(scored(0)), verdicts, reward: 1 });
 
   test("is left out where no term asks the task's own verifier", () => {
-    const metrics = rolloutMetrics([[told({ pal: scored(1) })]], [{ kind: "flat" }]);
+    const metrics = rolloutMetrics([[told({ pal: scored(1) })]], [flat]);
     assert.deepEqual([metrics["reward"], "accuracy" in metrics, "accuracy/echo" in metrics], [1, false, false]);
   });
 
   test("leaves out what the task's own verifier could not tell", () => {
     const members = [told({ exact: unscorable("crash") }), told({ exact: scored(1) }), told({ exact: scored(0) })];
-    assert.equal(rolloutMetrics([members], [{ kind: "flat" }])["accuracy"], 0.5);
+    assert.equal(rolloutMetrics([members], [flat])["accuracy"], 0.5);
   });
 });
 

@@ -89,6 +89,17 @@ describe("judgeRadar", () => {
     assert.match(causeOf([...four({}), ...four({ repetition: 0.21 })])!, /21 % of the four-token sequences are repetitions, 10 % at first/);
   });
 
+  test("names its reasons, so that a further one can be told", () => {
+    const reasonsOf = (steps: readonly Partial<typeof usual>[]) => judgeRadar(after(steps), radar)[0]?.reasons;
+    assert.deepEqual(reasonsOf(four({})), []);
+    assert.deepEqual(reasonsOf([...four({}), ...four({ tokens: 20.5, repetition: 0.21 })]), ["length", "repetition"]);
+    const peak = four({ reward: 0.6, heldOut: 0.6 });
+    assert.deepEqual(reasonsOf([...four({}), ...peak, ...four({ reward: 0.63, heldOut: 0.54, disagreement: 0.5 })]), [
+      "disagreement",
+      "trend",
+    ]);
+  });
+
   test("compares means of a window: one odd step is no drift", () => {
     assert.equal(causeOf([...four({}), {}, {}, {}, { tokens: 40 }]), undefined);
   });

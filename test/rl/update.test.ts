@@ -33,15 +33,20 @@ function learn(groups: CreditedGroups, policy = new TabularPolicy(8), changes: o
 }
 
 describe("creditGroups", () => {
+  const member = aScoredRollout(scored(1));
+  const three = [
+    [member, member],
+    [member, member],
+    [member, member],
+  ];
+  const credits = [
+    { kind: "trained", advantages: [0.5, undefined] },
+    { kind: "flat", advantages: [0, undefined] },
+    { kind: "dropped" },
+  ] as const;
+
   test("puts advantages beside trained members only", () => {
-    const member = aScoredRollout(scored(1));
-    const groups = creditGroups(
-      [
-        [member, member],
-        [member, member],
-      ],
-      [{ kind: "trained", advantages: [0.5, undefined] }, { kind: "flat" }],
-    );
+    const groups = creditGroups(three.slice(0, 2), { credits, config: configure({}) });
     assert.deepEqual(
       groups.map((members) => members.map((each) => each.advantage)),
       [
@@ -57,6 +62,20 @@ describe("creditGroups", () => {
       ],
     );
   });
+
+  for (const about of [{ entropy: { kind: "bonus", weight: 0.01 } }, { kl: { kind: "loss", weight: 0.01 } }]) {
+    test(`has flat groups learned from where a term of the loss needs no advantage: ${Object.keys(about)}`, () => {
+      const groups = creditGroups(three, { credits, config: configure(about) });
+      assert.deepEqual(
+        groups.map((members) => members.map(({ advantage }) => advantage)),
+        [
+          [0.5, undefined],
+          [0, undefined],
+          [undefined, undefined],
+        ],
+      );
+    });
+  }
 });
 
 describe("learnFrom", () => {
