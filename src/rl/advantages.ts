@@ -51,7 +51,7 @@ export function minScored(groupSize: number): number {
 }
 
 /** Nothing to prefer among `members`, of which the undefined ones are unscorable. */
-export function flatGroup(members: readonly unknown[]): GroupCredit {
+export function flatGroup(members: readonly unknown[]): Extract<GroupCredit, { kind: "flat" }> {
   return { kind: "flat", advantages: members.map((member) => (member === undefined ? undefined : 0)) };
 }
 

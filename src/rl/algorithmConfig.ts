@@ -182,11 +182,15 @@ export const AggregationConfig = z.discriminatedUnion("kind", [
 ]);
 export type AggregationConfig = z.infer<typeof AggregationConfig>;
 
+/** |log w| is cut off here, as in verl, so that no exponential overflows (`correction.ts`). */
+export const maxLogRatio = 20;
+const beyondCut = `must lie within exp(-${maxLogRatio}) and exp(${maxLogRatio}), where weights are cut off anyway`;
+
 const weightLevel = "Bounds are on the weight of each token, or on the product over each sequence.";
 const veto = z
   .strictObject({
-    min: z.number().positive().lt(1).default(1e-4).describe("Smallest weight of a token."),
-    max: z.number().gt(1).default(100).describe("Largest weight of a token."),
+    min: z.number().gt(Math.exp(-maxLogRatio), beyondCut).lt(1).default(1e-4).describe("Smallest weight of a token."),
+    max: z.number().gt(1).lt(Math.exp(maxLogRatio), beyondCut).default(100).describe("Largest weight of a token."),
   })
   .exactOptional()
   .describe("A sequence with a token beyond these bounds is left out whole. Absent: none is.");
@@ -257,7 +261,14 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
     );
   }
   // The ratio to an older policy that sampled is not 1 at the first update either, unless it is taken to the present one.
-  const isOffPolicy = (stage.sampling.lag > 0 || stage.sampling.partial !== undefined) && stage.correction.kind === "none";
+  const isSampledByOthers = stage.sampling.lag > 0 || stage.sampling.partial !== undefined;
+  if (stage.correction.kind !== "none" && !isSampledByOthers) {
+    fail(
+      ["correction", "kind"],
+      `must be "none" where every step learns from its own policy's rollouts, since all weights are 1, got "${stage.correction.kind}"; set sampling.lag or sampling.partial, or leave it out`,
+    );
+  }
+  const isOffPolicy = isSampledByOthers && stage.correction.kind === "none";
   if (entropy.kind === "kl-cov" && minibatchTasks === tasksPerStep && innerEpochs === 1 && !isOffPolicy) {
     fail(
       ["entropy", "kind"],

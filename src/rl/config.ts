@@ -80,6 +80,13 @@ export const RlConfig = z
         message: `must divide tasksPerStep, or the last minibatch of every step is short, got ${minibatchTasks} and ${tasksPerStep}`,
       });
     }
+    if (thinking.kind === "budgets" && thinking.autonomousShare === 1) {
+      context.addIssue({
+        code: "custom",
+        path: ["thinking", "autonomousShare"],
+        message: 'must be less than 1, or no task gets a budget; take kind "autonomous" for that',
+      });
+    }
     if (thinking.kind === "budgets" && largestBudget(thinking) + blockTokens >= maxNewTokens) {
       context.addIssue({
         code: "custom",

@@ -7,7 +7,7 @@
 
 import { mean } from "../base/statistics.ts";
 import type { StepMetrics } from "../policy/backend.ts";
-import type { CorrectionConfig } from "./algorithmConfig.ts";
+import { type CorrectionConfig, maxLogRatio } from "./algorithmConfig.ts";
 
 /** A sequence's trained tokens under both policies. */
 export interface OffPolicySequence {
@@ -20,9 +20,6 @@ export interface Correction {
   readonly factors: readonly Float32Array[];
   readonly metrics: StepMetrics;
 }
-
-/** |log w| is cut off here, as in verl, so that no exponential overflows. */
-const maxLogRatio = 20;
 
 /**
  * The factors, from w for each token, with W the product over a sequence and g its geometric mean:

@@ -60,21 +60,19 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     const all = inOrder(sampled.groups, sampled.others);
     const isPretraining = step < pretrainingSteps(config);
     const logProbs = await stepLogProbs(sampled.groups.flat(), { config, policy, reference: deps.reference });
-    const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining, logProbs });
     const attempt = { step, rollouts: all.flat() }; // without credit: nothing is learned from it
+    const endsHere = async (error: unknown): Promise<never> => {
+      if (error instanceof TrainingError) await record.recordAttempt(attempt); // this step ends the run: its rollouts are kept
+      throw error;
+    };
     const tooMany = tooManyUnscorable(attempt, config.alarms.unscorable.stopAbove);
-    if (tooMany !== undefined) {
-      await record.recordAttempt(attempt);
-      throw tooMany;
-    }
+    if (tooMany !== undefined) return endsHere(tooMany);
+    const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining, logProbs }).catch(endsHere);
     const rolled = rolloutMetrics(all, [...credited.credits, ...ownCredits(sampled.others, { config, terms: deps.terms })]);
     const taught = await teach(credited, { config, deps, step, guard });
     const { mismatch } = sampled;
     const seen = { before: watched, rollouts: all.flat(), metrics: rolled };
-    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch, seen }).catch(async (error: unknown) => {
-      if (error instanceof TrainingError) await record.recordAttempt(attempt); // an alarm, or going back did not help: this step ends the run
-      throw error;
-    });
+    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch, seen }).catch(endsHere);
     guard = learned.guard;
     if (learned.kind === "untrusted") {
       await record.recordAttempt(attempt);

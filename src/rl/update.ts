@@ -76,35 +76,73 @@ export interface Learning {
  * other updates are not taken either.
  */
 export async function learnFrom(groups: CreditedGroups, learning: Learning): Promise<LearnedStep> {
-  const { policy, config, clock, step, watch: ofRollouts } = learning;
+  const { policy, config, clock, step, watch } = learning;
   const startMs = clock.elapsedMs();
-  const loss = policyLoss(config);
-  const reports: UpdateReport[] = [];
-  const skipped: string[] = [];
-  let judged: UpdateReport | undefined; // what the alarms saw: told also where they object
-  let watch = ofRollouts;
-  let guard = guardAfter(learning.guard, watch);
-  let { learningRate } = optimSettings(config, { step, guard });
-  let numTokens = 0;
+  const start = guardAfter(learning.guard, watch);
   const broken = brokenSampling(groups);
   const objection = broken ?? objectionOf(watch);
-  if (objection !== undefined) {
-    const outcome = refusedUpdate({ ...objection, guard, stability: config.stability });
-    if (outcome.kind === "untrusted") return outcome;
-    guard = outcome.guard;
-    skipped.push(outcome.reason);
-  }
+  const refused = objection && refusedUpdate({ ...objection, guard: start, stability: config.stability });
+  if (refused?.kind === "untrusted") return refused;
   const { credited, metrics: correction } = corrected(
-    objection === undefined ? creditedRollouts(groups, learning.logProbs ?? nothingMissing) : [],
+    refused === undefined ? creditedRollouts(groups, learning.logProbs ?? nothingMissing) : [],
     config.correction,
   );
   const batches = minibatches(credited, config.minibatchTasks).map((members) => policyBatch(members, config.aggregation));
+  const updates = await takeUpdates(batches, { ...learning, guard: refused?.guard ?? start, correction });
+  if (updates.kind === "untrusted") return updates;
+  const { applied, told, numTokens, guard } = updates;
+  const skipped = [...(refused === undefined ? [] : [refused.reason]), ...updates.skipped];
+  const isUntried = batches.length === 0 && broken === undefined;
+  const mismatch = learning.mismatch ?? (isUntried ? await sampledMismatch(policy, rolloutsOf(groups)) : {});
+  const averaged = { ...updateMetrics(told), ...mismatch };
+  const metrics = {
+    ...averaged,
+    ...correction,
+    ...mismatchLevels(told[0]?.metrics ?? {}, correction),
+    learningRate: updates.learningRate ?? optimSettings(config, { step, guard: start }).learningRate,
+    updates: applied.length,
+    skippedUpdates: skipped.length,
+    trainedTokens: applied.reduce((sum, report) => sum + report.numTokens, 0),
+    ...phaseSpeed("training", { numTokens, elapsedMs: clock.elapsedMs() - startMs }),
+  };
+  const notes = [...skipped.map((reason) => `update skipped: ${reason}`), ...mismatchNotes(averaged)];
+  return { kind: "learned", guard, watch: updates.watch, metrics, notes };
+}
+
+/** What became of a step's minibatches. */
+interface TakenUpdates {
+  readonly kind: "taken";
+  readonly guard: GuardState;
+  readonly watch: StepWatch;
+  readonly applied: readonly UpdateReport[];
+  /** The updates that were applied; where the alarms objected to the first one, that one. */
+  readonly told: readonly UpdateReport[];
+  /** Why others were not applied. */
+  readonly skipped: readonly string[];
+  /** Of the last update; absent where none was applied. */
+  readonly learningRate: number | undefined;
+  /** In all batches that were tried, prompts included. */
+  readonly numTokens: number;
+}
+
+async function takeUpdates(
+  batches: readonly TrainBatch[],
+  { correction, ...learning }: Learning & { readonly correction: StepMetrics },
+): Promise<TakenUpdates | (LearnedStep & { kind: "untrusted" })> {
+  const { policy, config, step } = learning;
+  const loss = policyLoss(config);
+  const applied: UpdateReport[] = [];
+  const skipped: string[] = [];
+  let judged: UpdateReport | undefined; // what the alarms saw: told also where they object
+  let { watch, guard } = learning;
+  let learningRate: number | undefined;
+  let numTokens = 0;
   for (const [update, batch] of repeated(batches, config.innerEpochs).entries()) {
     const optimizer = optimSettings(config, { step, guard });
     const asked = withEntropyColumn(batch, { ...learning, update });
     const before = watch;
     const inspect = (metrics: StepMetrics): Objection | undefined => {
-      if (reports.length > 0) return undefined; // the policy is no longer the one that the step began with
+      if (applied.length > 0) return undefined; // the policy is no longer the one that the step began with
       judged = { numTokens: numTrainedTokens(batch), metrics };
       watch = watchUpdate(watch, { ...metrics, ...mismatchLevels(metrics, correction) });
       return objectionOf(watch);
@@ -113,28 +151,14 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
     if (outcome.kind === "untrusted") return outcome;
     guard = guardAfter(outcome.guard, { ...watch, alarms: watch.alarms.slice(before.alarms.length) });
     if (outcome.kind === "applied") {
-      reports.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
+      applied.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
       learningRate = optimizer.learningRate;
     } else skipped.push(outcome.reason);
     numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
     if (objectionOf(watch) !== undefined) break;
   }
-  const told = reports.length > 0 || judged === undefined ? reports : [judged];
-  const isUntried = batches.length === 0 && broken === undefined;
-  const mismatch = learning.mismatch ?? (isUntried ? await sampledMismatch(policy, rolloutsOf(groups)) : {});
-  const averaged = { ...updateMetrics(told), ...mismatch };
-  const metrics = {
-    ...averaged,
-    ...correction,
-    ...mismatchLevels(told[0]?.metrics ?? {}, correction),
-    learningRate,
-    updates: reports.length,
-    skippedUpdates: skipped.length,
-    trainedTokens: reports.reduce((sum, report) => sum + report.numTokens, 0),
-    ...phaseSpeed("training", { numTokens, elapsedMs: clock.elapsedMs() - startMs }),
-  };
-  const notes = [...skipped.map((reason) => `update skipped: ${reason}`), ...mismatchNotes(averaged)];
-  return { kind: "learned", guard, watch, metrics, notes };
+  const told = applied.length > 0 || judged === undefined ? applied : [judged];
+  return { kind: "taken", guard, watch, applied, told, skipped, learningRate, numTokens };
 }
 
 function rolloutsOf(groups: CreditedGroups): Rollout[] {

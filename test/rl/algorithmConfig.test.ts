@@ -64,6 +64,23 @@ describe("RlConfig", () => {
     assert.match(wrongWith({ objective: { kind: "gspo" }, advantages: { kind: "gae" } }), /objective\.kind: must not be "gspo" with "gae"/);
   });
 
+  test("refuses to correct what the step's own policy sampled", () => {
+    const corrected = { correction: { kind: "truncated" } };
+    assert.match(
+      wrongWith(corrected),
+      /correction\.kind: must be "none" where every step learns from its own policy's rollouts.* got "truncated"/,
+    );
+    assert.ok(parse({ ...corrected, sampling: { lag: 1 } }).success);
+    assert.ok(parse({ ...corrected, sampling: { partial: { tokensPerStep: 4 } } }).success);
+  });
+
+  test("refuses a veto beyond what weights are cut off at, exp(20) = 4.85e8", () => {
+    const vetoed = (veto: object) => ({ sampling: { lag: 1 }, correction: { kind: "truncated", veto } });
+    assert.ok(parse(vetoed({ min: 2.1e-9, max: 4.8e8 })).success);
+    assert.match(wrongWith(vetoed({ max: 4.9e8 })), /veto\.max: must lie within exp\(-20\) and exp\(20\)/);
+    assert.match(wrongWith(vetoed({ min: 2e-9 })), /veto\.min: must lie within/);
+  });
+
   test("refuses to hold tokens where they are", () => {
     const held = { entropy: { kind: "kl-cov" } };
     assert.match(wrongWith(held), /entropy\.kind: must not be "kl-cov" where a step is one update/);

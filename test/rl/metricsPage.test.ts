@@ -27,6 +27,7 @@ describe("docs/metrics.md", () => {
     const about = {
       objective: { kind: "clip", dual: 3 },
       kl: { kind: "loss", weight: 0.1 },
+      sampling: { lag: 1 },
       correction: { kind: "truncated" },
       innerEpochs: 2,
     };

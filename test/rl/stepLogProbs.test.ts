@@ -47,7 +47,7 @@ describe("stepLogProbs", () => {
         ],
       },
     };
-    const config = configure({ correction: { kind: "truncated" } });
+    const config = configure({ sampling: { lag: 1 }, correction: { kind: "truncated" } });
     const { old } = await stepLogProbs([...members, mixed], { config, policy, reference: undefined });
     assert.deepEqual([...old.keys()], [members[1]!.rollout, mixed.rollout]);
     assert.deepEqual([...old.values()], [Float32Array.of(uniform), Float32Array.of(uniform)]);
@@ -57,7 +57,7 @@ describe("stepLogProbs", () => {
     const [policy, reference] = [new AskedPolicy(8), new AskedPolicy(8)];
     const member = sampledBy("older");
     const experts = Uint16Array.of(1, 2, 3);
-    const config = configure({ correction: { kind: "truncated" }, kl: { kind: "loss", weight: 0.1 } });
+    const config = configure({ sampling: { lag: 1 }, correction: { kind: "truncated" }, kl: { kind: "loss", weight: 0.1 } });
     await stepLogProbs([{ ...member, rollout: { ...member.rollout, experts } }], { config, policy, reference });
     assert.deepEqual([policy.asked[0]!.experts, reference.asked[0]!.experts], [experts, undefined]);
   });

@@ -55,6 +55,15 @@ describe("rl.thinking", () => {
   });
 });
 
+describe("rl.thinking.autonomousShare", () => {
+  test("leaves some task a budget", () => {
+    const stage = (autonomousShare: number) =>
+      RlConfig.safeParse({ steps: 1, learningRate: 0.1, maxNewTokens: 40, thinking: { kind: "budgets", grid: [8], autonomousShare } });
+    assert.ok(stage(0.99).success);
+    assert.match(stage(1).error!.issues[0]!.message, /must be less than 1, or no task gets a budget/);
+  });
+});
+
 describe("withBudgets", () => {
   const tasks = Array.from({ length: 400 }, (_, i) => aTask({ id: `${i}`, ...(i % 2 === 0 ? { thinkingBudget: 99 } : {}) }));
   const thinking = ThinkingConfig.parse({ kind: "budgets", grid: [0, 8, 32], autonomousShare: 0.25 });
