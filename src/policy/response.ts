@@ -101,7 +101,7 @@ export class GrowingResponse {
         this.#takeForced(token);
         continue;
       }
-      if (this.request.temperature > 0) this.#rng.uniform();
+      this.#rng.uniform(); // what the draw took; at temperature 0 nobody draws
       this.#takeChosen({ token, logProb: logProbs[i]! });
     }
   }

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 
 import { TrainingError } from "../../src/base/errors.ts";
 import type { AlarmAction } from "../../src/rl/alarmConfig.ts";
+import { readCarried } from "../../src/rl/carried.ts";
 import type { RlConfig } from "../../src/rl/config.ts";
 import { aRecord, configure, exact, exactBut, failed, restarted, rewardOf, type ScoreRollout, train } from "../support/tabularRun.ts";
 
@@ -80,6 +81,8 @@ describe("trainPolicy, its alarms", () => {
     const { record, nextStep } = await train({ config: about("go-back"), deps: { score: onlyFirstAttempt } });
     assert.deepEqual([nextStep, record.steps.length, record.wentBack.map(({ step }) => step)], [12, 12, [5]]);
     assert.equal(record.steps[3]!.metrics["learningRate"], 0.05);
+    const { alarms } = readCarried(record.points.at(-1)!.carried);
+    assert.equal(alarms!.entropies.length, 12, "one a step: those of the steps taken back are forgotten");
   });
 
   test("stops, names the alarm, and keeps the step's rollouts", async () => {

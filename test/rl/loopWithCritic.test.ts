@@ -102,6 +102,17 @@ describe("trainPolicy, with a critic", () => {
     assert.ok(record.steps.every(({ metrics }) => metrics["mismatchMax"] === 0));
   });
 
+  test("lets the learning rate fall over the policy's own steps", async () => {
+    const { record } = await train({ config: { ...gae(8), decay: { kind: "linear", floor: 0.5 } } });
+    const rates = record.steps.slice(4).map(({ metrics }) => metrics["learningRate"]!);
+    const alone = await train({ config: { ...gae(4, { valuePretrainingSteps: 0 }), decay: { kind: "linear", floor: 0.5 } } });
+    assert.deepEqual(
+      rates,
+      alone.record.steps.map(({ metrics }) => metrics["learningRate"]),
+    );
+    assert.ok(rates.at(-1)! < 0.1, `${rates}`);
+  });
+
   test("ends where the undisturbed run ends after it was killed, in pretraining and after it", async () => {
     const undisturbed = await train({ config: gae(12) });
     for (const killedIn of [3, 7]) {

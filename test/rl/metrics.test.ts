@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 
 import type { Verdict } from "../../src/data/verdict.ts";
 import type { Verdicts } from "../../src/rewards/compose.ts";
-import { mismatchLevels, rolloutMetrics, updateMetrics } from "../../src/rl/metrics.ts";
+import { mismatchLevels, rolloutMetrics, stalenessMetrics, updateMetrics } from "../../src/rl/metrics.ts";
 import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
 
 const sums = aTask({ family: "sums" });
@@ -122,6 +122,25 @@ describe("updateMetrics", () => {
     });
     const metrics = updateMetrics([report(1, -1, 0), report(2, -0.5, 0.25), report(1.5, -0.75, 0.5)]);
     assert.deepEqual(metrics, { ratioMax: 2, ratioMin: 0.5, kl: 0.25, "kl/last": 0.5 });
+  });
+});
+
+describe("stalenessMetrics", () => {
+  test("counts tokens that the policy chose, and no version that chose none", () => {
+    // Two tokens under version a of step 1, of which one is forced; one forced token under b of step 0; one chosen under c of step 3.
+    const policy = [
+      { version: "b", from: 0 },
+      { version: "a", from: 1 },
+      { version: "c", from: 3 },
+    ];
+    const rollout = aRollout({ tokens: new Int32Array(4), chosen: Uint8Array.of(0, 1, 0, 1), policy });
+    const sampledAt = new Map([
+      ["a", 1],
+      ["b", 0],
+      ["c", 3],
+    ]);
+    // (3 - 1 + 3 - 3) / 2
+    assert.deepEqual(stalenessMetrics([aScoredRollout(scored(1), { rollout })], { step: 3, sampledAt }), { staleness: 1, stalenessMax: 2 });
   });
 });
 

@@ -97,6 +97,15 @@ describe("openPartialSource", () => {
     for (const name of ["id", "seed"] as const) assert.equal(new Set(all.map((rollout) => rollout[name])).size, all.length);
   });
 
+  test("draws a thinking budget anew in every step", async () => {
+    const thinking = { kind: "budgets", grid: { from: 1, to: 1000 }, autonomousShare: 0 };
+    const roomy = configure({ ...partial, maxNewTokens: 1010, thinking, sampling: { partial: { tokensPerStep: 500 } } });
+    const { record } = await run({ config: { ...roomy, steps: 4 } });
+    const budgetOf = new Map(record.steps.flatMap(({ rollouts }) => rollouts.map(({ task }) => [task.id, task.thinkingBudget])));
+    assert.ok(budgetOf.size >= 12, `${budgetOf.size} tasks`);
+    assert.ok(new Set(budgetOf.values()).size > 8, [...budgetOf.values()].join());
+  });
+
   test("scores a rollout once, when it is finished", async () => {
     const seen = new Map<string, number>();
     const score: ScoreRollout = async (asked, signal) => {

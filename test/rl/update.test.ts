@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { initialGuard } from "../../src/optim/guard.ts";
+import type { PolicyBackend } from "../../src/policy/backend.ts";
 import { initialAlarms } from "../../src/rl/alarms.ts";
 import { RlConfig } from "../../src/rl/config.ts";
 import { type CreditedGroups, creditGroups, learnFrom } from "../../src/rl/update.ts";
@@ -273,6 +274,20 @@ describe("learnFrom with covariance control", () => {
     );
     assert.equal(policies[0], policies[1]);
     assert.ok(new Set(policies).size > 1);
+  });
+
+  test("draws other tokens for every pass over the same batch", async () => {
+    const kept: string[] = [];
+    const policy = new TabularPolicy(8);
+    const seen: PolicyBackend["forwardBackward"] = (batch, loss) => {
+      kept.push(batch.samples.flatMap(({ columns }) => [...columns["kept"]!]).join());
+      return TabularPolicy.prototype.forwardBackward.call(policy, batch, loss);
+    };
+    policy.forwardBackward = seen;
+    const groups = Array.from({ length: 8 }, () => pair());
+    await learn(groups, policy, { tasksPerStep: 8, minibatchTasks: 8, innerEpochs: 4, entropy: { kind: "clip-cov", share: 0.25, min: -9, max: 9 } });
+    assert.equal(kept.length, 4);
+    assert.ok(new Set(kept).size > 1, kept[0]);
   });
 
   test("holds the tokens that kl-cov takes nearer to where they were", async () => {
