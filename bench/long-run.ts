@@ -1,6 +1,7 @@
 // Whether a long run stayed sound: the last measurement near the best, no NaN, entropy above its floor, memory flat, in time. Judges a run that
 // is there; with --ablate it first forks it where reinforcement learning starts, shortened, once as it is and once with each stabiliser off.
-// Options: --run=long-run-1, --runs=runs, --ablate, --steps=300.
+// With --hard the forks have five times the learning rate and four updates a step, so that there is something to be stable against.
+// Options: --run=long-run-1, --runs=runs, --ablate, --hard, --steps=300. scripts/stepCurves.ts draws what the forks recorded.
 
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
@@ -21,13 +22,16 @@ const ablations: Readonly<Record<string, readonly string[]>> = {
   "decay of the learning rate": ['rl.decay={"kind":"constant"}'],
 };
 
+const hard = ["rl.learningRate=1e-3", "rl.innerEpochs=2"];
+
 export async function run({ run = "long-run-1", runs = "runs", steps = "300", ...flags }: BenchOptions): Promise<object> {
   if (!("ablate" in flags)) return judgementOf(run, runs);
+  const shortened = [`rl.steps=${steps}`, `eval.everySteps=${Math.ceil(Number(steps) / 3)}`, ...("hard" in flags ? hard : [])];
   return Object.fromEntries(
     Object.entries(ablations).map(([name, settings]) => {
-      const fork = forkOf(run, { runs, settings: [...settings, `rl.steps=${steps}`] });
-      const judgement = judgementOf(fork, runs);
-      console.error(`${name}: ${fork} ${JSON.stringify(judgement)}`);
+      const fork = forkOf(run, { runs, settings: [...shortened, ...settings] });
+      const judgement = { fork, ...judgementOf(fork, runs) };
+      console.error(`${name}: ${JSON.stringify(judgement)}`);
       return [name, judgement];
     }),
   );

@@ -1,7 +1,7 @@
 // What a long run has to show, judged from what it recorded: numbers of its steps of reinforcement learning, and which criteria hold. Pure:
 // whoever calls reads the run.
 
-import { median } from "../../src/base/statistics.ts";
+import { mean, median } from "../../src/base/statistics.ts";
 import { alarmCounts } from "../../src/runs/report.ts";
 
 /** The parts of a step of `runs show --json` that are read here. */
@@ -28,6 +28,17 @@ export interface LongRunJudgement {
   readonly entropyAtStart: number;
   readonly leastEntropy: number;
   readonly memoryRatio: number;
+  /** What the stabilisers had to deal with. */
+  readonly strain: {
+    /** Updates that were refused. */
+    readonly skippedUpdates: number;
+    /** Before clipping. */
+    readonly largestGradNorm: number;
+    /** Probability ratio of a token to the policy that sampled it. */
+    readonly largestRatio: number;
+    /** From the policy that sampled a step to the one that makes its last update, nats a token; mean over the steps. */
+    readonly meanKl: number;
+  };
   readonly alarms: Readonly<Record<string, number>>;
   readonly holds: Readonly<Record<"lastNearBest" | "noNaN" | "entropyAboveFloor" | "memoryFlat" | "inTime", boolean>>;
 }
@@ -46,6 +57,12 @@ export function judgeLongRun(recorded: readonly RecordedStep[]): LongRunJudgemen
   const hours = gaps.reduce((sum, seconds) => sum + Math.min(seconds, 10 * secondsPerStep), 0) / 3600;
   return {
     ...{ steps: steps.length, secondsPerStep, hours, bestAccuracy: best, lastAccuracy: last, entropyAtStart, leastEntropy, memoryRatio },
+    strain: {
+      skippedUpdates: values("skippedUpdates").reduce((sum, count) => sum + count, 0),
+      largestGradNorm: Math.max(...values("gradNorm")),
+      largestRatio: Math.max(...values("ratioMax")),
+      meanKl: mean(values("kl/last")),
+    },
     alarms: alarmCounts(steps.map(({ metrics }) => metrics)),
     holds: {
       lastNearBest: best - last <= criteria.points,

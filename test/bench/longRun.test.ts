@@ -37,6 +37,18 @@ describe("judgeLongRun", () => {
     assert.deepEqual(broken(resumed), []);
   });
 
+  test("tells what the stabilisers had to deal with", () => {
+    const { strain } = judgeLongRun(
+      steps((step) => ({
+        gradNorm: step === 7 ? 9 : 1,
+        ratioMax: 1 + step / 100,
+        "kl/last": step % 2,
+        skippedUpdates: step === 7 ? 2 : 0,
+      })),
+    );
+    assert.deepEqual(strain, { skippedUpdates: 2, largestGradNorm: 9, largestRatio: 3.99, meanKl: 0.5 });
+  });
+
   test("counts alarms by name", () => {
     const { alarms } = judgeLongRun(steps((step) => (step < 3 ? { alarms: 1, "alarm/hack": 1 } : {})));
     assert.deepEqual(alarms, { hack: 3 });

@@ -1,0 +1,127 @@
+// Draws metrics over the steps of reinforcement learning as one SVG picture: a panel for each metric, a line for each run. What the pictures in
+// docs/stability.md were drawn with:
+//
+//     npx whetstone runs show ID --json > ID.json        (for each run)
+//     node scripts/stepCurves.ts reward,log:gradNorm "all on=A.json" "no clip=B.json" > curves.svg
+//
+// Lines are means over a few steps, of what was recorded in them; `log:` gives a panel a logarithmic scale.
+
+import { readFileSync } from "node:fs";
+
+import { z } from "zod";
+
+import { mean } from "../src/base/statistics.ts";
+
+const Run = z.object({
+  steps: z.array(z.object({ stage: z.string(), step: z.number(), metrics: z.record(z.string(), z.number()) })),
+});
+
+interface Line {
+  readonly label: string;
+  readonly colour: string;
+  readonly steps: readonly { readonly step: number; readonly metrics: Readonly<Record<string, number>> }[];
+}
+
+interface Point {
+  readonly step: number;
+  readonly value: number;
+}
+
+const panel = { width: 320, height: 200, left: 52, right: 12, top: 26, bottom: 30 };
+const legendLine = 16;
+const colours = ["#1f6feb", "#d1242f", "#1a7f37", "#8250df", "#bf8700", "#0a7ea4", "#6e7781", "#e16f24"];
+/** Points of a line at most; as many steps are averaged as that takes. */
+const numPoints = 60;
+
+const [metrics = "", ...files] = process.argv.slice(2);
+if (metrics === "" || files.length === 0) {
+  console.error(
+    'stepCurves: name metrics and runs, such as reward,log:gradNorm "all on=a.json"; whetstone runs show ID --json writes such files',
+  );
+  process.exit(2);
+}
+const lines = files.map((file, place): Line => {
+  const [label, path] = file.includes("=") ? file.split("=", 2) : [file, file];
+  const { steps } = Run.parse(JSON.parse(readFileSync(path!, "utf8")));
+  return { label: label!, colour: colours[place % colours.length]!, steps: steps.filter(({ stage }) => stage === "rl") };
+});
+process.stdout.write(picture(metrics.split(","), lines));
+
+function picture(names: readonly string[], all: readonly Line[]): string {
+  const [columns, rows] = [Math.min(2, names.length), Math.ceil(names.length / 2)];
+  const [width, height] = [columns * panel.width, rows * panel.height + Math.ceil(all.length / columns) * legendLine + 10];
+  const legend = all.map(({ label, colour }, place) =>
+    text({
+      x: panel.left + (place % columns) * panel.width,
+      y: rows * panel.height + legendLine * (1 + Math.floor(place / columns)),
+      content: `— ${label}`,
+      anchor: "start",
+      colour,
+    }),
+  );
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
+    `<title>${names.join(", ")} over steps of reinforcement learning</title>`,
+    `<rect width="${width}" height="${height}" fill="white"/>`,
+    ...names.map((name, i) => {
+      const [x, y] = [(i % columns) * panel.width, Math.floor(i / columns) * panel.height];
+      return `<g transform="translate(${x} ${y})">${panelOf(name, all).join("")}</g>`;
+    }),
+    ...legend,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+function panelOf(asked: string, all: readonly Line[]): string[] {
+  const isLog = asked.startsWith("log:");
+  const name = isLog ? asked.slice("log:".length) : asked;
+  const scaled = (value: number): number => (isLog ? Math.log10(Math.max(value, 1e-12)) : value);
+  const drawn = all.map((line) => ({ ...line, points: smoothed(line, name).map(({ step, value }) => ({ step, value: scaled(value) })) }));
+  const points = drawn.flatMap((line) => line.points);
+  const range = { low: Math.min(...points.map(({ value }) => value)), high: Math.max(...points.map(({ value }) => value)) };
+  const lastStep = Math.max(...points.map(({ step }) => step));
+  const x = (step: number): number => panel.left + (step / lastStep) * (panel.width - panel.left - panel.right);
+  const y = (value: number): number =>
+    panel.height - panel.bottom - ((value - range.low) / (range.high - range.low || 1)) * (panel.height - panel.top - panel.bottom);
+  const ticks = [0, 1 / 3, 2 / 3, 1].map((share) => range.low + share * (range.high - range.low));
+  return [
+    text({ x: panel.left, y: 14, content: isLog ? `${name}, logarithmic` : name, anchor: "start" }),
+    ...ticks.flatMap((value) => [
+      `<line x1="${panel.left}" x2="${panel.width - panel.right}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#ddd"/>`,
+      text({ x: panel.left - 5, y: y(value) + 4, content: short(isLog ? 10 ** value : value), anchor: "end" }),
+    ]),
+    ...[0, lastStep].map((step) => text({ x: x(step), y: panel.height - panel.bottom + 16, content: `${step}` })),
+    ...drawn.map(
+      (line) =>
+        `<polyline points="${line.points.map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" ")}" fill="none" stroke="${line.colour}" stroke-width="1.5"/>`,
+    ),
+  ];
+}
+
+/** Means over stretches of steps, at their last step. Steps that did not record the metric are left out. */
+function smoothed({ steps }: Line, name: string): Point[] {
+  const recorded = steps.flatMap(({ step, metrics: { [name]: value } }) => (value === undefined ? [] : [{ step, value }]));
+  const stretch = Math.max(1, Math.ceil(recorded.length / numPoints));
+  return Array.from({ length: Math.ceil(recorded.length / stretch) }, (_, i) => {
+    const own = recorded.slice(i * stretch, (i + 1) * stretch);
+    return { step: own.at(-1)!.step, value: mean(own.map(({ value }) => value)) };
+  });
+}
+
+function short(value: number): string {
+  const rounded = Number(value.toPrecision(2));
+  return rounded !== 0 && Math.abs(rounded) < 0.001 ? rounded.toExponential() : String(rounded);
+}
+
+interface Text {
+  readonly x: number;
+  readonly y: number;
+  readonly content: string;
+  readonly anchor?: "start" | "middle" | "end";
+  readonly colour?: string;
+}
+
+function text({ x, y, content, anchor = "middle", colour = "black" }: Text): string {
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${colour}">${content}</text>`;
+}
