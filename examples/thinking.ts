@@ -7,8 +7,7 @@
 //     npx whetstone eval runs/thinking-1/checkpoints/rl-000200 --budgets 0,16,32,64,128,auto --svg thinking.svg
 //
 // A step takes eight tokens in many words ("l=3+4=7;") and four in few ("l=7;"), so that half the natural length is enough for every task. Tasks
-// are spread evenly over the doublings of their length: each doubling of the budget makes room for another share of them. Few words are the
-// harder way, two look-ups in one token: with two budgets a doubling, a sixth of the demonstrations think all of it in few.
+// are spread evenly over the doublings of their length: each doubling of the budget makes room for another share of them.
 
 import { defineRecipe } from "../src/index.ts";
 
@@ -27,6 +26,7 @@ export default defineRecipe({
     demonstrations: {
       kind: "families",
       families: [...doublings(0.05), steps(17, 20, 0.05)],
+      // Few words are the harder way, two look-ups in one token: two budgets a doubling show them in a sixth of the demonstrations.
       budgets: { grid: [0, 8, 12, 16, 24, 32, 48, 64, 96, 128], autonomousShare: 0.2 },
     },
     training: { kind: "families", families: [...doublings(), steps(17, 25)] },
