@@ -62,9 +62,9 @@ export function saveRollouts(folder: string, state: SourceState): void {
   if (rolloutsOf(state).length > 0) writeFileAtomic(join(folder, rolloutsFile), membersOf(state));
 }
 
-/** The state of a checkpoint by what its trainer.json says; without one that of a new stage. */
-export function restoreSource(saved: SavedSource | undefined, folder: string | undefined): SourceState {
-  if (saved === undefined || folder === undefined) return initialSource;
+/** The state of a checkpoint by what its trainer.json says, which is nothing where there is none. */
+export function restoreSource(saved: SavedSource | undefined, folder = ""): SourceState {
+  if (saved === undefined) return initialSource;
   const { curriculum = {}, rollouts = 0, sampledAt = {} } = saved;
   const practices = Object.entries(curriculum).map(
     ([id, [lastDrawn, passRate]]) => [id, passRate === undefined ? { lastDrawn } : { lastDrawn, passRate }] as const,

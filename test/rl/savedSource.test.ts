@@ -96,7 +96,7 @@ describe("the state of a source in a checkpoint", () => {
     );
   });
 
-  test("of a new stage is empty, whatever lies in the folder", () => assert.deepEqual(restoreSource(undefined, undefined), initialSource));
+  test("is empty where trainer.json says nothing", () => assert.deepEqual(restoreSource(undefined), initialSource));
 });
 
 describe("a file of rollouts that cannot be used", () => {
