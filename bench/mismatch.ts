@@ -63,24 +63,24 @@ export async function run({ trainSteps = "30" }: BenchOptions): Promise<Readonly
 
 /** Trained, written to a checkpoint and read back. */
 async function trainedState(steps: number): Promise<TrainedState> {
-  const trained = await train(steps);
+  const parameters = await train(steps);
   const folder = mkdtempSync(join(tmpdir(), "whetstone-mismatch-"));
   try {
-    saveCheckpoint(join(folder, "checkpoint"), { config: benchModel, parameters: trained.parameters, tokenizerJson });
-    return { ...trained, parameters: loadCheckpoint(join(folder, "checkpoint")).parameters };
+    saveCheckpoint(join(folder, "checkpoint"), { config: benchModel, parameters, tokenizerJson });
+    return { parameters: loadCheckpoint(join(folder, "checkpoint")).parameters, optimizer: undefined };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-async function train(steps: number): Promise<ReturnType<EngineGroup["copyState"]>> {
+async function train(steps: number): Promise<Float32Array<ArrayBuffer>> {
   await using engines = benchEngines(benchModel);
   await engines.addGraph("train", trainGraph(crossEntropyLoss, { config: benchModel, pieces }));
   for (let step = 0; step < steps; step++) {
     await engines.forwardBackward("train", randomSamples({ numSequences: 16, numTokens: 64, seed: step, vocabSize: benchModel.vocabSize }));
     await engines.optimStep({ learningRate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 });
   }
-  return engines.copyState();
+  return engines.copyParameters();
 }
 
 async function sampleAll(state: TrainedState, maxSequences: number): Promise<SampledResponse[]> {

@@ -2,7 +2,6 @@
 //
 // Dimension key:  D width, L layers, H query heads, C key/value heads, K head width, E experts, F expert width, V vocabulary.
 
-import { adamW } from "../../src/optim/adamw.ts";
 import { initialParameters, type PolicyConfig } from "../../src/policy/architecture.ts";
 import type { EngineConfig } from "../../src/train/config.ts";
 import { EngineGroup } from "../../src/train/engineGroup.ts";
@@ -33,8 +32,7 @@ export const noControl = { thinkOpenId: -1, thinkCloseId: -1, endOfTurnId: -1 };
 export const benchEngine: EngineConfig = { numThreads: 2, maxSequences: 64, gradientShards: 2, microBatchTokens: 4096 };
 
 export function benchEngines(config: PolicyConfig): EngineGroup {
-  const parameters = initialParameters(config, ["bench"]);
-  const state = { parameters, ...adamW.init(parameters.length) };
+  const state = { parameters: initialParameters(config, ["bench"]), optimizer: undefined };
   return new EngineGroup({ config, control: noControl, engine: benchEngine }, state);
 }
 

@@ -6,12 +6,11 @@
 import { join } from "node:path";
 
 import { TrainingError } from "../base/errors.ts";
-import type { Json } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
 import { failureText } from "../data/verdict.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import type { RewardTerm } from "../rewards/compose.ts";
-import { type GuardState, isCheckpointWanted, phaseSpeed, type StagePoint } from "../train/stage.ts";
+import { type GuardState, isCheckpointWanted, phaseSpeed, type StageStart } from "../train/stage.ts";
 import { initialAlarms } from "./alarms.ts";
 import { carriedPoint, readCarried } from "./carried.ts";
 import { pretrainingSteps, type RlConfig } from "./config.ts";
@@ -22,6 +21,7 @@ import { sampledMismatch } from "./mismatch.ts";
 import { overlongMetrics } from "./overlong.ts";
 import { type RlRecord, rolloutDigests } from "./record.ts";
 import type { Group, RewardedRollout } from "./rollout.ts";
+import { restoreSource, saveRollouts, sourceToJson } from "./savedSource.ts";
 import { openSource } from "./source.ts";
 import type { Source, SourceDeps, SourcedStep } from "./sourceDeps.ts";
 import { rewardDivergence, type StepLogProbs, stepLogProbs } from "./stepLogProbs.ts";
@@ -47,13 +47,14 @@ export interface RlDeps extends SourceDeps {
 /** Trains until `config.steps` or `stop`; resolves to the step to go on with. */
 export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortSignal): Promise<number> {
   const { policy, critic, record, stop } = deps;
-  const save = async (folder: string): Promise<void> => {
-    await policy.save(folder);
-    await critic?.save(criticFolder(folder));
-  };
   let { nextStep: step, guard } = record.start;
-  let source = sourceAt(record.start.carried, { config, deps });
+  let source = sourceAt(record.start, { config, deps });
   let watched = watchedAt(record.start);
+  const save = async (folder: string): Promise<void> => {
+    await policy.save(folder); // makes the folder
+    await critic?.save(criticFolder(folder));
+    saveRollouts(folder, await source.state());
+  };
   if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
   while (step < config.steps && !stop.aborted) {
     const sampled = await source.next(step, signal); // tasks, sample, score
@@ -79,7 +80,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       const checkpoint = await record.goBack({ step, reason: learned.reason, guard });
       await policy.load(checkpoint.folder);
       await critic?.load(criticFolder(checkpoint.folder));
-      source = sourceAt(checkpoint.carried, { config, deps });
+      source = sourceAt(checkpoint, { config, deps });
       watched = watchedAt(checkpoint);
       step = checkpoint.nextStep;
       continue;
@@ -106,19 +107,23 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     watched = learned.watch.state;
     step++;
     if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) {
-      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: await source.carried(), ...watched }) }, save);
+      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: sourceToJson(await source.state()), ...watched }) }, save);
     }
   }
   return step;
 }
 
-function sourceAt(carried: Json | undefined, { config, deps }: { config: RlConfig; deps: RlDeps }): Source {
+/** What a stage that goes on finds in its checkpoint. */
+type CarriedFrom = Pick<StageStart, "carried" | "folder">;
+
+function sourceAt(from: CarriedFrom, { config, deps }: { config: RlConfig; deps: RlDeps }): Source {
   const { terms } = deps;
-  return openSource(config, { ...deps, teaches: (group) => teaches(group, { config, terms }) }, readCarried(carried).source);
+  const restored = restoreSource(readCarried(from).source, from.folder);
+  return openSource(config, { ...deps, teaches: (group) => teaches(group, { config, terms }) }, restored);
 }
 
-function watchedAt({ carried }: Pick<StagePoint, "carried">): Watched {
-  const { alarms = initialAlarms, radar } = readCarried(carried);
+function watchedAt(from: CarriedFrom): Watched {
+  const { alarms = initialAlarms, radar } = readCarried(from);
   return { alarms, radar };
 }
 

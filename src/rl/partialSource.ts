@@ -4,7 +4,6 @@
 //
 // Partial rollouts are those of Kimi k1.5, section 2.6.2 (arXiv:2501.12599).
 
-import type { Json } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { SampleRequest } from "../policy/backend.ts";
 import type { RlConfig } from "./config.ts";
@@ -12,18 +11,17 @@ import { stalenessMetrics } from "./metrics.ts";
 import { sampledMismatch } from "./mismatch.ts";
 import { type Group, type RewardedRollout, sampleAndReward, sampleRequests } from "./rollout.ts";
 import { rewarding, type Source, type SourceDeps } from "./sourceDeps.ts";
-import { type GroupInFlight, stateFromJson, stateToJson, versionsOf } from "./sourceState.ts";
+import { type GroupInFlight, type SourceState, withVersions } from "./sourceState.ts";
 import { samplingMeter } from "./stepGroups.ts";
 import { openPool } from "./taskPool.ts";
 import { withBudgets } from "./thinking.ts";
 
-/** Opens a source of partial rollouts where `carried` left it. */
+/** Opens a source of partial rollouts where another one left it. */
 export function openPartialSource(
   config: RlConfig,
   { tokensPerStep, ...deps }: SourceDeps & { readonly tokensPerStep: number },
-  carried: Json | undefined,
+  restored: SourceState,
 ): Source {
-  const restored = stateFromJson(carried);
   const { tasksPerStep, thinking } = config;
   const pool = openPool(config.sampling.curriculum, { ...deps, restored: restored.curriculum });
   const sampledAt = new Map(restored.sampledAt);
@@ -72,9 +70,8 @@ export function openPartialSource(
       };
       return { groups: done, others: [], metrics, mismatch };
     },
-    async carried() {
-      const rollouts = inFlight.flatMap(({ finished, paused }) => [...finished.map(({ rollout }) => rollout), ...paused]);
-      return stateToJson({ curriculum: pool.curriculum(), ahead: [], inFlight, sampledAt: versionsOf(rollouts, sampledAt) });
+    async state() {
+      return withVersions({ curriculum: pool.curriculum(), ahead: [], inFlight, sampledAt });
     },
   };
 }

@@ -1,19 +1,18 @@
 // The part of a step between its tasks and its scored groups: which tasks are drawn, how often a step draws again, and which policy
 // answers them. docs/sampling.md says what the choices do.
 //
-// Every draw is keyed by (seed, step, round, task); what a step's groups depend on beside that is in `carried`, so that a stage which
+// Every draw is keyed by (seed, step, round, task); what a step's groups depend on beside that is in `state`, so that a stage which
 // goes on from a checkpoint samples the same again. With a lag of k, step t learns from what the policy sampled before its step t - k.
 // The policy's verbs are called one after another all the same: the lag is a property of the algorithm, not a race, and what goes on
 // beside training is scoring.
 
-import type { Json } from "../base/json.ts";
 import type { RlConfig } from "./config.ts";
 import { stalenessMetrics } from "./metrics.ts";
 import { openPartialSource } from "./partialSource.ts";
 import { refillMetrics } from "./refill.ts";
 import type { Group } from "./rollout.ts";
 import { rewarding, type Source, type SourceDeps } from "./sourceDeps.ts";
-import { stateFromJson, stateToJson, versionsOf } from "./sourceState.ts";
+import { type SourceState, withVersions } from "./sourceState.ts";
 import { type SamplingMeter, type StepGroups, sampleStep, samplingMeter } from "./stepGroups.ts";
 import { openPool } from "./taskPool.ts";
 
@@ -23,15 +22,14 @@ interface Ahead {
   readonly scored: Promise<StepGroups>;
 }
 
-/** Opens a stage's source where `carried` left it. `teaches` tells whether there is anything to learn from a group. */
+/** Opens a stage's source where another one left it. `teaches` tells whether there is anything to learn from a group. */
 export function openSource(
   config: RlConfig,
   deps: SourceDeps & { readonly teaches: (group: Group) => boolean },
-  carried: Json | undefined,
+  restored: SourceState,
 ): Source {
   const { lag, refill, partial } = config.sampling;
-  if (partial !== undefined) return openPartialSource(config, { ...deps, ...partial }, carried);
-  const restored = stateFromJson(carried);
+  if (partial !== undefined) return openPartialSource(config, { ...deps, ...partial }, restored);
   const pool = openPool(config.sampling.curriculum, { ...deps, restored: restored.curriculum });
   const ahead: Ahead[] = restored.ahead.map((groups) => ({ step: groups.step, scored: Promise.resolve(groups) }));
   const sampledAt = new Map(restored.sampledAt);
@@ -68,10 +66,9 @@ export function openSource(
       const { groups, others, mismatch } = sampled;
       return { groups, others, metrics, ...(mismatch === undefined ? {} : { mismatch }) };
     },
-    async carried() {
-      const state = { curriculum: pool.curriculum(), ahead: await Promise.all(ahead.map(({ scored }) => scored)) };
-      const rollouts = state.ahead.flatMap(({ groups, others }) => [...groups, ...others].flat().map(({ rollout }) => rollout));
-      return stateToJson({ ...state, inFlight: [], sampledAt: versionsOf(rollouts, sampledAt) });
+    async state() {
+      const scored = await Promise.all(ahead.map((step) => step.scored));
+      return withVersions({ curriculum: pool.curriculum(), ahead: scored, inFlight: [], sampledAt });
     },
   };
 }

@@ -2,7 +2,6 @@
 // implementation of `Source`, chosen in `source.ts`.
 
 import type { Clock } from "../base/clock.ts";
-import type { Json } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { TaskStream } from "../data/stream.ts";
 import type { Task } from "../data/task.ts";
@@ -10,6 +9,7 @@ import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import type { RolloutScore } from "../rewards/score.ts";
 import type { RlRecord } from "./record.ts";
 import type { RewardRollout, RolloutReward } from "./rollout.ts";
+import type { SourceState } from "./sourceState.ts";
 import type { StepGroups } from "./stepGroups.ts";
 
 /** What groups are made with. */
@@ -29,8 +29,8 @@ export type SourcedStep = Pick<StepGroups, "groups" | "others" | "mismatch"> & {
 /** Where a stage's groups come from. Steps are asked for one after another. */
 export interface Source {
   next(step: number, signal: AbortSignal): Promise<SourcedStep>;
-  /** What the next step's groups depend on beside the policy; waits for verdicts that are still missing. Undefined: on nothing. */
-  carried(): Promise<Json | undefined>;
+  /** What the next step's groups depend on beside the policy; waits for verdicts that are still missing. */
+  state(): Promise<SourceState>;
 }
 
 /** What earlier attempts at the step recorded is not asked for again. */

@@ -79,7 +79,7 @@ export function surveyCheckpoints(
   return { checkpoints: inOrder, damaged };
 }
 
-/** Writes a checkpoint: `save` puts the policy into a folder that it makes, this adds the trainer's state. Resolves to its folder. */
+/** Writes a checkpoint: `save` makes a folder with what the stage keeps, this adds the trainer's state. Resolves to its folder. */
 export async function writeCheckpoint(runFolder: string, trainer: TrainerState, save: (folder: string) => Promise<void>): Promise<string> {
   const parent = join(runFolder, "checkpoints");
   const name = checkpointName(trainer);

@@ -8,7 +8,7 @@ import type { Rollout } from "../data/rollout.ts";
 import { initialGuard } from "../optim/guard.ts";
 import type { RecordedRollout, RlRecord, RlStepRecord } from "../rl/record.ts";
 import type { RolloutReward } from "../rl/rollout.ts";
-import type { SavedPoint, StagePoint, StepRecord } from "../train/stage.ts";
+import type { SavedPoint, StagePoint, StageStart, StepRecord } from "../train/stage.ts";
 import { digestDifferences, type Fingerprint, nextHash } from "./chain.ts";
 import { type Checkpoint, listCheckpoints, pruneCheckpoints, type TrainerState, writeCheckpoint, writeTrainer } from "./checkpoints.ts";
 import { withRuns } from "./commandText.ts";
@@ -110,7 +110,7 @@ export class Run implements Disposable {
     };
   }
 
-  #startOf(stage: Stage): StagePoint {
+  #startOf(stage: Stage): StageStart {
     const own = this.checkpoints().findLast(({ trainer }) => trainer.stage === stage);
     return own === undefined ? { nextStep: 0, guard: initialGuard } : { ...pointOf(own), guard: own.trainer.guard };
   }
@@ -176,7 +176,7 @@ export class Run implements Disposable {
     });
     writeTrainer(last.folder, { ...last.trainer, guard: { ...guard, gradNorms: [...guard.gradNorms] } });
     this.#hash = hash;
-    return { ...pointOf(last), folder: last.folder };
+    return pointOf(last);
   }
 
   /**
@@ -205,8 +205,8 @@ export function hasReference({ rl }: Recipe): boolean {
   return rl !== undefined && rl.kl.kind !== "none";
 }
 
-function pointOf({ trainer: { nextStep, carried } }: Checkpoint): Omit<StagePoint, "guard"> {
-  return { nextStep, ...(carried === undefined ? {} : { carried }) };
+function pointOf({ folder, trainer: { nextStep, carried } }: Checkpoint): SavedPoint {
+  return { nextStep, folder, ...(carried === undefined ? {} : { carried }) };
 }
 
 function storedRollout({ task, rollout, verdicts, reward, advantage, verifierVersions }: RecordedRollout): StoredRollout {

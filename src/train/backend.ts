@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../base/errors.ts";
 import { canonicalJson } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
-import { adamW } from "../optim/adamw.ts";
+import type { AdamWState } from "../optim/adamw.ts";
 import { type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
 import type {
   ForwardOutputs,
@@ -27,11 +27,10 @@ import { openSafetensors, safetensorsChunks } from "../policy/safetensors.ts";
 import { loadTokenizer, type Tokenizer } from "../policy/tokenizer.ts";
 import { checkReplay, checkRequest } from "./checks.ts";
 import type { EngineConfig } from "./config.ts";
-import { EngineGroup, type TrainedState } from "./engineGroup.ts";
+import { EngineGroup } from "./engineGroup.ts";
 import type { Routing } from "./forwardGraph.ts";
 import { trainGraph } from "./trainGraph.ts";
 
-type OptimizerState = Omit<TrainedState, "parameters">;
 type Digests = Awaited<ReturnType<PolicyBackend["digests"]>>;
 
 /** What a policy starts from. */
@@ -40,7 +39,7 @@ export interface EmbeddedStart {
   readonly parameters: Float32Array<ArrayBuffer>;
   readonly tokenizerJson: string;
   /** Absent: the optimizer starts afresh. */
-  readonly optimizer?: OptimizerState;
+  readonly optimizer?: AdamWState;
   /** What a loaded checkpoint said beside its weights, to be said again by those saved from it. */
   readonly sidecars?: Sidecars;
 }
@@ -110,7 +109,7 @@ export class EmbeddedBackend implements PolicyBackend {
     this.pieces = parameterPieces(parameterLayout(config));
     const { thinkOpenId, thinkCloseId, endOfTurnId } = this.tokenizer;
     const control = { thinkOpenId, thinkCloseId, endOfTurnId };
-    this.engines = new EngineGroup({ config, control, engine }, { parameters, ...(optimizer ?? freshOptimizer(config)) });
+    this.engines = new EngineGroup({ config, control, engine }, { parameters, optimizer });
   }
 
   async *sample(requests: readonly SampleRequest[], signal: AbortSignal = never): AsyncGenerator<Rollout> {
@@ -150,15 +149,15 @@ export class EmbeddedBackend implements PolicyBackend {
   }
 
   async save(folder: string): Promise<void> {
-    const { parameters, ...optimizer } = this.engines.copyState();
-    const { config, tokenizerJson, sidecars } = this;
-    saveCheckpoint(folder, { config, parameters, tokenizerJson, ...sidecars, extra: { [optimizerFile]: optimizerChunks(optimizer) } });
+    const { config, tokenizerJson, sidecars, engines } = this;
+    const extra = { [optimizerFile]: optimizerChunks(engines.copyOptimizer()) };
+    saveCheckpoint(folder, { config, parameters: engines.copyParameters(), tokenizerJson, ...sidecars, extra });
   }
 
   /** What another backend may start from: all but the optimizer's state. */
   copyStart(): EmbeddedStart {
     const { config, tokenizerJson, sidecars } = this;
-    return { config, parameters: this.engines.copyState().parameters, tokenizerJson, sidecars };
+    return { config, parameters: this.engines.copyParameters(), tokenizerJson, sidecars };
   }
 
   /** Parameters and optimizer state of a checkpoint of the same architecture. */
@@ -169,9 +168,9 @@ export class EmbeddedBackend implements PolicyBackend {
         `checkpoint "${folder}": its config.json must describe the policy that is running; start a run from it instead`,
       );
     }
-    const optimizer = readOptimizer(found, config) ?? freshOptimizer(config);
+    const optimizer = readOptimizer(found, config);
     this.known = undefined;
-    this.engines.loadState({ parameters, ...optimizer });
+    this.engines.loadState({ parameters, optimizer });
   }
 
   digests(): Promise<Digests> {
@@ -226,11 +225,7 @@ function policiesOf({ policy, tokens }: Rollout, version: string): Rollout["poli
   return policy.at(-1)?.version === version ? policy : [...policy, { version, from: tokens.length }];
 }
 
-function freshOptimizer(config: PolicyConfig): OptimizerState {
-  return adamW.init(parameterLayout(config).total);
-}
-
-function* optimizerChunks({ numUpdates, meanOfGradient, meanOfSquare }: OptimizerState): Generator<Uint8Array> {
+function* optimizerChunks({ numUpdates, meanOfGradient, meanOfSquare }: AdamWState): Generator<Uint8Array> {
   const shape = [meanOfGradient.length];
   yield* safetensorsChunks([
     { name: "meanOfGradient", shape, values: () => meanOfGradient },
@@ -240,7 +235,7 @@ function* optimizerChunks({ numUpdates, meanOfGradient, meanOfSquare }: Optimize
 }
 
 /** Undefined where a checkpoint has none, as one that another program wrote. */
-function readOptimizer(folder: string, config: PolicyConfig): OptimizerState | undefined {
+function readOptimizer(folder: string, config: PolicyConfig): AdamWState | undefined {
   const path = join(folder, optimizerFile);
   if (!existsSync(path)) return undefined;
   using file = openSafetensors(path);

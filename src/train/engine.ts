@@ -4,7 +4,7 @@
 import { digestBytes } from "../base/digest.ts";
 import { EngineError } from "../base/errors.ts";
 import { numElements } from "../graph/shape.ts";
-import { type AdamWSettings, adamW, type DecayRange } from "../optim/adamw.ts";
+import { type AdamWSettings, type AdamWState, adamW, type DecayRange } from "../optim/adamw.ts";
 import { gradientNorm, sumOfSquares } from "../optim/clip.ts";
 import { type ParameterLayout, type PolicyConfig, parameterLayout } from "../policy/architecture.ts";
 import type { ForwardOutputs, ForwardSample, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
@@ -31,10 +31,14 @@ export interface EngineOptions {
 /** The policy's vectors, shared by all engines; each as long as the layout. Graphs cannot read shared memory. */
 export interface SharedState {
   readonly parameters: Float32Array<SharedArrayBuffer>;
-  readonly meanOfGradient: Float32Array<SharedArrayBuffer>;
-  readonly meanOfSquare: Float32Array<SharedArrayBuffer>;
   /** The gradient of each shard. After `reduce` the first one holds their sum. */
   readonly gradients: readonly Float32Array<SharedArrayBuffer>[];
+}
+
+/** The optimizer of a policy that is trained; its vectors are shared too. */
+export interface SharedOptimizer extends AdamWState {
+  readonly meanOfGradient: Float32Array<SharedArrayBuffer>;
+  readonly meanOfSquare: Float32Array<SharedArrayBuffer>;
 }
 
 /** One shard's part of `forwardBackward`. */
@@ -66,12 +70,12 @@ export interface UpdatedRange {
   readonly updateSquares: readonly number[];
 }
 
-/** What an update multiplies and how far the optimizer is. */
+/** What an update multiplies, and the optimizer before it. */
 export interface RangeUpdate {
   readonly range: Range;
   readonly settings: AdamWSettings;
   readonly gradientScale: number;
-  readonly numUpdates: number;
+  readonly optimizer: SharedOptimizer;
 }
 
 interface Compiled<Graph> {
@@ -179,11 +183,11 @@ export class Engine implements AsyncDisposable {
   }
 
   /** AdamW over a range of the shared vectors. The engine's own parameters must be those before the update. */
-  update({ range, settings, gradientScale, numUpdates }: RangeUpdate): UpdatedRange {
+  update({ range, settings, gradientScale, optimizer }: RangeUpdate): UpdatedRange {
     const part = (vector: Float32Array): Float32Array => vector.subarray(range.from, range.to);
-    const { parameters, gradients, meanOfGradient, meanOfSquare } = this.shared;
+    const { parameters, gradients } = this.shared;
     adamW.update(
-      { numUpdates, meanOfGradient: part(meanOfGradient), meanOfSquare: part(meanOfSquare) },
+      { ...optimizer, meanOfGradient: part(optimizer.meanOfGradient), meanOfSquare: part(optimizer.meanOfSquare) },
       { parameters: part(parameters), gradient: part(gradients[0]!), gradientScale, ranges: clipRanges(this.decayRanges, range), settings },
     );
     const before = this.parameters;
@@ -206,8 +210,9 @@ export class Engine implements AsyncDisposable {
     yield* sampleResponses(requests, { decoder: this.decoder, control, maxSequences, maxPositions, vocabSize }, signal);
   }
 
-  digests(numUpdates: number): { readonly parameters: string; readonly optimizer: string } {
-    const { parameters, meanOfGradient, meanOfSquare } = this.shared;
+  digests(optimizer: AdamWState | undefined): { readonly parameters: string; readonly optimizer: string } {
+    const { parameters } = this.shared;
+    const { numUpdates, meanOfGradient, meanOfSquare } = optimizer ?? adamW.init(parameters.length);
     return { parameters: digestBytes(parameters), optimizer: digestBytes(meanOfGradient, meanOfSquare, Float64Array.of(numUpdates)) };
   }
 

@@ -3,13 +3,14 @@
 // shards and ranges are fixed, sums are taken in order, and a rollout depends on its request alone.
 
 import { EngineError } from "../base/errors.ts";
+import { type AdamWState, adamW } from "../optim/adamw.ts";
 import { clipScale } from "../optim/clip.ts";
 import { parameterLayout } from "../policy/architecture.ts";
 import type { ForwardOutputs, ForwardSample, OptimSettings, SampleRequest, StepMetrics, TrainSample } from "../policy/backend.ts";
 import type { SampledResponse } from "../policy/response.ts";
 import { type BlockRange, blockMetrics, blockNorms, blockRanges } from "./blocks.ts";
 import type { EngineConfig } from "./config.ts";
-import type { EngineOptions, SharedState, UpdatedRange } from "./engine.ts";
+import type { EngineOptions, SharedOptimizer, SharedState, UpdatedRange } from "./engine.ts";
 import { EngineClient } from "./engineClient.ts";
 import { expertLoad } from "./expertLoad.ts";
 import type { Routing } from "./forwardGraph.ts";
@@ -20,9 +21,8 @@ import { sentTokens, type TrainGraph } from "./trainGraph.ts";
 /** Everything that training changes; vectors as long as the layout. */
 export interface TrainedState {
   readonly parameters: Float32Array;
-  readonly meanOfGradient: Float32Array;
-  readonly meanOfSquare: Float32Array;
-  readonly numUpdates: number;
+  /** Undefined: a fresh one. */
+  readonly optimizer: AdamWState | undefined;
 }
 
 export interface GroupOptions extends Pick<EngineOptions, "config" | "control"> {
@@ -35,23 +35,22 @@ export class EngineGroup implements AsyncDisposable {
   private readonly numShards: number;
   private readonly numExperts: number;
   private readonly blocks: readonly BlockRange[];
-  private numUpdates: number;
+  /** Undefined before the first update, so that a policy which is never trained has no moments. */
+  private optimizer: SharedOptimizer | undefined;
   /** Counts the changes of the shared parameters, so that engines know when their copy is old. */
   private version = 0;
   /** Norm of the accumulated gradient, which is in the first shard's vector; undefined when there is none. */
   private norm: number | undefined;
 
-  constructor({ config, control, engine }: GroupOptions, state: TrainedState) {
+  constructor({ config, control, engine }: GroupOptions, { parameters, optimizer }: TrainedState) {
     const { numThreads, gradientShards, maxSequences, microBatchTokens } = engine;
     this.numShards = gradientShards;
     this.numExperts = config.numExperts;
     this.blocks = blockRanges(parameterLayout(config));
-    this.numUpdates = state.numUpdates;
+    this.optimizer = optimizer && shareOptimizer(optimizer);
     this.shared = {
-      parameters: shareCopy(state.parameters),
-      meanOfGradient: shareCopy(state.meanOfGradient),
-      meanOfSquare: shareCopy(state.meanOfSquare),
-      gradients: Array.from({ length: gradientShards }, () => shareCopy(new Float32Array(state.parameters.length))),
+      parameters: shareCopy(parameters),
+      gradients: Array.from({ length: gradientShards }, () => sharedZeros(parameters.length)),
     };
     const options = { config, control, maxSequences: Math.ceil(maxSequences / numThreads), microBatchTokens };
     this.engines = Array.from({ length: numThreads }, () => new EngineClient({ options, shared: this.shared }));
@@ -109,11 +108,12 @@ export class EngineGroup implements AsyncDisposable {
     if (this.norm === undefined) this.shared.gradients[0]!.fill(0);
     const gradNorm = this.norm ?? 0;
     const gradientScale = clipScale(gradNorm, settings.maxGradNorm);
-    const { numUpdates, version } = this;
+    const { version } = this;
+    const optimizer = this.optimizer ?? shareOptimizer(adamW.init(this.shared.parameters.length));
     const updated = await this.overRanges((range, engine) => {
-      return engine.call("update", { version, work: { range, settings, gradientScale, numUpdates } });
+      return engine.call("update", { version, work: { range, settings, gradientScale, optimizer } });
     });
-    this.numUpdates++;
+    this.optimizer = { ...optimizer, numUpdates: optimizer.numUpdates + 1 };
     this.version++;
     this.discardGradient();
     return { gradNorm, clipScale: gradientScale, ...this.updateRatios(updated) };
@@ -143,28 +143,27 @@ export class EngineGroup implements AsyncDisposable {
   }
 
   /** Copies, so that the caller may write them down while training goes on. */
-  copyState(): TrainedState & { readonly parameters: Float32Array<ArrayBuffer> } {
-    const { parameters, meanOfGradient, meanOfSquare } = this.shared;
-    return {
-      parameters: Float32Array.from(parameters),
-      meanOfGradient: Float32Array.from(meanOfGradient),
-      meanOfSquare: Float32Array.from(meanOfSquare),
-      numUpdates: this.numUpdates,
-    };
+  copyParameters(): Float32Array<ArrayBuffer> {
+    return Float32Array.from(this.shared.parameters);
+  }
+
+  /** As `copyParameters`. */
+  copyOptimizer(): AdamWState {
+    if (this.optimizer === undefined) return adamW.init(this.shared.parameters.length);
+    const { numUpdates, meanOfGradient, meanOfSquare } = this.optimizer;
+    return { numUpdates, meanOfGradient: Float32Array.from(meanOfGradient), meanOfSquare: Float32Array.from(meanOfSquare) };
   }
 
   /** Takes over the values; what was accumulated is dropped. */
-  loadState({ parameters, meanOfGradient, meanOfSquare, numUpdates }: TrainedState): void {
+  loadState({ parameters, optimizer }: TrainedState): void {
     this.shared.parameters.set(parameters);
-    this.shared.meanOfGradient.set(meanOfGradient);
-    this.shared.meanOfSquare.set(meanOfSquare);
-    this.numUpdates = numUpdates;
+    this.optimizer = optimizer && shareOptimizer(optimizer, this.optimizer);
     this.version++;
     this.discardGradient();
   }
 
   digests(): Promise<{ readonly parameters: string; readonly optimizer: string }> {
-    return this.engines[0]!.call("digests", { numUpdates: this.numUpdates });
+    return this.engines[0]!.call("digests", { optimizer: this.optimizer });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -205,10 +204,23 @@ export class EngineGroup implements AsyncDisposable {
   }
 }
 
-function shareCopy(values: Float32Array): Float32Array<SharedArrayBuffer> {
-  const shared = new Float32Array(new SharedArrayBuffer(values.byteLength));
-  shared.set(values);
-  return shared;
+/** In the vectors of `into`, where there are some. */
+function shareOptimizer({ numUpdates, meanOfGradient, meanOfSquare }: AdamWState, into?: SharedOptimizer): SharedOptimizer {
+  return {
+    numUpdates,
+    meanOfGradient: shareCopy(meanOfGradient, into?.meanOfGradient),
+    meanOfSquare: shareCopy(meanOfSquare, into?.meanOfSquare),
+  };
+}
+
+function shareCopy(values: Float32Array, into = sharedZeros(values.length)): Float32Array<SharedArrayBuffer> {
+  into.set(values);
+  return into;
+}
+
+/** Takes no memory where it is not written to. */
+function sharedZeros(length: number): Float32Array<SharedArrayBuffer> {
+  return new Float32Array(new SharedArrayBuffer(Float32Array.BYTES_PER_ELEMENT * length));
 }
 
 /** Sums in the order of the shards. */

@@ -59,7 +59,7 @@ async function carryOut(call: Call, signal: AbortSignal): Promise<unknown> {
       }
       return undefined;
     case "digests":
-      return engine.digests(call.argument.numUpdates);
+      return engine.digests(call.argument.optimizer);
     case "dispose":
       return engine[Symbol.asyncDispose]();
     default:

@@ -3,7 +3,16 @@
 
 import type { ForwardOutputs, ForwardSample, SampleRequest } from "../policy/backend.ts";
 import type { SampledResponse } from "../policy/response.ts";
-import type { EngineOptions, RangeUpdate, ReducedRange, ShardMetrics, ShardWork, SharedState, UpdatedRange } from "./engine.ts";
+import type {
+  EngineOptions,
+  RangeUpdate,
+  ReducedRange,
+  ShardMetrics,
+  ShardWork,
+  SharedOptimizer,
+  SharedState,
+  UpdatedRange,
+} from "./engine.ts";
 import type { Routing } from "./forwardGraph.ts";
 import type { Range } from "./shards.ts";
 import type { TrainGraph } from "./trainGraph.ts";
@@ -25,7 +34,7 @@ export interface EngineCalls {
   /** Responses come as items before the result. */
   readonly sample: { readonly in: { readonly version: number; readonly requests: readonly SampleRequest[] }; readonly out: undefined };
   readonly digests: {
-    readonly in: { readonly numUpdates: number };
+    readonly in: { readonly optimizer: SharedOptimizer | undefined };
     readonly out: { readonly parameters: string; readonly optimizer: string };
   };
   readonly dispose: { readonly in: undefined; readonly out: undefined };

@@ -33,10 +33,13 @@ export interface StagePoint {
 /** A checkpoint that a stage went back to. */
 export type SavedPoint = Omit<StagePoint, "guard"> & { readonly folder: string };
 
+/** Where a stage starts, with the folder of the checkpoint that it goes on from; a new one has none. */
+export type StageStart = StagePoint & { readonly folder?: string };
+
 /** A stage's record with its run. `runs` keeps it on disk; the loops know only this. */
 export interface StageRecord<Step extends StepRecord> {
   /** Step 0 and a fresh guard for a new run; for one that goes on, those of the checkpoint that the policy was loaded from. */
-  readonly start: StagePoint;
+  readonly start: StageStart;
   recordStep(step: Step): Promise<void>;
   /** Whether the recipe wants a checkpoint here. */
   checkpointDue(nextStep: number): boolean;

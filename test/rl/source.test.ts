@@ -1,11 +1,13 @@
 // What lies between tasks and scored groups, in the loop that it is for.
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import { ConfigError } from "../../src/base/errors.ts";
+import { CheckpointError, ConfigError } from "../../src/base/errors.ts";
 import type { RlStepRecord } from "../../src/rl/record.ts";
-import { endsTheSame, run } from "../support/killedRuns.ts";
+import { endsTheSame, run, stateAt } from "../support/killedRuns.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
 import {
   configure,
@@ -221,11 +223,27 @@ describe("a lag", () => {
     assert.deepEqual(record.steps[8]!.notes, []);
   });
 
-  test("carries rollouts and verdicts as JSON", async () => {
+  test("carries what was sampled for the steps to come, with its verdicts", async () => {
     const { record } = await run({ config });
-    const { carried } = record.points[2]!;
-    assert.deepEqual(JSON.parse(JSON.stringify(carried)), carried);
-    assert.equal((carried as { source: { ahead: object[] } }).source.ahead.length, 2);
+    const { ahead, inFlight } = stateAt(record.points[2]!);
+    assert.deepEqual([ahead.map(({ step }) => step), inFlight], [[6, 7], []]);
+    for (const { step, groups } of ahead) {
+      const learned = record.steps[step]!.rollouts.map(({ task, rollout, verdicts, reward }) => ({ task, rollout, verdicts, reward }));
+      assert.deepEqual(groups.flat(), learned);
+    }
+    assert.equal((record.points[2]!.carried as { source: { rollouts: number } }).source.rollouts, 2 * 32);
+  });
+
+  test("does not go on without what was sampled ahead", async () => {
+    const parts = await restarted((await run({ config })).record, 3);
+    rmSync(join(parts.record.start.folder!, "rollouts.jsonl.gz"));
+    let numScored = 0;
+    const score: ScoreRollout = async (asked, signal) => {
+      numScored++;
+      return exact(asked, signal);
+    };
+    await assert.rejects(run({ config, ...parts, deps: { score } }), CheckpointError);
+    assert.equal(numScored, 0);
   });
 
   test("is made up for by importance weights of the policy as it is", async () => {

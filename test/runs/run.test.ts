@@ -185,7 +185,7 @@ describe("Run", () => {
     assert.equal(back.nextStep, 2);
     assert.ok(existsSync(join(back.folder, "model.safetensors")));
     assert.equal(run.hash, hashes[1]);
-    assert.deepEqual(run.stageRecord("rl").start, { nextStep: 2, guard });
+    assert.deepEqual(run.stageRecord("rl").start, { nextStep: 2, guard, folder: back.folder });
     assert.equal(at.store.steps(run.id).length, 2);
     assert.match(at.store.events(run.id)[0]!.detail, /^loss is NaN; back to step 2 with 0\.5 times the learning rate$/);
   });

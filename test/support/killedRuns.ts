@@ -3,12 +3,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { readCarried } from "../../src/rl/carried.ts";
+import { restoreSource } from "../../src/rl/savedSource.ts";
+import type { SourceState } from "../../src/rl/sourceState.ts";
+import type { StageStart } from "../../src/train/stage.ts";
 import { endlessTasks, train, trainKilled } from "./tabularRun.ts";
 
 export type Stage = NonNullable<Parameters<typeof train>[0]>;
 
 /** As `train`, with tasks that never come again where the stage has none of its own. */
 export const run = (stage: Stage) => train({ tasks: endlessTasks, ...stage });
+
+/** What the source carried in a checkpoint. */
+export const stateAt = (point: StageStart): SourceState => restoreSource(readCarried(point).source, point.folder);
 
 /** A stage that is killed early, in its middle and twice in a row ends like one that is not. */
 export function endsTheSame(name: string, stage: Stage): void {
@@ -31,6 +38,7 @@ export function endsTheSame(name: string, stage: Stage): void {
       assert.equal(resumed.record.chain, undisturbed.record.chain);
       assert.deepEqual(resumed.policy.parameters, undisturbed.policy.parameters);
       assert.deepEqual(resumed.record.points.at(-1)?.carried, undisturbed.record.points.at(-1)?.carried);
+      assert.deepEqual(stateAt(resumed.record.points.at(-1)!), stateAt(undisturbed.record.points.at(-1)!));
     });
   }
 }

@@ -8,14 +8,14 @@ import type { Rollout } from "../../src/data/rollout.ts";
 import { initialGuard } from "../../src/optim/guard.ts";
 import type { RlRecord, RlStepRecord } from "../../src/rl/record.ts";
 import type { RolloutReward } from "../../src/rl/rollout.ts";
-import type { SavedPoint, StagePoint, StageRecord, StepRecord } from "../../src/train/stage.ts";
+import type { SavedPoint, StagePoint, StageRecord, StageStart, StepRecord } from "../../src/train/stage.ts";
 
 type MemoryPoint = StagePoint & SavedPoint;
 
 export class MemoryRecord<Step extends StepRecord = StepRecord> implements StageRecord<Step> {
   readonly folder: string;
   readonly everySteps: number;
-  readonly start: StagePoint;
+  readonly start: StageStart;
   readonly steps: Step[];
   readonly points: MemoryPoint[];
   readonly wentBack: { readonly step: number; readonly reason: string }[] = [];

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
+import { digestBytes } from "../../src/base/digest.ts";
 import { CheckpointError } from "../../src/base/errors.ts";
 import { mul, sub, sum } from "../../src/graph/ops.ts";
 import { parameterLayout } from "../../src/policy/architecture.ts";
@@ -107,6 +108,19 @@ describe("save and load", () => {
     await step(fresh);
     await fresh.load(folder);
     assert.deepEqual(await fresh.digests(), expected);
+  });
+
+  test("tell a fresh optimizer as what it is, vectors of zeros, and go on from those to the same bits", async (t) => {
+    const folder = join(tempFolder(t), "checkpoint");
+    await using fresh = openBackend();
+    const zeros = new Float32Array(parameterLayout(oneLayer).total);
+    assert.equal((await fresh.digests()).optimizer, digestBytes(zeros, zeros, Float64Array.of(0)));
+    await fresh.save(folder);
+    await using read = backendFromCheckpoint(folder, engineConfig());
+    assert.deepEqual(await read.digests(), await fresh.digests());
+    await step(fresh);
+    await step(read);
+    assert.deepEqual(await read.digests(), await fresh.digests());
   });
 
   test("refuse a checkpoint of another architecture, and keep what is there", async (t) => {

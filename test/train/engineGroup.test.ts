@@ -2,11 +2,16 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { ConfigError } from "../../src/base/errors.ts";
 import { constant, mul } from "../../src/graph/ops.ts";
+import { parameterLayout } from "../../src/policy/architecture.ts";
 import type { Loss, TrainSample } from "../../src/policy/backend.ts";
-import { adamSettings, gradientOf, oneLayer, openBackend, stateOf, weightedCrossEntropy } from "../support/tinyBackend.ts";
+import { copyOf } from "../../src/train/backend.ts";
+import { adamSettings, engineConfig, gradientOf, oneLayer, openBackend, stateOf, weightedCrossEntropy } from "../support/tinyBackend.ts";
 import { randomSequences, samplesFor, tinyConfig } from "../support/tinyPolicy.ts";
 
 const samples = samplesFor(randomSequences([12, 5, 9, 3, 7, 2], oneLayer));
@@ -101,5 +106,37 @@ describe("forwardBackward", () => {
     });
     await assert.rejects(backend.forwardBackward({ samples: [] }, weightedCrossEntropy), /at least one sample/);
     assert.ok((await backend.forwardBackward({ samples: samples.slice(1) }, weightedCrossEntropy))["loss"]! > 0);
+  });
+});
+
+/** Bytes of all typed arrays that this thread can still reach, those in shared memory included. */
+async function reachableBytes(): Promise<number> {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  for (let i = 0; i < 3; i++) {
+    collectGarbage();
+    await setImmediate();
+  }
+  return process.memoryUsage().arrayBuffers;
+}
+
+describe("a policy that is not trained", () => {
+  const config = { ...oneLayer, expertWidth: 2048 };
+  const vectorBytes = Float32Array.BYTES_PER_ELEMENT * parameterLayout(config).total; // 3 MB
+
+  test("has no moments, as a reference; they come with the first update", async () => {
+    await using policy = openBackend({}, { config });
+    await policy.forwardBackward(batch, weightedCrossEntropy);
+    await policy.optimStep(adamSettings);
+    await using reference = copyOf(policy, engineConfig());
+    await reference.forward(samples);
+    await reference.digests();
+    const before = await reachableBytes();
+    await reference.forwardBackward(batch, weightedCrossEntropy);
+    const computed = await reachableBytes();
+    await reference.optimStep(adamSettings);
+    const updated = await reachableBytes();
+    const inVectors = [computed - before, updated - computed].map((bytes) => Math.round((10 * bytes) / vectorBytes) / 10);
+    assert.deepEqual(inVectors, [0, 2]);
   });
 });
