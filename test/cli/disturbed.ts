@@ -74,19 +74,19 @@ function goingOn(folder: string, recipe: string): string[] {
 async function killAt({ steps, delayMs }: Moment, { folder, recipe }: { folder: string; recipe: string }): Promise<Kill> {
   using store = new RunStore(join(folder, "runs"), systemClock);
   const startedMs = systemClock.elapsedMs();
-  const before = recordedSteps(store);
+  const before = progressIn(store);
   const child = start(folder, goingOn(folder, recipe));
   const finished = finish(child);
   let reachedMs: number | undefined;
   const isDue = (): boolean => {
-    const recorded = recordedSteps(store);
+    const { recorded, isFinished } = progressIn(store);
     if (recorded < steps) return false;
     reachedMs ??= systemClock.elapsedMs();
-    const isOver = recorded > Math.max(before, steps) || store.runs()[0]?.state === "finished";
-    return isOver || systemClock.elapsedMs() - reachedMs >= delayMs;
+    return isFinished || recorded > Math.max(before.recorded, steps) || systemClock.elapsedMs() - reachedMs >= delayMs;
   };
-  while (child.exitCode === null && !isDue()) await setTimeout(5);
-  const kill = { steps: recordedSteps(store), afterMs: systemClock.elapsedMs() - startedMs, workers: processesIn(folder).length - 1 };
+  while (child.exitCode === null && !isDue()) await setTimeout(10);
+  const { recorded } = progressIn(store);
+  const kill = { steps: recorded, afterMs: systemClock.elapsedMs() - startedMs, workers: processesIn(folder).length - 1 };
   const wasAlive = child.kill("SIGKILL");
   const { code, stderr } = await finished;
   assert.ok(wasAlive && code === null, `ended by itself with ${code}, before it was killed ${delayMs} ms after ${steps} steps: ${stderr}`);
@@ -95,13 +95,13 @@ async function killAt({ steps, delayMs }: Moment, { folder, recipe }: { folder: 
   return kill;
 }
 
-/** Steps of both stages, counted as `Timeline` does. */
-function recordedSteps(store: RunStore): number {
+/** Steps of both stages that are recorded, counted as `Timeline` does. */
+function progressIn(store: RunStore): { readonly recorded: number; readonly isFinished: boolean } {
   const [newest] = store.runs();
   const last = newest === undefined ? undefined : store.lastStep(newest.id);
-  if (last === undefined) return 0;
-  const { steps } = newest!.recipe["sft"] as { readonly steps: number };
-  return (last.stage === "rl" ? steps : 0) + last.step + 1;
+  if (newest === undefined || last === undefined) return { recorded: 0, isFinished: false };
+  const { steps } = newest.recipe["sft"] as { readonly steps: number };
+  return { recorded: (last.stage === "rl" ? steps : 0) + last.step + 1, isFinished: newest.state === "finished" };
 }
 
 interface RecordedStep {
