@@ -39,7 +39,8 @@ export function openPool(
       };
     case "pass-rate": {
       const all = tasksOf(tasks);
-      let state: CurriculumState = new Map(all.flatMap(({ id }) => (restored.has(id) ? [[id, restored.get(id)!]] : [])));
+      const ids = new Set(all.map(({ id }) => id));
+      let state: CurriculumState = new Map([...restored].filter(([id]) => ids.has(id)));
       return {
         draw(step, asked) {
           const drawn = drawTasks(all, { state, settings, step, ...asked, rng: rngFor("curriculum", seed, step, asked.round) });

@@ -47,6 +47,8 @@ export interface KeepRules {
   readonly keepEverySteps?: number;
   /** Stages whose first checkpoint a later part of the run, or one that goes on with it, still reads. */
   readonly keepFirstOf?: readonly string[];
+  /** The newest one that a run may go back to is kept. Absent: it may go back to any. */
+  readonly isGoneBackTo?: (checkpoint: Checkpoint) => boolean;
 }
 
 /** Complete checkpoints in the order of the run; `stages` is that order. A damaged one is an error that says what to do. */
@@ -140,21 +142,23 @@ export function pruneCheckpoints(checkpoints: readonly Checkpoint[], rules: Keep
 
 /**
  * Which of a run's checkpoints, given in its order, are kept: the newest few, the most accurate (the newer of equals), every n-th, and the last
- * of every finished stage, since the next one started from it; of some stages the first.
+ * of every finished stage, since the next one started from it; of some stages the first; and the newest that the run may go back to.
  */
 export function checkpointsToKeep(
   checkpoints: readonly Checkpoint[],
-  { keepLast, keepBest, keepEverySteps, keepFirstOf = [] }: KeepRules,
+  { keepLast, keepBest, keepEverySteps, keepFirstOf = [], isGoneBackTo = () => true }: KeepRules,
 ): Checkpoint[] {
   const newest = new Set(checkpoints.slice(-keepLast));
   const lastOfStage = new Map(checkpoints.map((checkpoint) => [checkpoint.trainer.stage, checkpoint]));
   const firsts = keepFirstOf.map((stage) => checkpoints.find(({ trainer }) => trainer.stage === stage));
+  const target = checkpoints.findLast(isGoneBackTo);
   const measured = checkpoints.filter(({ trainer }) => trainer.accuracy !== undefined);
   const best = keepBest ? measured.toSorted((a, b) => a.trainer.accuracy! - b.trainer.accuracy!).at(-1) : undefined;
   return checkpoints.filter(
     (checkpoint) =>
       newest.has(checkpoint) ||
       checkpoint === best ||
+      checkpoint === target ||
       firsts.includes(checkpoint) ||
       checkpoint === lastOfStage.get(checkpoint.trainer.stage) ||
       (keepEverySteps !== undefined && checkpoint.trainer.nextStep % keepEverySteps === 0),
@@ -168,8 +172,8 @@ export function checkpointName({ stage, nextStep }: { readonly stage: string; re
 
 const complete = /^[a-z]+-\d{6,}$/;
 
-/** Takes the complete name away first, so that a folder half-deleted is never taken for a checkpoint. */
-function deleteCheckpoint(folder: string): void {
+/** Deletes a checkpoint. Takes the complete name away first, so that a folder half-deleted is never taken for one. */
+export function deleteCheckpoint(folder: string): void {
   const doomed = join(dirname(folder), `.deleting-${basename(folder)}`);
   rmSync(doomed, { recursive: true, force: true });
   renameSync(folder, doomed);

@@ -10,7 +10,15 @@ import type { RecordedRollout, RlRecord, RlStepRecord } from "../rl/record.ts";
 import type { RolloutReward } from "../rl/rollout.ts";
 import type { SavedPoint, StagePoint, StageStart, StepRecord } from "../train/stage.ts";
 import { digestDifferences, type Fingerprint, nextHash } from "./chain.ts";
-import { type Checkpoint, listCheckpoints, pruneCheckpoints, type TrainerState, writeCheckpoint, writeTrainer } from "./checkpoints.ts";
+import {
+  type Checkpoint,
+  deleteCheckpoint,
+  listCheckpoints,
+  pruneCheckpoints,
+  type TrainerState,
+  writeCheckpoint,
+  writeTrainer,
+} from "./checkpoints.ts";
 import { withRuns } from "./commandText.ts";
 import type { RunLock } from "./lock.ts";
 import type { Recipe } from "./recipe.ts";
@@ -162,11 +170,17 @@ export class Run implements Disposable {
       ...measured,
     };
     await writeCheckpoint(this.folder, state, save);
-    pruneCheckpoints(this.checkpoints(), { ...this.recipe.checkpoints, keepFirstOf: hasReference(this.recipe) ? ["rl"] : [] });
+    pruneCheckpoints(this.checkpoints(), {
+      ...this.recipe.checkpoints,
+      keepFirstOf: hasReference(this.recipe) ? ["rl"] : [],
+      isGoneBackTo: (checkpoint) => this.#isGoneBackTo(checkpoint),
+    });
   }
 
   #goBack(stage: Stage, { step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] }): SavedPoint {
-    const last = this.checkpoints().findLast(({ trainer }) => trainer.stage === stage)!; // a stage saves its first step
+    const ofStage = this.checkpoints().filter(({ trainer }) => trainer.stage === stage);
+    const last = ofStage.findLast((checkpoint) => this.#isGoneBackTo(checkpoint))!; // a stage saves its first step
+    for (const { folder } of ofStage.slice(ofStage.indexOf(last) + 1)) deleteCheckpoint(folder);
     const { nextStep, hash } = last.trainer;
     this.store.goBack(this.id, {
       stage,
@@ -177,6 +191,13 @@ export class Run implements Disposable {
     writeTrainer(last.folder, { ...last.trainer, guard: { ...guard, gradNorms: [...guard.gradNorms] } });
     this.#hash = hash;
     return pointOf(last);
+  }
+
+  /** Whether a run that nobody stopped has it too: where another one was gone back to, a run that was stopped and resumed would not repeat. */
+  #isGoneBackTo({ trainer: { stage, nextStep, guard } }: Checkpoint): boolean {
+    const { parent } = this.store.run(this.id);
+    if (nextStep === 0 || (stage === parent?.stage && nextStep === parent.step)) return true;
+    return nextStep % this.recipe.checkpoints.everySteps === 0 && guard.skippedInARow === 0;
   }
 
   /**

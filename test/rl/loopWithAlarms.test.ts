@@ -81,7 +81,7 @@ describe("trainPolicy, its alarms", () => {
     const { record, nextStep } = await train({ config: about("go-back"), deps: { score: onlyFirstAttempt } });
     assert.deepEqual([nextStep, record.steps.length, record.wentBack.map(({ step }) => step)], [12, 12, [5]]);
     assert.equal(record.steps[3]!.metrics["learningRate"], 0.05);
-    const { alarms } = readCarried(record.points.at(-1)!.carried);
+    const { alarms } = readCarried(record.points.at(-1)!);
     assert.equal(alarms!.entropies.length, 12, "one a step: those of the steps taken back are forgotten");
   });
 

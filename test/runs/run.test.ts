@@ -190,6 +190,36 @@ describe("Run", () => {
     assert.match(at.store.events(run.id)[0]!.detail, /^loss is NaN; back to step 2 with 0\.5 times the learning rate$/);
   });
 
+  test("that was stopped between checkpoints goes back to the one that it would have gone back to", async (t) => {
+    for (const keepLast of [1, 3]) {
+      const at = place(t);
+      using run = createRun({ ...created, recipe: sampleRecipe({ checkpoints: { everySteps: 2, keepLast } }) }, at);
+      const hashes = await takeSteps(run, { until: 3 });
+      const record = run.stageRecord("rl");
+      await record.checkpoint({ nextStep: 3, guard: initialGuard }, save); // as Ctrl-C does
+      const back = await record.goBack({ step: 3, reason: "loss is NaN", guard: initialGuard });
+      assert.deepEqual([back.nextStep, run.latest?.trainer.nextStep, run.hash], [2, 2, hashes[1]]);
+    }
+  });
+
+  test("that was stopped between skipped updates does not go back to them", async (t) => {
+    using run = createRun(created, place(t));
+    await takeSteps(run, { until: 3 });
+    const record = run.stageRecord("rl");
+    await record.checkpoint({ nextStep: 4, guard: { ...initialGuard, skippedInARow: 1 } }, save);
+    assert.equal((await record.goBack({ step: 4, reason: "loss is NaN", guard: initialGuard })).nextStep, 2);
+  });
+
+  test("a fork goes back to where it started", async (t) => {
+    const at = place(t);
+    using parent = createRun(created, at);
+    await takeSteps(parent, { until: 3 });
+    await parent.stageRecord("rl").checkpoint({ nextStep: 3, guard: initialGuard }, save);
+    using fork = await forkRun({ parent: parent.id, checkpoint: parent.latest!, ...created }, at);
+    const back = await fork.stageRecord("rl").goBack({ step: 3, reason: "loss is NaN", guard: initialGuard });
+    assert.equal(back.nextStep, 3);
+  });
+
   test("a measurement that is no number leaves a checkpoint that can be read", async (t) => {
     const at = place(t);
     using run = createRun(created, at);
