@@ -31,8 +31,6 @@ export interface Alarm {
   readonly action: Exclude<AlarmAction, "off">;
   /** What a person reads in the run's record. */
   readonly cause: string;
-  /** Raised before and not over: it acts, but is not told again. */
-  readonly isRepeated: boolean;
 }
 
 /** What was found of one alarm. */
@@ -65,7 +63,7 @@ export function raiseAlarms(
     const isNew = reasons.some((reason) => !told.includes(reason));
     const isRepeated = before !== undefined && !isNew && step - before.step < config.repeatSteps;
     raised[alarm] = { step: isRepeated ? before.step : step, calmSteps: 0, reasons: [...new Set([...told, ...reasons])] };
-    if (!isRepeated || action === "skip") alarms.push({ alarm, action, cause, isRepeated });
+    if (!isRepeated || action === "skip") alarms.push({ alarm, action, cause });
   }
   return { state: { ...state, raised }, alarms };
 }

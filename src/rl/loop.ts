@@ -17,9 +17,8 @@ import { pretrainingSteps, type RlConfig } from "./config.ts";
 import { type CreditedStep, creditStep, ownCredits, teaches } from "./credit.ts";
 import { teachCritic } from "./critic.ts";
 import { rolloutMetrics } from "./metrics.ts";
-import { sampledMismatch } from "./mismatch.ts";
 import { overlongMetrics } from "./overlong.ts";
-import { type RlRecord, rolloutDigests } from "./record.ts";
+import { type RecordedRollout, type RlRecord, rolloutDigests } from "./record.ts";
 import type { Group, RewardedRollout } from "./rollout.ts";
 import { restoreSource, saveRollouts, sourceToJson } from "./savedSource.ts";
 import { openSource } from "./source.ts";
@@ -77,7 +76,8 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     guard = learned.guard;
     if (learned.kind === "untrusted") {
       await record.recordAttempt(attempt);
-      const checkpoint = await record.goBack({ step, reason: learned.reason, guard });
+      const reason = [learned.reason, ...alarmNotes(learned.watch)].join("; ");
+      const checkpoint = await record.goBack({ step, reason, guard });
       await policy.load(checkpoint.folder);
       await critic?.load(criticFolder(checkpoint.folder));
       source = sourceAt(checkpoint, { config, deps });
@@ -157,21 +157,16 @@ async function learn(
 ): Promise<LearnedStep> {
   const watch = watchRollouts(seen.before, { ...seen, step, config, terms });
   const before = pretrainingSteps(config);
-  if (step < before) {
-    const rollouts = groups.flat().map(({ rollout }) => rollout);
-    return { kind: "learned", guard, watch, metrics: { ...(mismatch ?? (await sampledMismatch(policy, rollouts))) }, notes: [] };
-  }
-  return learnFrom(groups, {
-    policy,
-    seed,
-    logProbs,
-    mismatch,
-    config: { ...config, steps: config.steps - before },
-    clock,
-    step: step - before,
-    guard,
-    watch,
-  });
+  const place = { policy, seed, clock, logProbs, mismatch, guard, watch, config: { ...config, steps: config.steps - before } };
+  if (step >= before) return learnFrom(groups, { ...place, step: step - before });
+  const learned = await learnFrom(groups.map(withoutCredit), { ...place, step: 0 });
+  if (learned.kind === "untrusted") return learned;
+  const { learningRate: _, ...metrics } = learned.metrics; // nothing is learned at it yet
+  return { ...learned, metrics };
+}
+
+function withoutCredit(members: readonly RecordedRollout[]): readonly RewardedRollout[] {
+  return members.map(({ advantage: _, tokenAdvantages: __, ...member }) => member);
 }
 
 /** The critic's updates, where there is one. */

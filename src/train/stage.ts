@@ -72,10 +72,10 @@ export interface Objection {
 }
 
 /** `metrics` are those of the backend. After "untrusted" the stage has to go back to its last checkpoint. */
-export type UpdateOutcome =
-  | { readonly kind: "applied"; readonly guard: GuardState; readonly metrics: StepMetrics }
-  | { readonly kind: "skipped"; readonly guard: GuardState; readonly reason: string }
-  | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
+export type UpdateOutcome = ({ readonly kind: "applied"; readonly guard: GuardState } | Refusal) & { readonly metrics: StepMetrics };
+
+/** An update that was not applied, and why. */
+export type Refusal = { readonly kind: "skipped" | "untrusted"; readonly guard: GuardState; readonly reason: string };
 
 /** Computes the gradient of `loss` over `batch` and applies it, or leaves the policy as it was when the guard objects. */
 export async function guardedUpdate(
@@ -90,7 +90,8 @@ export async function guardedUpdate(
     return { kind: "applied", guard: decision.state, metrics: { ...metrics, ...applied } };
   }
   await policy.discardGradient();
-  return decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, stability);
+  const refused = decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, stability);
+  return { ...refused, metrics };
 }
 
 /** An update that is not applied, since what it is made of cannot be trusted. */
@@ -98,8 +99,6 @@ export function refusedUpdate({ wants, reason, guard, stability }: Pick<GuardedU
   const refuse = wants === "skip" ? refuseUpdate : sendBack;
   return refusal(refuse(guard, { reason, settings: stability }), stability);
 }
-
-type Refusal = Exclude<UpdateOutcome, { kind: "applied" }>;
 
 function refusal({ action, state, reason }: GuardRefusal, stability: StabilityConfig): Refusal {
   switch (action) {
