@@ -20,7 +20,6 @@ import { type CreditedGroups, creditGroups } from "./update.ts";
 /** A step's groups with what they earned. */
 export interface CreditedStep {
   readonly groups: CreditedGroups;
-  readonly credits: readonly GroupCredit[];
   /** What the critic said and is to learn; absent without one. */
   readonly valued?: ValuedGroups;
 }
@@ -43,7 +42,7 @@ export async function creditStep(
   const { advantages, kl } = config;
   if (advantages.kind !== "gae") {
     const credits = groupCredits(groups, { config, kind: advantages.kind, terms, logProbs });
-    return { groups: creditGroups(groups, { credits, config }), credits };
+    return { groups: creditGroups(groups, { credits, config }) };
   }
   const learned = withLearnedRewards(groups, config);
   const valued = await valueGroups(learned, {
@@ -59,12 +58,26 @@ export async function creditStep(
       return tokenAdvantages === undefined ? member : { ...member, tokenAdvantages };
     }),
   );
-  return { groups: credited, credits, valued };
+  return { groups: credited, valued };
 }
 
 /** Whether there is anything to learn from a group by itself. A critic learns from every one. */
 export function teaches(group: readonly RewardedRollout[], place: Pick<CreditPlace, "config" | "terms">): boolean {
   return ownCredits([group], place)[0]!.kind === "trained";
+}
+
+/**
+ * What each group teaches by comparison alone, whatever a critic or a divergence makes of it: members that all earned the same have no
+ * variance. With a critic a single member is enough to learn from.
+ */
+export function comparedGroups(groups: RewardedGroups, { config, terms }: Pick<CreditPlace, "config" | "terms">): GroupCredit["kind"][] {
+  const { kind } = config.advantages;
+  if (kind !== "gae") return groupCredits(groups, { config, kind, terms }).map((credit) => credit.kind);
+  return withLearnedRewards(groups, config).map((members) => {
+    const rewards = members.flatMap(({ reward }) => reward ?? []);
+    if (rewards.length === 0) return "dropped";
+    return rewards.length > 1 && rewards.every((reward) => reward === rewards[0]) ? "flat" : "trained";
+  });
 }
 
 /** The credit that groups would get for their verdicts without the others of their step. Of a critic's, only the kind is told. */

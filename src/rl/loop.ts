@@ -14,9 +14,9 @@ import { type GuardState, isCheckpointWanted, phaseSpeed, type StageStart } from
 import { initialAlarms } from "./alarms.ts";
 import { carriedPoint, readCarried } from "./carried.ts";
 import { pretrainingSteps, type RlConfig } from "./config.ts";
-import { type CreditedStep, creditStep, ownCredits, teaches } from "./credit.ts";
+import { type CreditedStep, comparedGroups, creditStep, teaches } from "./credit.ts";
 import { teachCritic } from "./critic.ts";
-import { rolloutMetrics } from "./metrics.ts";
+import { failureOf, rolloutMetrics } from "./metrics.ts";
 import { overlongMetrics } from "./overlong.ts";
 import { type RecordedRollout, type RlRecord, rolloutDigests } from "./record.ts";
 import type { Group, RewardedRollout } from "./rollout.ts";
@@ -45,7 +45,7 @@ export interface RlDeps extends SourceDeps {
 
 /** Trains until `config.steps` or `stop`; resolves to the step to go on with. */
 export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortSignal): Promise<number> {
-  const { policy, critic, record, stop } = deps;
+  const { policy, critic, terms, record, stop } = deps;
   let { nextStep: step, guard } = record.start;
   let source = sourceAt(record.start, { config, deps });
   let watched = watchedAt(record.start);
@@ -65,10 +65,10 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       if (error instanceof TrainingError) await record.recordAttempt(attempt); // this step ends the run: its rollouts are kept
       throw error;
     };
-    const tooMany = tooManyUnscorable(attempt, config.alarms.unscorable.stopAbove);
+    const tooMany = tooManyUnscorable(attempt, { terms, maxShare: config.alarms.unscorable.stopAbove });
     if (tooMany !== undefined) return endsHere(tooMany);
-    const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining, logProbs }).catch(endsHere);
-    const rolled = rolloutMetrics(all, [...credited.credits, ...ownCredits(sampled.others, { config, terms: deps.terms })]);
+    const credited = await creditStep(sampled.groups, { config, terms, critic, isPretraining, logProbs }).catch(endsHere);
+    const rolled = rolloutMetrics(all, { compared: comparedGroups(all, { config, terms }), terms });
     const taught = await teach(credited, { config, deps, step, guard });
     const { mismatch } = sampled;
     const seen = { before: watched, rollouts: all.flat(), metrics: rolled };
@@ -200,12 +200,12 @@ async function criticDigests(critic: PolicyBackend | undefined): Promise<Readonl
 /** A checker that fails often says something about the checker, not about the policy. */
 function tooManyUnscorable(
   { step, rollouts }: { step: number; rollouts: readonly RewardedRollout[] },
-  maxShare: number,
+  { terms, maxShare }: { terms: readonly RewardTerm[]; maxShare: number },
 ): TrainingError | undefined {
   const unscorable = rollouts.filter(({ reward }) => reward === undefined);
   if (unscorable.length <= maxShare * rollouts.length) return undefined;
-  const example = unscorable.flatMap(({ verdicts }) => Object.entries(verdicts)).find(([, verdict]) => verdict.kind === "unscorable");
-  const why = example?.[1].kind === "unscorable" ? `, the first by verifier "${example[0]}": ${failureText(example[1])}` : "";
+  const failure = failureOf(unscorable[0]!, terms);
+  const why = failure === undefined ? "" : `, the first by verifier "${failure.verifier}": ${failureText(failure)}`;
   return new TrainingError(
     `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them`,
   );
