@@ -7,7 +7,8 @@
 
 import { mean } from "../base/statistics.ts";
 import type { StepMetrics } from "../policy/backend.ts";
-import { type CorrectionConfig, maxLogRatio } from "./algorithmConfig.ts";
+import type { CorrectionConfig } from "./algorithmConfig.ts";
+import { maxLogRatio } from "./kl.ts";
 
 /** A sequence's trained tokens under both policies. */
 export interface OffPolicySequence {

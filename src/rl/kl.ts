@@ -8,8 +8,13 @@ import type { KlConfig } from "./algorithmConfig.ts";
 
 type Estimator = Extract<KlConfig, { kind: "loss" }>["estimator"];
 
-/** A log-ratio beyond it has no gradient: its exponential would be all of the loss. */
-const maxLogRatio = 20;
+/** Log-ratios are cut off here, as in verl, so that no exponential overflows. Beyond it there is no gradient. */
+export const maxLogRatio = 20;
+
+/** A log-ratio whose exponential and its square are finite. */
+export function boundedLogRatio(l_N: Tensor): Tensor {
+  return clip(l_N, -maxLogRatio, maxLogRatio);
+}
 
 /**
  * The term for each token, in nats. `ratio_N` is r = pi / pi_old.
@@ -34,7 +39,7 @@ export function klTerm(
   estimator: Estimator,
   { logProb_N, refLogProb_N, ratio_N }: { readonly logProb_N: Tensor; readonly refLogProb_N: Tensor; readonly ratio_N: Tensor },
 ): Tensor {
-  const l_N = clip(sub(refLogProb_N, logProb_N), -maxLogRatio, maxLogRatio);
+  const l_N = boundedLogRatio(sub(refLogProb_N, logProb_N));
   switch (estimator) {
     case "k2":
       return mul(constant(0.5), mul(l_N, l_N));

@@ -10,7 +10,7 @@ import type { Rollout } from "../data/rollout.ts";
 import { failureText } from "../data/verdict.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import type { RewardTerm } from "../rewards/compose.ts";
-import { type GuardState, isCheckpointWanted, phaseSpeed, type StageStart } from "../train/stage.ts";
+import { type GuardState, isCheckpointWanted, phaseSpeed, type StageStart, timed } from "../train/stage.ts";
 import { initialAlarms } from "./alarms.ts";
 import { carriedPoint, readCarried } from "./carried.ts";
 import { pretrainingSteps, type RlConfig } from "./config.ts";
@@ -58,8 +58,6 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   while (step < config.steps && !stop.aborted) {
     const sampled = await source.next(step, signal); // tasks, sample, score
     const all = inOrder(sampled.groups, sampled.others);
-    const isPretraining = step < pretrainingSteps(config);
-    const logProbs = await stepLogProbs(sampled.groups.flat(), { config, policy, reference: deps.reference });
     const attempt = { step, rollouts: all.flat() }; // without credit: nothing is learned from it
     const endsHere = async (error: unknown): Promise<never> => {
       if (error instanceof TrainingError) await record.recordAttempt(attempt); // this step ends the run: its rollouts are kept
@@ -67,12 +65,11 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     };
     const tooMany = tooManyUnscorable(attempt, { terms, maxShare: config.alarms.unscorable.stopAbove });
     if (tooMany !== undefined) return endsHere(tooMany);
-    const credited = await creditStep(sampled.groups, { config, terms, critic, isPretraining, logProbs }).catch(endsHere);
+    const { credited, logProbs, metrics: recomputed } = await credit(sampled.groups, { config, deps, step }).catch(endsHere);
     const rolled = rolloutMetrics(all, { compared: comparedGroups(all, { config, terms }), terms });
     const taught = await teach(credited, { config, deps, step, guard });
-    const { mismatch } = sampled;
     const seen = { before: watched, rollouts: all.flat(), metrics: rolled };
-    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch, seen }).catch(endsHere);
+    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch: sampled.mismatch, seen }).catch(endsHere);
     guard = learned.guard;
     if (learned.kind === "untrusted") {
       await record.recordAttempt(attempt);
@@ -86,19 +83,10 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       continue;
     }
     const measured = await deps.evaluate(step + 1, signal);
+    const ofRollouts = { ...rolled, ...budgetMetrics(all), ...overlongMetrics(all.flat(), config), ...recomputed };
     await record.recordStep({
       step,
-      metrics: {
-        ...rolled,
-        ...budgetMetrics(all),
-        ...overlongMetrics(all.flat(), config),
-        ...rewardDivergence(logProbs, config),
-        ...taught.metrics,
-        ...learned.metrics,
-        ...watchMetrics(learned.watch),
-        ...sampled.metrics,
-        ...measured,
-      },
+      metrics: { ...ofRollouts, ...taught.metrics, ...learned.metrics, ...watchMetrics(learned.watch), ...sampled.metrics, ...measured },
       digests: { ...rolloutDigests(all.flat()), ...(await policy.digests()), ...(await criticDigests(critic)) },
       guard,
       notes: [...taught.notes, ...learned.notes, ...alarmNotes(learned.watch)],
@@ -140,6 +128,28 @@ interface StepPlace {
   readonly deps: RlDeps;
   readonly step: number;
   readonly guard: GuardState;
+}
+
+/** Advantages, with what sampling did not record and they or the loss need. */
+async function credit(
+  groups: readonly Group[],
+  { config, deps: { policy, critic, reference, terms, clock }, step }: Omit<StepPlace, "guard">,
+): Promise<{ readonly credited: CreditedStep; readonly logProbs: StepLogProbs; readonly metrics: StepMetrics }> {
+  const [logProbs, recomputing] = await timed("recomputing", {
+    clock,
+    work: () => stepLogProbs(groups.flat(), { config, policy, reference }),
+  });
+  const isPretraining = step < pretrainingSteps(config);
+  const [credited, valuing] = await timed("valuing", {
+    clock,
+    work: () => creditStep(groups, { config, terms, critic, isPretraining, logProbs }),
+  });
+  const metrics = {
+    ...rewardDivergence(logProbs, config),
+    ...(logProbs.old.size + logProbs.reference.size > 0 ? recomputing : {}),
+    ...(critic === undefined ? {} : valuing),
+  };
+  return { credited, logProbs, metrics };
 }
 
 /** What the policy's updates depend on beside the groups. */

@@ -1,6 +1,7 @@
 // What supervised and policy-gradient stages have in common: an update that is only applied when its gradient can be trusted, and
 // the record that a stage keeps with the run. Written against the `PolicyBackend` contract: any backend will do.
 
+import type { Clock } from "../base/clock.ts";
 import { TrainingError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import type { AdamConfig, StabilityConfig } from "../optim/config.ts";
@@ -124,6 +125,16 @@ export function optimSettings(config: OptimizerConfig, { step, guard }: { step: 
 export function phaseSpeed(phase: string, { numTokens, elapsedMs }: { numTokens: number; elapsedMs: number }): StepMetrics {
   const seconds = elapsedMs / 1000;
   return { [`seconds/${phase}`]: seconds, ...(seconds > 0 ? { [`tokensPerSecond/${phase}`]: numTokens / seconds } : {}) };
+}
+
+/** Work with the seconds that it took, as a metric of its phase. */
+export async function timed<Result>(
+  phase: string,
+  { clock, work }: { readonly clock: Clock; readonly work: () => Promise<Result> },
+): Promise<readonly [Result, StepMetrics]> {
+  const startMs = clock.elapsedMs();
+  const result = await work();
+  return [result, { [`seconds/${phase}`]: (clock.elapsedMs() - startMs) / 1000 }];
 }
 
 /**

@@ -130,6 +130,8 @@ describe("klTerm", () => {
       columns: { oldLogProb: [-800], refLogProb: [-1], weight: [1], share: [1], advantage: [0] },
     };
     assert.ok(Number.isFinite(evaluateLoss(loss, feeds).loss));
+    const apart = evaluateLoss(loss, { ...feeds, columns: { ...feeds.columns, oldLogProb: [-1] } });
+    for (const [name, value] of Object.entries(apart.metrics)) assert.ok(Number.isFinite(value), `${name}: ${value}`);
   });
 });
 
