@@ -33,7 +33,14 @@ export const epsilon = 1e-4;
  *                                relative to each other
  *     max-rl               A_i = (R_i - mean) / mean                          MaxRL (arXiv:2602.02710)
  *
- * The gradient of max-rl is that of log p, p the chance of success, where the others' is that of p, or nearly: a hard task weighs 1 / p more.
+ * Expected gradients for rewards of 0 and 1, with p the chance of a 1 and 1 / n over the members of a group:
+ *
+ *     rloo      grad p
+ *     dr-grpo   grad p (n - 1) / n
+ *     max-rl    grad log p (1 - (1 - p)^(n - 1))     the series log p = -sum_k (1 - p)^k / k up to k = n - 1, since a group
+ *                                                    without success teaches nothing
+ *
+ * so under max-rl a hard task weighs more: nearly 1 / p, and never more than n - 1.
  */
 export function groupAdvantages(groups: readonly (readonly (number | undefined)[])[], kind: Kind): GroupCredit[] {
   const centred = groups.map(centre);

@@ -7,16 +7,12 @@ import { KlConfig } from "../../src/rl/algorithmConfig.ts";
 import { logRatios, penalisedReward } from "../../src/rl/kl.ts";
 import { evaluateLoss, type LossFeeds, numericalGradient } from "../support/lossValues.ts";
 import { lossOf } from "../support/tokenFeeds.ts";
+import { byLogits, slopes, softmax } from "./softmax.ts";
 
 const logits = [0.3, -0.8, 1.1];
 const reference = softmax([-0.2, 0.5, 0.4]);
 const older = softmax([0.9, 0.1, -0.4]);
 const estimators = ["k2", "k3", "unbiased"] as const;
-
-function softmax(z: readonly number[]): number[] {
-  const total = z.reduce((sum, x) => sum + Math.exp(x), 0);
-  return z.map((x) => Math.exp(x) / total);
-}
 
 /** KL(p || q) */
 function divergence(p: readonly number[], q: readonly number[]): number {
@@ -41,22 +37,9 @@ function enumerated(
   };
 }
 
-/** By the chain rule through the softmax: d L / d z_j = sum_y dL/dlog p_y (1[y = j] - p_j). */
-function byLogits(dLogProb: readonly number[], z: readonly number[]): number[] {
-  const total = dLogProb.reduce((a, b) => a + b, 0);
-  return softmax(z).map((p, j) => dLogProb[j]! - p * total);
-}
-
 function expectedGradient(estimator: (typeof estimators)[number], sampling: readonly number[]): number[] {
   const loss = lossOf({ kl: { kind: "loss", estimator, weight: 1 } });
   return byLogits(evaluateLoss(loss, enumerated(logits, { sampling })).dLogProb, logits);
-}
-
-/** Of a function of the logits, by central differences. */
-function slopes(of: (z: readonly number[]) => number): number[] {
-  const h = 1e-6;
-  const at = (j: number, shift: number): number => of(logits.map((x, i) => (i === j ? x + shift : x)));
-  return logits.map((_, j) => (at(j, h) - at(j, -h)) / (2 * h));
 }
 
 function closeAll(got: readonly number[], expected: readonly number[], tolerance = 1e-8): void {
@@ -67,8 +50,8 @@ function closeAll(got: readonly number[], expected: readonly number[], tolerance
 }
 
 const policy = softmax(logits);
-const towardsReference = slopes((z) => divergence(softmax(z), reference)); // grad KL(pi || ref)
-const awayFromReference = slopes((z) => divergence(reference, softmax(z))); // grad KL(ref || pi)
+const towardsReference = slopes((z) => divergence(softmax(z), reference), logits); // grad KL(pi || ref)
+const awayFromReference = slopes((z) => divergence(reference, softmax(z)), logits); // grad KL(ref || pi)
 
 describe("the expected gradient on-policy", () => {
   test("of k1 in the loss is nothing", () => {
