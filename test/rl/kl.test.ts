@@ -60,11 +60,17 @@ describe("the expected gradient on-policy", () => {
     closeAll(byLogits(dLogProb, logits), [0, 0, 0], 1e-12);
   });
 
-  test("of k1 in the reward is that of KL(pi || ref)", () => {
-    // The loss -sum pi A log pi with A = -k1
-    const advantage = policy.map((own, y) => -(Math.log(own) - Math.log(reference[y]!)));
+  test("of k1 in the reward is that of KL(pi || ref) by its weight, beside the reward's own", () => {
+    // The loss -sum pi A log pi with A = R - 0.7 k1, up to the rounding of float32
+    const rewards = [1, -0.4, 0.3];
+    const advantage = policy.map((own, y) => {
+      const ratios = logRatios(Float32Array.of(Math.log(own)), Float32Array.of(Math.log(reference[y]!)));
+      return penalisedReward(rewards[y]!, { ratios, weight: 0.7 });
+    });
     const { dLogProb } = evaluateLoss(lossOf({}), enumerated(logits, { sampling: policy, advantage }));
-    closeAll(byLogits(dLogProb, logits), towardsReference);
+    const mean = (p: readonly number[]): number => p.reduce((sum, own, y) => sum + own * rewards[y]!, 0);
+    const loss = (z: readonly number[]): number => 0.7 * divergence(softmax(z), reference) - mean(softmax(z));
+    closeAll(byLogits(dLogProb, logits), slopes(loss, logits), 1e-6);
   });
 
   test("of k2 is that of KL(pi || ref)", () => closeAll(expectedGradient("k2", policy), towardsReference));
@@ -86,6 +92,34 @@ describe("the expected gradient off-policy", () => {
 });
 
 describe("klTerm", () => {
+  test("matches the hand-worked tokens", () => {
+    // The policy has ratio r to the old one: r = 2 and l = log 3, r = 1/2 and l = -log 2; weights 1/2 and 1/4
+    // k2  (log 3)^2 / 4 + (log 2)^2 / 8
+    // k3  (3 - 1 - log 3) / 2 + (1/2 - 1 + log 2) / 4
+    // unbiased: k3 times r, which is 2 and 1/2
+    const feeds: LossFeeds = {
+      logProb: [0.2, 0.1].map(Math.log),
+      entropy: [0, 0],
+      columns: {
+        oldLogProb: [0.1, 0.2].map(Math.log),
+        refLogProb: [0.6, 0.05].map(Math.log),
+        weight: [1 / 2, 1 / 4],
+        share: [1 / 2, 1 / 4],
+        advantage: [0, 0],
+      },
+    };
+    const [two, three] = [Math.log(2), Math.log(3)];
+    const expected = {
+      k2: three ** 2 / 4 + two ** 2 / 8,
+      k3: (2 - three) / 2 + (two - 1 / 2) / 4,
+      unbiased: 2 - three + (two - 1 / 2) / 8,
+    };
+    for (const estimator of estimators) {
+      const { loss } = evaluateLoss(lossOf({ kl: { kind: "loss", estimator, weight: 1 } }), feeds);
+      closeAll([loss], [expected[estimator]], 1e-12);
+    }
+  });
+
   test("has the value of KL(pi || ref) in expectation as k3 and unbiased, and the gradient of central differences", () => {
     for (const estimator of estimators) {
       const loss = lossOf({ kl: { kind: "loss", estimator, weight: 1 } });
@@ -121,6 +155,13 @@ describe("penalisedReward", () => {
     // log-ratios 0.5 and -0.25: 1 - 2 * 0.25
     const ratios = logRatios(Float32Array.of(-1, -2), Float32Array.of(-1.5, -1.75));
     assert.equal(penalisedReward(1, { ratios, weight: 2 }), 0.5);
+  });
+
+  test("takes nothing off where it has no weight, and where policy and reference agree", () => {
+    const [own, other] = [Float32Array.of(-1.3, -2.7), Float32Array.of(-0.2, -4)];
+    assert.equal(penalisedReward(0.3, { ratios: logRatios(own, other), weight: 0 }), 0.3);
+    assert.equal(penalisedReward(0.3, { ratios: logRatios(own, own), weight: 2 }), 0.3);
+    assert.notEqual(penalisedReward(0.3, { ratios: logRatios(own, other), weight: 2 }), 0.3);
   });
 });
 
