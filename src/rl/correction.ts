@@ -4,12 +4,13 @@
 //     w_t = pi_old(t) / mu(t)     mu sampled, pi_old is the policy when its step's training begins
 //
 // The ratio of the objective, pi / pi_old, is a trust region; w is what is missing to an expectation under pi_old.
+// Dimension key:  B sequences, T trained tokens of each.
 
 import { mean } from "../base/statistics.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import { type CorrectionConfig, maxLogRatio } from "./algorithmConfig.ts";
 
-/** A sequence's trained tokens [T] under both policies. */
+/** A sequence's trained tokens under both policies: each is [T]. */
 export interface OffPolicySequence {
   readonly oldLogProb: Float32Array;
   readonly sampledLogProb: Float32Array;
