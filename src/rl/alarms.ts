@@ -3,7 +3,8 @@
 //
 // An alarm is raised when its level is passed, and is over once its number was inside the level for `calmSteps` steps in a row. While it
 // persists it is raised again every `repeatSteps` steps, or when a reason is added, and is quiet between them; only "skip" acts on every
-// step that passes the level, since such a step must not be learned from. Levels are those of `alarmConfig.ts`; a number that is absent is not judged.
+// step that passes the level, since such a step must not be learned from. Levels are those of `alarmConfig.ts`; a number that is absent is
+// not judged.
 
 import { z } from "zod";
 

@@ -1,5 +1,7 @@
 // From a step's rewards to the credit of each rollout: by comparison within its group, or by a critic that tells tokens apart. What is
 // computed stands in `advantages.ts`, `gdpo.ts` and `critic.ts`; this chooses.
+//
+// Dimension key:  P prompts of a step, G rollouts of each, T tokens of a rollout that the policy chose.
 
 import type { Rollout } from "../data/rollout.ts";
 import type { PolicyBackend } from "../policy/backend.ts";
@@ -17,7 +19,7 @@ import { referenceLogRatios, type StepLogProbs } from "./stepLogProbs.ts";
 import { learnedRewards, overrunFactor } from "./thinking.ts";
 import { type CreditedGroups, creditGroups } from "./update.ts";
 
-/** A step's groups with what they earned. */
+/** A step's groups [P][G] with what they earned. */
 export interface CreditedStep {
   readonly groups: CreditedGroups;
   /** What the critic said and is to learn; absent without one. */
@@ -34,7 +36,10 @@ interface CreditPlace {
   readonly logProbs: StepLogProbs;
 }
 
-/** Advantages of a step. `critic` is asked where the recipe wants one. The rewards in the result are those of the verdicts. */
+/**
+ * Advantages [P][G] of a step's groups, and [P][G][T] by `critic`, which is asked where the recipe wants one. The rewards in the result are
+ * those of the verdicts.
+ */
 export async function creditStep(
   groups: RewardedGroups,
   { config, terms, critic, isPretraining, logProbs }: CreditPlace,
@@ -80,7 +85,7 @@ export function comparedGroups(groups: RewardedGroups, { config, terms }: Pick<C
   });
 }
 
-/** The credit that groups would get for their verdicts without the others of their step. Of a critic's, only the kind is told. */
+/** The credit [P] that groups [P][G] would get for their verdicts without the others of their step. Of a critic's, only the kind is told. */
 export function ownCredits(groups: RewardedGroups, { config, terms }: Pick<CreditPlace, "config" | "terms">): GroupCredit[] {
   const { kind } = config.advantages;
   if (kind === "gae") return groups.map((members) => ({ kind: "trained", advantages: members.map(() => undefined) }));
@@ -135,7 +140,7 @@ function penalised(
   );
 }
 
-/** The same for each token, where a critic tells them apart. */
+/** The same for each token [T], where a critic tells them apart. */
 function tokenPenalties(weight: number, logProbs: StepLogProbs): (rollout: Rollout) => Float32Array {
   return (rollout) => referenceLogRatios(rollout, logProbs).map((ratio) => -weight * ratio);
 }
