@@ -6,8 +6,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 
+import { nameOddNumbers } from "../src/base/json.ts";
+import { ShownRun } from "../src/runs/shown.ts";
 import type { BenchOptions } from "./main.ts";
-import { judgeLongRun, type LongRunJudgement, leavesResult, type RecordedRun } from "./subject/longRun.ts";
+import { judgeLongRun, type LongRunJudgement, leavesResult } from "./subject/longRun.ts";
 
 const whetstone = resolve(import.meta.dirname, "../bin/whetstone.js");
 
@@ -34,7 +36,7 @@ export async function run({ run = "long-run-1", runs = "runs", steps = "300", ..
       const judgement = { fork, ...judgementOf(fork, runs) };
       if (!leavesResult(exitCode, judgement))
         throw new Error(`long-run: ${fork} must be trained, got exit code ${exitCode}; see what it said`);
-      console.error(`${name}: ${JSON.stringify(judgement)}`);
+      console.error(`${name}: ${JSON.stringify(judgement, nameOddNumbers)}`);
       return [name, judgement];
     }),
   );
@@ -52,7 +54,9 @@ function trained(run: string, runs: string): number | null {
 }
 
 function judgementOf(run: string, runs: string): LongRunJudgement {
-  return judgeLongRun(command(["runs", "show", run, "--runs", runs, "--json"]) as RecordedRun);
+  const { recipe, steps, events } = ShownRun.parse(command(["runs", "show", run, "--runs", runs, "--json"]));
+  if (recipe.rl === undefined) throw new Error(`long-run: --run must name a run with reinforcement learning, got ${run}; name another one`);
+  return judgeLongRun({ steps, events, wantedSteps: recipe.rl.steps });
 }
 
 function command(args: readonly string[]): unknown {

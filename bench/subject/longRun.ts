@@ -3,20 +3,11 @@
 
 import { mean, median } from "../../src/base/statistics.ts";
 import { alarmCounts } from "../../src/runs/report.ts";
+import type { ShownRun } from "../../src/runs/shown.ts";
 
-/** One step of any stage. */
-export interface RecordedStep {
-  readonly stage: string;
-  readonly step: number;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly finishedMs: number;
-}
-
-/** The parts of `runs show --json` that are read here. */
-export interface RecordedRun {
-  readonly recipe: { readonly rl: { readonly steps: number } };
-  readonly steps: readonly RecordedStep[];
-  readonly events: readonly { readonly kind: string; readonly detail: string }[];
+/** What was recorded, and the steps of reinforcement learning that the recipe asks for. */
+export interface RecordedRun extends Pick<ShownRun, "steps" | "events"> {
+  readonly wantedSteps: number;
 }
 
 /** Levels of the criteria. */
@@ -53,9 +44,9 @@ export interface LongRunJudgement {
 }
 
 /** Seconds a step are medians of the times between steps, so that an interruption does not count; `hours` are these times all steps. */
-export function judgeLongRun({ recipe, steps: recorded, events }: RecordedRun): LongRunJudgement {
+export function judgeLongRun({ steps: recorded, events, wantedSteps }: RecordedRun): LongRunJudgement {
   const steps = recorded.filter(({ stage }) => stage === "rl");
-  const cameToItsEnd = steps.at(-1)?.step === recipe.rl.steps - 1;
+  const cameToItsEnd = steps.at(-1)?.step === wantedSteps - 1;
   const failure = cameToItsEnd ? undefined : events.findLast(({ kind }) => kind === "failed");
   const values = (name: string): number[] => steps.flatMap(({ metrics }) => metrics[name] ?? []);
   const [accuracies, entropies] = [values("heldOut/accuracy"), smoothed(values("entropy"))];

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { judgeLongRun, leavesResult, type RecordedRun, type RecordedStep } from "../../bench/subject/longRun.ts";
+import { judgeLongRun, leavesResult, type RecordedRun } from "../../bench/subject/longRun.ts";
 
 /** Three hundred steps of two seconds, measured every hundred; what a test is about is laid over them. */
-function steps(about: (step: number) => Readonly<Record<string, number>> = () => ({})): RecordedStep[] {
+function steps(about: (step: number) => Readonly<Record<string, number>> = () => ({})): RecordedRun["steps"] {
   return Array.from({ length: 300 }, (_, step) => {
     const measured = (step + 1) % 100 === 0 ? { "heldOut/accuracy": 0.8 } : {};
     return { stage: "rl", step, finishedMs: 2000 * step, metrics: { entropy: 0.5, rssMiB: 1000, ...measured, ...about(step) } };
   });
 }
-const recipe = { rl: { steps: 300 } };
-const judged = (recorded: readonly RecordedStep[], events: RecordedRun["events"] = []) => judgeLongRun({ recipe, steps: recorded, events });
-const broken = (recorded: readonly RecordedStep[]): string[] =>
+const judged = (recorded: RecordedRun["steps"], events: RecordedRun["events"] = []) =>
+  judgeLongRun({ steps: recorded, events, wantedSteps: 300 });
+const broken = (recorded: RecordedRun["steps"]): string[] =>
   Object.entries(judged(recorded).holds).flatMap(([name, holds]) => (holds ? [] : [name]));
 
 describe("judgeLongRun", () => {
