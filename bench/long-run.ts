@@ -1,13 +1,15 @@
-// Whether a long run stayed sound: the last measurement near the best, no NaN, entropy above its floor, memory flat, in time. Judges a run that
-// is there; with --ablate it first forks it where reinforcement learning starts, shortened, once as it is and once with each stabiliser off.
+// Whether a long run stayed sound: it came to its end, the last measurement near the best, no NaN, entropy above its floor, memory flat, in time.
+// Judges a run that is there; with --ablate it first forks it where reinforcement learning starts, shortened, once as it is and once with each stabiliser off.
 // With --hard the forks have five times the learning rate and four updates a step, so that there is something to be stable against.
 // Options: --run=long-run-1, --runs=runs, --ablate, --hard, --steps=300. scripts/stepCurves.ts draws what the forks recorded.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 
+import { nameOddNumbers } from "../src/base/json.ts";
+import { ShownRun } from "../src/runs/shown.ts";
 import type { BenchOptions } from "./main.ts";
-import { judgeLongRun, type LongRunJudgement, type RecordedStep } from "./subject/longRun.ts";
+import { judgeLongRun, type LongRunJudgement, leavesResult } from "./subject/longRun.ts";
 
 const whetstone = resolve(import.meta.dirname, "../bin/whetstone.js");
 
@@ -30,28 +32,31 @@ export async function run({ run = "long-run-1", runs = "runs", steps = "300", ..
   return Object.fromEntries(
     Object.entries(ablations).map(([name, settings]) => {
       const fork = forkOf(run, { runs, settings: [...shortened, ...settings] });
+      const exitCode = trained(fork, runs);
       const judgement = { fork, ...judgementOf(fork, runs) };
-      console.error(`${name}: ${JSON.stringify(judgement)}`);
+      if (!leavesResult(exitCode, judgement))
+        throw new Error(`long-run: ${fork} must be trained, got exit code ${exitCode}; see what it said`);
+      console.error(`${name}: ${JSON.stringify(judgement, nameOddNumbers)}`);
       return [name, judgement];
     }),
   );
 }
 
-/** A fork that was trained to its end or to where an alarm or the guard ended it. */
 function forkOf(run: string, { runs, settings }: { readonly runs: string; readonly settings: readonly string[] }): string {
   const sets = settings.flatMap((setting) => ["--set", setting]);
   const made = command(["runs", "fork", run, "--runs", runs, "--from", "sft", ...sets, "--no-start", "--json"]) as { readonly run: string };
-  try {
-    execFileSync(process.execPath, [whetstone, "runs", "resume", made.run, "--runs", runs], { stdio: ["ignore", "ignore", "inherit"] });
-  } catch {
-    console.error(`${made.run} did not come to its end: that is a result too`);
-  }
   return made.run;
 }
 
+/** To its end or to where an alarm or the guard ends it; what it says goes to standard error. */
+function trained(run: string, runs: string): number | null {
+  return spawnSync(process.execPath, [whetstone, "runs", "resume", run, "--runs", runs], { stdio: ["ignore", "ignore", "inherit"] }).status;
+}
+
 function judgementOf(run: string, runs: string): LongRunJudgement {
-  const { steps } = command(["runs", "show", run, "--runs", runs, "--json"]) as { readonly steps: readonly RecordedStep[] };
-  return judgeLongRun(steps);
+  const { recipe, steps, events } = ShownRun.parse(command(["runs", "show", run, "--runs", runs, "--json"]));
+  if (recipe.rl === undefined) throw new Error(`long-run: --run must name a run with reinforcement learning, got ${run}; name another one`);
+  return judgeLongRun({ steps, events, wantedSteps: recipe.rl.steps });
 }
 
 function command(args: readonly string[]): unknown {

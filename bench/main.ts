@@ -4,6 +4,8 @@
 import { globSync } from "node:fs";
 import { basename } from "node:path";
 
+import { nameOddNumbers } from "../src/base/json.ts";
+
 /** Options are what follows the name, without the dashes: `--rounds=3` is `{ rounds: "3" }`. */
 export type BenchOptions = Readonly<Record<string, string>>;
 
@@ -23,7 +25,7 @@ if (name === undefined || !names.includes(name)) {
 const options = Object.fromEntries(joinValues(args).map(parseOption));
 const { run } = (await import(`./${name}.ts`)) as Bench;
 const numbers = await run(options);
-console.log("json" in options ? JSON.stringify(numbers) : numbers);
+console.log("json" in options ? JSON.stringify(numbers, nameOddNumbers) : numbers);
 
 /** `--key value` as `--key=value`. */
 function joinValues(words: readonly string[]): string[] {

@@ -8,28 +8,19 @@
 
 import { readFileSync } from "node:fs";
 
-import { z } from "zod";
-
-const Run = z.object({
-  id: z.string(),
-  name: z.string(),
-  recipe: z.object({ seed: z.number() }),
-  steps: z.array(z.object({ stage: z.string(), step: z.number(), finishedMs: z.number(), metrics: z.record(z.string(), z.number()) })),
-  createdMs: z.number(),
-});
-type Run = z.infer<typeof Run>;
+import { ShownRun } from "../src/runs/shown.ts";
 
 const [width, height, margin] = [640, 320, 44];
 const colours = ["#1f6feb", "#d1242f", "#1a7f37", "#8250df"];
 
-const runs = process.argv.slice(2).map((file) => Run.parse(JSON.parse(readFileSync(file, "utf8"))));
+const runs = process.argv.slice(2).map((file) => ShownRun.parse(JSON.parse(readFileSync(file, "utf8"))));
 if (runs.length === 0) {
   console.error("curves: name at least one file that `whetstone runs show ID --json` wrote");
   process.exit(2);
 }
 process.stdout.write(picture(runs));
 
-function picture(all: readonly Run[]): string {
+function picture(all: readonly ShownRun[]): string {
   const lastMinute = Math.max(...all.map((run) => minutes(run, run.steps.at(-1)!.finishedMs)));
   const x = (minute: number): number => margin + (minute / lastMinute) * (width - 2 * margin);
   const y = (share: number): number => height - margin - share * (height - 2 * margin);
@@ -56,7 +47,7 @@ function picture(all: readonly Run[]): string {
   ].join("\n");
 }
 
-function curve(run: Run, { x, y }: { x: (minute: number) => number; y: (share: number) => number }): string {
+function curve(run: ShownRun, { x, y }: { x: (minute: number) => number; y: (share: number) => number }): string {
   const colour = colours[run.recipe.seed % colours.length]!;
   const measured = run.steps.filter(({ metrics }) => metrics["heldOut/accuracy"] !== undefined);
   const points = measured.map(
@@ -71,7 +62,7 @@ function curve(run: Run, { x, y }: { x: (minute: number) => number; y: (share: n
   return `<polyline points="${points.join(" ")}" fill="none" stroke="${colour}" stroke-width="1.8"${dash}/>${dot}`;
 }
 
-function minutes(run: Run, ms: number): number {
+function minutes(run: ShownRun, ms: number): number {
   return (ms - run.createdMs) / 60_000;
 }
 

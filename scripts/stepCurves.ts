@@ -8,13 +8,8 @@
 
 import { readFileSync } from "node:fs";
 
-import { z } from "zod";
-
 import { mean } from "../src/base/statistics.ts";
-
-const Run = z.object({
-  steps: z.array(z.object({ stage: z.string(), step: z.number(), metrics: z.record(z.string(), z.number()) })),
-});
+import { ShownRun } from "../src/runs/shown.ts";
 
 interface Line {
   readonly label: string;
@@ -42,7 +37,7 @@ if (metrics === "" || files.length === 0) {
 }
 const lines = files.map((file, place): Line => {
   const [label, path] = file.includes("=") ? file.split("=", 2) : [file, file];
-  const { steps } = Run.parse(JSON.parse(readFileSync(path!, "utf8")));
+  const { steps } = ShownRun.parse(JSON.parse(readFileSync(path!, "utf8")));
   return { label: label!, colour: colours[place % colours.length]!, steps: steps.filter(({ stage }) => stage === "rl") };
 });
 process.stdout.write(picture(metrics.split(","), lines));
@@ -99,9 +94,11 @@ function panelOf(asked: string, all: readonly Line[]): string[] {
   ];
 }
 
-/** Means over stretches of steps, at their last step. Steps that did not record the metric are left out. */
+/** Means over stretches of steps, at their last step. Steps that did not record the metric, or NaN, are left out. */
 function smoothed({ steps }: Line, name: string): Point[] {
-  const recorded = steps.flatMap(({ step, metrics: { [name]: value } }) => (value === undefined ? [] : [{ step, value }]));
+  const recorded = steps.flatMap(({ step, metrics: { [name]: value } }) =>
+    value !== undefined && Number.isFinite(value) ? [{ step, value }] : [],
+  );
   const stretch = Math.max(1, Math.ceil(recorded.length / numPoints));
   return Array.from({ length: Math.ceil(recorded.length / stretch) }, (_, i) => {
     const own = recorded.slice(i * stretch, (i + 1) * stretch);

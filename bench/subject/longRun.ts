@@ -3,13 +3,11 @@
 
 import { mean, median } from "../../src/base/statistics.ts";
 import { alarmCounts } from "../../src/runs/report.ts";
+import type { ShownRun } from "../../src/runs/shown.ts";
 
-/** The parts of a step of `runs show --json` that are read here. */
-export interface RecordedStep {
-  readonly stage: string;
-  readonly step: number;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly finishedMs: number;
+/** What was recorded, and the steps of reinforcement learning that the recipe asks for. */
+export interface RecordedRun extends Pick<ShownRun, "steps" | "events"> {
+  readonly wantedSteps: number;
 }
 
 /** Levels of the criteria. */
@@ -40,12 +38,16 @@ export interface LongRunJudgement {
     readonly meanKl: number;
   };
   readonly alarms: Readonly<Record<string, number>>;
-  readonly holds: Readonly<Record<"lastNearBest" | "noNaN" | "entropyAboveFloor" | "memoryFlat" | "inTime", boolean>>;
+  /** What the failure said that kept the run from its end. */
+  readonly endedBy?: string;
+  readonly holds: Readonly<Record<"cameToItsEnd" | "lastNearBest" | "noNaN" | "entropyAboveFloor" | "memoryFlat" | "inTime", boolean>>;
 }
 
 /** Seconds a step are medians of the times between steps, so that an interruption does not count; `hours` are these times all steps. */
-export function judgeLongRun(recorded: readonly RecordedStep[]): LongRunJudgement {
+export function judgeLongRun({ steps: recorded, events, wantedSteps }: RecordedRun): LongRunJudgement {
   const steps = recorded.filter(({ stage }) => stage === "rl");
+  const cameToItsEnd = steps.at(-1)?.step === wantedSteps - 1;
+  const failure = cameToItsEnd ? undefined : events.findLast(({ kind }) => kind === "failed");
   const values = (name: string): number[] => steps.flatMap(({ metrics }) => metrics[name] ?? []);
   const [accuracies, entropies] = [values("heldOut/accuracy"), smoothed(values("entropy"))];
   const gaps = steps.slice(1).map(({ finishedMs }, i) => (finishedMs - steps[i]!.finishedMs) / 1000);
@@ -64,7 +66,9 @@ export function judgeLongRun(recorded: readonly RecordedStep[]): LongRunJudgemen
       meanKl: mean(values("kl/last")),
     },
     alarms: alarmCounts(steps.map(({ metrics }) => metrics)),
+    ...(failure === undefined ? {} : { endedBy: failure.detail }),
     holds: {
+      cameToItsEnd,
       lastNearBest: best - last <= criteria.points,
       noNaN: steps.every(({ metrics }) => Object.values(metrics).every(Number.isFinite)),
       entropyAboveFloor: leastEntropy >= criteria.entropyFloor * entropyAtStart,
@@ -72,6 +76,14 @@ export function judgeLongRun(recorded: readonly RecordedStep[]): LongRunJudgemen
       inTime: hours <= criteria.hours,
     },
   };
+}
+
+/**
+ * Whether a process that trained a run left something to judge: it took all steps, or it failed while it was working (docs/errors.md) and
+ * recorded why, as when an alarm or the guard ends a run. Of any other nothing was started, somebody stopped it, or it could not record.
+ */
+export function leavesResult(exitCode: number | null, { endedBy }: Pick<LongRunJudgement, "endedBy">): boolean {
+  return exitCode === 0 || (exitCode === 1 && endedBy !== undefined);
 }
 
 /** Medians over so many steps each. */

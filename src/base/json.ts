@@ -4,6 +4,11 @@
 /** A JSON value, read-only. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/** For `JSON.stringify`: a number that JSON lacks becomes its name, such as "NaN", which `Number` reads; JSON alone would make null of it. */
+export function nameOddNumbers(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}
+
 /** JSON with object keys sorted, so that equal values have equal text. Non-finite numbers are refused: JSON would turn them into null. */
 export function canonicalJson(value: Json): string {
   if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(`canonicalJson: numbers must be finite, got ${value}`);

@@ -1,7 +1,7 @@
 // What commands print: plain text for people on standard output, one JSON value where a program reads. Progress and errors go to
 // standard error, so that output can be piped.
 
-import type { Json } from "../base/json.ts";
+import { type Json, nameOddNumbers } from "../base/json.ts";
 
 export function print(text: string): void {
   write(`${text}\n`);
@@ -96,9 +96,8 @@ export function timestamp(ms: number): string {
  * Typed arrays as lists, in which a number that is none is null, such as the log-probability of a forced token. Elsewhere, numbers that
  * JSON lacks are their names, which `null` would hide.
  */
-function writable(_key: string, value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+function writable(key: string, value: unknown): unknown {
   return ArrayBuffer.isView(value) && !(value instanceof DataView)
-    ? Array.from(value as unknown as ArrayLike<number>, (item) => (Number.isNaN(item) ? null : (writable("", item) as Json)))
-    : value;
+    ? Array.from(value as unknown as ArrayLike<number>, (item) => (Number.isNaN(item) ? null : (nameOddNumbers(key, item) as Json)))
+    : nameOddNumbers(key, value);
 }

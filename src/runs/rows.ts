@@ -3,7 +3,7 @@
 
 import type { SQLOutputValue } from "node:sqlite";
 
-import type { Json } from "../base/json.ts";
+import { type Json, nameOddNumbers } from "../base/json.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { Verdict } from "../data/verdict.ts";
@@ -186,7 +186,7 @@ export function scoredFromRow(row: Row): Omit<ScoredRollout, "verdicts" | "verif
 
 /** JSON of metrics; numbers that JSON cannot hold are written as their names. */
 export function metricsJson(metrics: Readonly<Record<string, number>>): string {
-  return JSON.stringify(metrics, (_, value: Json) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value));
+  return JSON.stringify(metrics, nameOddNumbers);
 }
 
 function metricsFromJson(text: string): Record<string, number> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 
-import { canonicalJson, type Json } from "../../src/base/json.ts";
+import { canonicalJson, type Json, nameOddNumbers } from "../../src/base/json.ts";
 
 describe("canonicalJson", () => {
   test("sorts keys at every depth and keeps the order of arrays", () => {
@@ -27,6 +27,14 @@ describe("canonicalJson", () => {
 
   test("tells a number from its text", () => {
     assert.notEqual(canonicalJson([1]), canonicalJson(["1"]));
+  });
+});
+
+describe("nameOddNumbers", () => {
+  test("keeps in JSON what null would hide, so that Number reads it back", () => {
+    const text = JSON.stringify({ a: [Number.NaN, -Infinity, 0.5], b: "NaN", c: null }, nameOddNumbers);
+    assert.equal(text, '{"a":["NaN","-Infinity",0.5],"b":"NaN","c":null}');
+    assert.deepEqual(JSON.parse(text).a.map(Number), [Number.NaN, -Infinity, 0.5]);
   });
 });
 

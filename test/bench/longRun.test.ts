@@ -1,22 +1,24 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { judgeLongRun, type RecordedStep } from "../../bench/subject/longRun.ts";
+import { judgeLongRun, leavesResult, type RecordedRun } from "../../bench/subject/longRun.ts";
 
 /** Three hundred steps of two seconds, measured every hundred; what a test is about is laid over them. */
-function steps(about: (step: number) => Readonly<Record<string, number>> = () => ({})): RecordedStep[] {
+function steps(about: (step: number) => Readonly<Record<string, number>> = () => ({})): RecordedRun["steps"] {
   return Array.from({ length: 300 }, (_, step) => {
     const measured = (step + 1) % 100 === 0 ? { "heldOut/accuracy": 0.8 } : {};
     return { stage: "rl", step, finishedMs: 2000 * step, metrics: { entropy: 0.5, rssMiB: 1000, ...measured, ...about(step) } };
   });
 }
-const broken = (recorded: readonly RecordedStep[]): string[] =>
-  Object.entries(judgeLongRun(recorded).holds).flatMap(([name, holds]) => (holds ? [] : [name]));
+const judged = (recorded: RecordedRun["steps"], events: RecordedRun["events"] = []) =>
+  judgeLongRun({ steps: recorded, events, wantedSteps: 300 });
+const broken = (recorded: RecordedRun["steps"]): string[] =>
+  Object.entries(judged(recorded).holds).flatMap(([name, holds]) => (holds ? [] : [name]));
 
 describe("judgeLongRun", () => {
   test("takes a sound run, and leaves other stages out", () => {
     const sft = { stage: "sft", step: 0, finishedMs: -1e9, metrics: { loss: Number.NaN } };
-    const { holds: _, ...numbers } = judgeLongRun([sft, ...steps()]);
+    const { holds: _, ...numbers } = judged([sft, ...steps()]);
     assert.deepEqual(broken([sft, ...steps()]), []);
     assert.deepEqual([numbers.steps, numbers.secondsPerStep, numbers.memoryRatio, numbers.alarms], [300, 2, 1, {}]);
   });
@@ -32,13 +34,28 @@ describe("judgeLongRun", () => {
     assert.deepEqual(broken(slow), ["inTime"]);
   });
 
+  test("finds a run unsound that ended before its last step, and tells what ended it", () => {
+    const early = steps().slice(0, 250);
+    const events = [
+      { kind: "failed", detail: "no space" },
+      { kind: "resumed", detail: "" },
+      { kind: "failed", detail: "rl: entropy" },
+    ];
+    assert.deepEqual(broken(early), ["cameToItsEnd"]);
+    assert.equal(judged(early, events).endedBy, "rl: entropy");
+    assert.equal(judged(early).endedBy, undefined, "it may still be working");
+    assert.equal(judged(steps(), events).endedBy, undefined, "what failed before it was resumed");
+    assert.ok(broken([]).includes("cameToItsEnd"));
+    assert.deepEqual(broken(steps().slice(40)), [], "a fork begins where its parent was");
+  });
+
   test("does not count the time in which a run was interrupted", () => {
     const resumed = steps().map((each) => ({ ...each, finishedMs: each.finishedMs + (each.step >= 150 ? 1e8 : 0) }));
     assert.deepEqual(broken(resumed), []);
   });
 
   test("tells what the stabilisers had to deal with", () => {
-    const { strain } = judgeLongRun(
+    const { strain } = judged(
       steps((step) => ({
         gradNorm: step === 7 ? 9 : 1,
         ratioMax: 1 + step / 100,
@@ -50,7 +67,16 @@ describe("judgeLongRun", () => {
   });
 
   test("counts alarms by name", () => {
-    const { alarms } = judgeLongRun(steps((step) => (step < 3 ? { alarms: 1, "alarm/hack": 1 } : {})));
+    const { alarms } = judged(steps((step) => (step < 3 ? { alarms: 1, "alarm/hack": 1 } : {})));
     assert.deepEqual(alarms, { hack: 3 });
+  });
+});
+
+describe("leavesResult", () => {
+  test("takes a run that came to its end or recorded why it failed, and nothing that was refused, stopped, killed or not recorded", () => {
+    const codes = [0, 1, 2, 130, null];
+    const isTaken = (judgement: { readonly endedBy?: string }) => codes.map((code) => leavesResult(code, judgement));
+    assert.deepEqual(isTaken({ endedBy: "rl: entropy" }), [true, true, false, false, false]);
+    assert.deepEqual(isTaken({}), [true, false, false, false, false]);
   });
 });
