@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 import { GaeConfig } from "./gaeConfig.ts";
-import { maxLogRatio } from "./kl.ts";
+import { maxLogRatio } from "./logRatio.ts";
 
 const covarianceShare = z
   .number()

@@ -9,7 +9,7 @@
 import { mean } from "../base/statistics.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import type { CorrectionConfig } from "./algorithmConfig.ts";
-import { maxLogRatio } from "./kl.ts";
+import { cutLogRatio } from "./logRatio.ts";
 
 /** A sequence's trained tokens under both policies: each is [T]. */
 export interface OffPolicySequence {
@@ -91,17 +91,13 @@ function correctionMetrics(parts: readonly CorrectedSequence[]): StepMetrics {
 }
 
 function tokenRatios({ oldLogProb, sampledLogProb }: OffPolicySequence): number[] {
-  return Array.from(oldLogProb, (own, t) => Math.exp(cut(own - sampledLogProb[t]!)));
+  return Array.from(oldLogProb, (own, t) => Math.exp(cutLogRatio(own - sampledLogProb[t]!)));
 }
 
 function product(ratios: readonly number[]): number {
-  return Math.exp(cut(ratios.reduce((sum, w) => sum + Math.log(w), 0)));
+  return Math.exp(cutLogRatio(ratios.reduce((sum, w) => sum + Math.log(w), 0)));
 }
 
 function geometricMean(ratios: readonly number[]): number {
   return Math.exp(mean(ratios.map(Math.log)));
-}
-
-function cut(logRatio: number): number {
-  return Math.max(-maxLogRatio, Math.min(maxLogRatio, logRatio));
 }

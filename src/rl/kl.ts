@@ -2,19 +2,12 @@
 //
 // Dimension key:  N trained tokens.
 
-import { clip, constant, exp, mul, sub } from "../graph/ops.ts";
+import { constant, exp, mul, sub } from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { KlConfig } from "./algorithmConfig.ts";
+import { boundedLogRatio } from "./logRatio.ts";
 
 type Estimator = Extract<KlConfig, { kind: "loss" }>["estimator"];
-
-/** Log-ratios are cut off here, as in verl, so that no exponential overflows. Beyond it there is no gradient. */
-export const maxLogRatio = 20;
-
-/** A log-ratio whose exponential and its square are finite. */
-export function boundedLogRatio(l_N: Tensor): Tensor {
-  return clip(l_N, -maxLogRatio, maxLogRatio);
-}
 
 /**
  * The term for each token, in nats. `ratio_N` is r = pi / pi_old.

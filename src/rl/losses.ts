@@ -8,7 +8,8 @@ import { abs, add, constant, exp, largest, lessThan, mul, neg, sub, sum } from "
 import type { Tensor } from "../graph/tensor.ts";
 import type { Loss, LossInputs } from "../policy/backend.ts";
 import type { EntropyConfig, KlConfig, ObjectiveConfig } from "./algorithmConfig.ts";
-import { boundedLogRatio, k3, k3Reverse, klTerm } from "./kl.ts";
+import { k3, k3Reverse, klTerm } from "./kl.ts";
+import { boundedLogRatio } from "./logRatio.ts";
 import { type Objective, objective } from "./objectives.ts";
 
 /** What a policy loss is made of. */
