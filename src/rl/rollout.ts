@@ -47,6 +47,14 @@ export interface SampleSettings {
   readonly firstGroup?: number;
 }
 
+/** The settings of a stage, which are the same in each of its steps. */
+export function sampleSettings(
+  { temperature, maxNewTokens, routingReplay, advantages }: RlConfig,
+  { seed, promptTokens }: Pick<SampleSettings, "seed" | "promptTokens">,
+): Omit<SampleSettings, "step" | "firstGroup"> {
+  return { seed, promptTokens, groupSize: advantages.groupSize, temperature, maxNewTokens, routingReplay };
+}
+
 /** One request for each member of each task's group. Streams are keyed by position, so a task that is drawn twice gets new rollouts. */
 export function sampleRequests(tasks: readonly Task[], settings: SampleSettings): SampleRequest[] {
   const { seed, step, groupSize, temperature, maxNewTokens, routingReplay, firstGroup = 0 } = settings;

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 
 import type { Rollout } from "../../src/data/rollout.ts";
 import type { PolicyBackend } from "../../src/policy/backend.ts";
+import { RlConfig } from "../../src/rl/config.ts";
 import {
   inGroups,
   type RewardRollout,
@@ -12,6 +13,7 @@ import {
   type ScoreRollout,
   sampleAndReward,
   sampleRequests,
+  sampleSettings,
 } from "../../src/rl/rollout.ts";
 import { aRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
 
@@ -141,6 +143,22 @@ describe("sampleAndReward", () => {
       throw new Error("the engine died");
     });
     await assert.rejects(sampleAndReward([], { taskOf, policy, reward: paid }, signal), /the engine died/);
+  });
+});
+
+describe("sampleSettings", () => {
+  test("are those of the recipe and the run that sampling reads, and no others", () => {
+    const config = RlConfig.parse({
+      steps: 1,
+      learningRate: 1e-3,
+      maxNewTokens: 9,
+      temperature: 0.7,
+      routingReplay: "rollout",
+      advantages: { kind: "grpo", groupSize: 2 },
+    });
+    const { step: _, ...ofStage } = settings;
+    const deps = { seed: settings.seed, promptTokens: settings.promptTokens, tasks: "not read" };
+    assert.deepEqual(sampleSettings(config, deps), { ...ofStage, routingReplay: "rollout" });
   });
 });
 
