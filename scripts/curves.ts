@@ -8,10 +8,10 @@
 
 import { readFileSync } from "node:fs";
 
+import { gridLine, palette, polyline, svgPicture, svgText } from "../src/base/svg.ts";
 import { ShownRun } from "../src/runs/shown.ts";
 
 const [width, height, margin] = [640, 320, 44];
-const colours = ["#1f6feb", "#d1242f", "#1a7f37", "#8250df"];
 
 const runs = process.argv.slice(2).map((file) => ShownRun.parse(JSON.parse(readFileSync(file, "utf8"))));
 if (runs.length === 0) {
@@ -29,37 +29,29 @@ function picture(all: readonly ShownRun[]): string {
   const ticksX = Array.from({ length: Math.floor(lastMinute) + 1 }, (_, minute) =>
     label({ x: x(minute), y: height - margin + 18, text: `${minute}` }),
   );
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
-    "<title>Accuracy on held-out sums over minutes of work</title>",
-    `<rect width="${width}" height="${height}" fill="white"/>`,
-    ...ticksY,
-    ...ticksX,
+  const captions = [
     label({ x: width / 2, y: height - 8, text: "minutes of work" }),
     label({
       x: width / 2,
       y: 20,
       text: "accuracy on held-out sums; dots: reinforcement learning begins; dashed: supervised training goes on instead",
     }),
-    ...lines,
-    "</svg>",
-    "",
-  ].join("\n");
+  ];
+  const title = "Accuracy on held-out sums over minutes of work";
+  return svgPicture([...ticksY, ...ticksX, ...captions, ...lines], { width, height, title });
 }
 
 function curve(run: ShownRun, { x, y }: { x: (minute: number) => number; y: (share: number) => number }): string {
-  const colour = colours[run.recipe.seed % colours.length]!;
+  const colour = palette[run.recipe.seed % palette.length]!;
   const measured = run.steps.filter(({ metrics }) => metrics["heldOut/accuracy"] !== undefined);
-  const points = measured.map(
-    (step) => `${x(minutes(run, step.finishedMs)).toFixed(1)},${y(step.metrics["heldOut/accuracy"]!).toFixed(1)}`,
-  );
-  const dash = run.name.endsWith("control") ? ' stroke-dasharray="5 4"' : "";
+  const points = measured.map((step) => ({ x: x(minutes(run, step.finishedMs)), y: y(step.metrics["heldOut/accuracy"]!) }));
+  const isControl = run.name.endsWith("control");
   const turn = measured.findLast(({ stage }) => stage === "sft");
   const dot =
-    run.name.endsWith("control") || turn === undefined
+    isControl || turn === undefined
       ? ""
       : `<circle cx="${x(minutes(run, turn.finishedMs)).toFixed(1)}" cy="${y(turn.metrics["heldOut/accuracy"]!).toFixed(1)}" r="4" fill="${colour}"/>`;
-  return `<polyline points="${points.join(" ")}" fill="none" stroke="${colour}" stroke-width="1.8"${dash}/>${dot}`;
+  return `${polyline(points, { colour, width: 1.8, ...(isControl ? { dashes: "5 4" } : {}) })}${dot}`;
 }
 
 function minutes(run: ShownRun, ms: number): number {
@@ -67,9 +59,9 @@ function minutes(run: ShownRun, ms: number): number {
 }
 
 function tick({ x1, x2, y, text }: { x1: number; x2: number; y: number; text: string }): string {
-  return `<line x1="${x1}" x2="${x2}" y1="${y}" y2="${y}" stroke="#ddd"/><text x="${x1 - 6}" y="${y + 4}" text-anchor="end">${text}</text>`;
+  return gridLine({ x1, x2, y: `${y}` }) + svgText({ x: `${x1 - 6}`, y: `${y + 4}`, content: text, anchor: "end" });
 }
 
 function label({ x, y, text }: { x: number; y: number; text: string }): string {
-  return `<text x="${x.toFixed(1)}" y="${y}" text-anchor="middle">${text}</text>`;
+  return svgText({ x, y: `${y}`, content: text });
 }

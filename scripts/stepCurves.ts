@@ -9,6 +9,7 @@
 import { readFileSync } from "node:fs";
 
 import { mean } from "../src/base/statistics.ts";
+import { gridLine, palette, polyline, svgPicture, svgText } from "../src/base/svg.ts";
 import { ShownRun } from "../src/runs/shown.ts";
 
 interface Line {
@@ -24,7 +25,6 @@ interface Point {
 
 const panel = { width: 320, height: 200, left: 52, right: 12, top: 26, bottom: 30 };
 const legendLine = 16;
-const colours = ["#1f6feb", "#d1242f", "#1a7f37", "#8250df", "#bf8700", "#0a7ea4", "#6e7781", "#e16f24"];
 /** Points of a line at most; as many steps are averaged as that takes. */
 const numPoints = 60;
 
@@ -38,7 +38,7 @@ if (metrics === "" || files.length === 0) {
 const lines = files.map((file, place): Line => {
   const [label, path] = file.includes("=") ? file.split("=", 2) : [file, file];
   const { steps } = ShownRun.parse(JSON.parse(readFileSync(path!, "utf8")));
-  return { label: label!, colour: colours[place % colours.length]!, steps: steps.filter(({ stage }) => stage === "rl") };
+  return { label: label!, colour: palette[place % palette.length]!, steps: steps.filter(({ stage }) => stage === "rl") };
 });
 process.stdout.write(picture(metrics.split(","), lines));
 
@@ -46,7 +46,7 @@ function picture(names: readonly string[], all: readonly Line[]): string {
   const [columns, rows] = [Math.min(2, names.length), Math.ceil(names.length / 2)];
   const [width, height] = [columns * panel.width, rows * panel.height + Math.ceil(all.length / columns) * legendLine + 10];
   const legend = all.map(({ label, colour }, place) =>
-    text({
+    svgText({
       x: panel.left + (place % columns) * panel.width,
       y: rows * panel.height + legendLine * (1 + Math.floor(place / columns)),
       content: `— ${label}`,
@@ -54,18 +54,11 @@ function picture(names: readonly string[], all: readonly Line[]): string {
       colour,
     }),
   );
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
-    `<title>${names.join(", ")} over steps of reinforcement learning</title>`,
-    `<rect width="${width}" height="${height}" fill="white"/>`,
-    ...names.map((name, i) => {
-      const [x, y] = [(i % columns) * panel.width, Math.floor(i / columns) * panel.height];
-      return `<g transform="translate(${x} ${y})">${panelOf(name, all).join("")}</g>`;
-    }),
-    ...legend,
-    "</svg>",
-    "",
-  ].join("\n");
+  const panels = names.map((name, i) => {
+    const [x, y] = [(i % columns) * panel.width, Math.floor(i / columns) * panel.height];
+    return `<g transform="translate(${x} ${y})">${panelOf(name, all).join("")}</g>`;
+  });
+  return svgPicture([...panels, ...legend], { width, height, title: `${names.join(", ")} over steps of reinforcement learning` });
 }
 
 function panelOf(asked: string, all: readonly Line[]): string[] {
@@ -81,15 +74,17 @@ function panelOf(asked: string, all: readonly Line[]): string[] {
     panel.height - panel.bottom - ((value - range.low) / (range.high - range.low || 1)) * (panel.height - panel.top - panel.bottom);
   const ticks = [0, 1 / 3, 2 / 3, 1].map((share) => range.low + share * (range.high - range.low));
   return [
-    text({ x: panel.left, y: 14, content: isLog ? `${name}, logarithmic` : name, anchor: "start" }),
+    svgText({ x: panel.left, y: 14, content: isLog ? `${name}, logarithmic` : name, anchor: "start", colour: "black" }),
     ...ticks.flatMap((value) => [
-      `<line x1="${panel.left}" x2="${panel.width - panel.right}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#ddd"/>`,
-      text({ x: panel.left - 5, y: y(value) + 4, content: short(isLog ? 10 ** value : value), anchor: "end" }),
+      gridLine({ x1: panel.left, x2: panel.width - panel.right, y: y(value) }),
+      svgText({ x: panel.left - 5, y: y(value) + 4, content: short(isLog ? 10 ** value : value), anchor: "end", colour: "black" }),
     ]),
-    ...[0, lastStep].map((step) => text({ x: x(step), y: panel.height - panel.bottom + 16, content: `${step}` })),
-    ...drawn.map(
-      (line) =>
-        `<polyline points="${line.points.map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" ")}" fill="none" stroke="${line.colour}" stroke-width="1.5"/>`,
+    ...[0, lastStep].map((step) => svgText({ x: x(step), y: panel.height - panel.bottom + 16, content: `${step}`, colour: "black" })),
+    ...drawn.map(({ colour, points: own }) =>
+      polyline(
+        own.map(({ step, value }) => ({ x: x(step), y: y(value) })),
+        { colour, width: 1.5 },
+      ),
     ),
   ];
 }
@@ -109,16 +104,4 @@ function smoothed({ steps }: Line, name: string): Point[] {
 function short(value: number): string {
   const rounded = Number(value.toPrecision(2));
   return rounded !== 0 && Math.abs(rounded) < 0.001 ? rounded.toExponential() : String(rounded);
-}
-
-interface Text {
-  readonly x: number;
-  readonly y: number;
-  readonly content: string;
-  readonly anchor?: "start" | "middle" | "end";
-  readonly colour?: string;
-}
-
-function text({ x, y, content, anchor = "middle", colour = "black" }: Text): string {
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${colour}">${content}</text>`;
 }

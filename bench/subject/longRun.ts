@@ -61,7 +61,14 @@ export function judgeLongRun({ steps: recorded, events, wantedSteps }: RecordedR
   const memoryRatio = median(memory.slice(-memorySteps)) / median(memory.slice(criteria.memoryFromStep).slice(0, memorySteps));
   const hours = gaps.reduce((sum, seconds) => sum + Math.min(seconds, 10 * secondsPerStep), 0) / 3600;
   return {
-    ...{ steps: steps.length, secondsPerStep, hours, bestAccuracy: best, lastAccuracy: last, entropyAtStart, leastEntropy, memoryRatio },
+    steps: steps.length,
+    secondsPerStep,
+    hours,
+    bestAccuracy: best,
+    lastAccuracy: last,
+    entropyAtStart,
+    leastEntropy,
+    memoryRatio,
     strain: {
       skippedUpdates: values("skippedUpdates").reduce((sum, count) => sum + count, 0),
       largestGradNorm: Math.max(...values("gradNorm")),

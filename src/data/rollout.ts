@@ -38,3 +38,11 @@ export interface Rollout {
   readonly thinkingText: string;
   readonly answerText: string;
 }
+
+/**
+ * Whether the policy itself ended its thinking, so that it kept to its budget. A response that came to its end without any thinking did; one
+ * that thought without an end did not, in a block or before an answer that was cut off. With a budget of 0 there is nothing to end.
+ */
+export function closedInTime({ thinking, finish }: Pick<Rollout, "thinking" | "finish">): boolean {
+  return thinking.closedBy === "none" ? thinking.tokens === 0 && finish === "stop" : thinking.closedBy === "policy";
+}

@@ -12,7 +12,7 @@ import type { Demonstration, Task } from "./task.ts";
 export interface TaskStream {
   /** Distinct tasks; a smaller batch of the same step is a prefix of a larger one where the source is endless. */
   batch(step: number, count: number): Task[];
-  /** Tasks beside those that the step has, `taken` by id; fewer where there are no more. */
+  /** Tasks beside those that the step has, `taken` by id; fewer where there are no more in any family. */
   further(step: number, more: FurtherTasks): Task[];
   /** All there are, where the source is a file or a pool; families by themselves never end. */
   readonly all?: readonly Task[];
@@ -95,14 +95,23 @@ function drawDistinct({ count, ...draw }: Draw & { readonly count: number }): Ta
   return [...tasks.values()];
 }
 
-/** As many distinct tasks as there are, `count` at most, none of them in `taken`. */
-function drawUpTo({ count, taken, ...draw }: Draw & { readonly count: number; readonly taken: ReadonlySet<string> }): Task[] {
+/** As many distinct tasks as there are, `count` at most, none of them in `taken`. A family that has no more leaves its place to the others. */
+function drawUpTo({
+  families,
+  count,
+  taken,
+  purpose,
+  ...draw
+}: Draw & { readonly count: number; readonly taken: ReadonlySet<string> }): Task[] {
   const tasks = new Map<string, Task>();
   const isKnown = { has: (id: string) => taken.has(id) || tasks.has(id) };
-  for (let index = 0; index < count; index++) {
-    const drawn = findNew({ ...draw, purpose: [...draw.purpose, index] }, isKnown);
-    if (drawn.kind === "none") break;
-    tasks.set(drawn.demonstration.task.id, drawn.demonstration.task);
+  let left = families;
+  while (tasks.size < count && left.length > 0) {
+    // A new stream once a family is gone: the number that chose it would not choose the others by their weights.
+    const missing = left === families ? [] : [left.length];
+    const drawn = findNew({ ...draw, families: left, purpose: [...purpose, tasks.size, ...missing] }, isKnown);
+    if (drawn.kind === "found") tasks.set(drawn.demonstration.task.id, drawn.demonstration.task);
+    else left = left.filter((entry) => entry !== drawn.entry);
   }
   return [...tasks.values()];
 }

@@ -2,7 +2,7 @@
 // A task's random stream is the same under all of them.
 
 import { type Rng, rngFor } from "../base/rng.ts";
-import type { Rollout } from "../data/rollout.ts";
+import { closedInTime, type Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import { controlTokens } from "../policy/tokenizer.ts";
 import { type Measuring, measureAccuracy, type ScoredAnswer } from "./accuracy.ts";
@@ -19,7 +19,7 @@ export interface BudgetPoint {
   /** Left out of accuracy and of tokens per correct answer. */
   readonly unscorable: number;
   readonly accuracy?: Estimate;
-  /** Share of answers before which the policy itself ended its thinking, within the budget. Absent for a budget of 0: there is none to end. */
+  /** Share of answers before which the policy itself ended its thinking, or did not think. Absent for a budget of 0: there is none to end. */
   readonly closedInTime?: Estimate;
   readonly thinkingTokens: { readonly mean: Estimate; readonly spread?: Estimate };
   /** Answers that follow a close which the policy did not choose: at the budget, or in the prompt of a budget of 0. */
@@ -135,12 +135,8 @@ function accuracyOf(answers: readonly ScoredAnswer[]): Estimate | undefined {
   return shareInterval(right.filter((each) => each).length, right.length);
 }
 
-/** A policy that answers without thinking has ended it in time, too. */
 function inTimeShare(answers: readonly ScoredAnswer[]): Estimate | undefined {
-  const inTime = answers.filter(({ rollout: { thinking, finish } }) =>
-    thinking.closedBy === "none" ? thinking.tokens === 0 && finish === "stop" : thinking.closedBy === "policy",
-  );
-  return shareInterval(inTime.length, answers.length);
+  return shareInterval(answers.filter(({ rollout }) => closedInTime(rollout)).length, answers.length);
 }
 
 function wasForced({ thinking }: Rollout, budget: Budget): boolean {

@@ -94,7 +94,11 @@ function readCheckpoint(folder: string): Checkpoint {
     existsSync(join(folder, name)) ? readJson(JsonObjectSchema, { folder, name }) : undefined;
   const [generationConfig, tokenizerConfig] = [optional("generation_config.json"), optional("tokenizer_config.json")];
   return {
-    ...{ folder, config, parameters: readParameters(folder, config), tokenizerJson, tokenizer },
+    folder,
+    config,
+    parameters: readParameters(folder, config),
+    tokenizerJson,
+    tokenizer,
     ...(generationConfig === undefined ? {} : { generationConfig }),
     ...(tokenizerConfig === undefined ? {} : { tokenizerConfig }),
   };

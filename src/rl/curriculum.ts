@@ -64,7 +64,7 @@ export function afterDraw(
 }
 
 /**
- * The state once groups were scored, and how many tasks retired and came back by it. With x the share of a group that passed:
+ * The state once groups were scored, and how many tasks came back by it. With x the share of a group that passed:
  *
  *     p' = p + newestWeight (x - p),  p' = x for the first group
  *
@@ -73,9 +73,9 @@ export function afterDraw(
 export function afterGroups(
   state: CurriculumState,
   { groups, settings }: { readonly groups: readonly (readonly RewardedRollout[])[]; readonly settings: PassRateConfig },
-): { readonly state: CurriculumState; readonly retired: number; readonly returned: number } {
+): { readonly state: CurriculumState; readonly returned: number } {
   const after = new Map(state);
-  const count = { retired: 0, returned: 0 };
+  let returned = 0;
   for (const members of groups) {
     const { id } = members[0]!.task;
     const newest = passShare(members);
@@ -84,11 +84,9 @@ export function afterGroups(
     const { passRate = newest } = known;
     const practice = { ...known, passRate: passRate + settings.newestWeight * (newest - passRate) };
     after.set(id, practice);
-    const [was, is] = [isRetired(known, settings), isRetired(practice, settings)];
-    if (is && !was) count.retired++;
-    if (was && !is) count.returned++;
+    if (isRetired(known, settings) && !isRetired(practice, settings)) returned++;
   }
-  return { state: after, ...count };
+  return { state: after, returned };
 }
 
 /** Tasks of the pool that are drawn as a rule, and those that are only looked at again. */

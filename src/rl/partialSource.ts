@@ -9,8 +9,8 @@ import type { SampleRequest } from "../policy/backend.ts";
 import type { RlConfig } from "./config.ts";
 import { stalenessMetrics } from "./metrics.ts";
 import { sampledMismatch } from "./mismatch.ts";
-import { type Group, type RewardedRollout, sampleAndReward, sampleRequests } from "./rollout.ts";
-import { rewarding, type Source, type SourceDeps } from "./sourceDeps.ts";
+import { type Group, type RewardedRollout, rewarding, sampleAndReward, sampleRequests, sampleSettings } from "./rollout.ts";
+import type { Source, SourceDeps } from "./sourceDeps.ts";
 import { type GroupInFlight, type SourceState, withVersions } from "./sourceState.ts";
 import { samplingMeter } from "./stepGroups.ts";
 import { openPool } from "./taskPool.ts";
@@ -23,7 +23,8 @@ export function openPartialSource(
   restored: SourceState,
 ): Source {
   const { tasksPerStep, thinking } = config;
-  const pool = openPool(config.sampling.curriculum, { ...deps, restored: restored.curriculum });
+  const pool = openPool(config.sampling.curriculum, { seed: deps.seed, tasks: deps.tasks, restored: restored.curriculum });
+  const settings = sampleSettings(config, deps);
   const sampledAt = new Map(restored.sampledAt);
   let inFlight = restored.inFlight;
 
@@ -40,8 +41,7 @@ export function openPartialSource(
   };
 
   const requestsOf = ({ place, startedAt, task, finished, paused }: GroupInFlight): SampleRequest[] => {
-    const { groupSize } = config.advantages;
-    const requests = sampleRequests([task], { ...config, ...deps, groupSize, step: startedAt, firstGroup: place });
+    const requests = sampleRequests([task], { ...settings, step: startedAt, firstGroup: place });
     const isNew = finished.length + paused.length === 0;
     const asked = isNew ? requests : paused.map((rollout) => ({ ...requests[rollout.index]!, continues: rollout }));
     return asked.map((request) => ({ ...request, pauseAfter: tokensPerStep }));

@@ -6,6 +6,7 @@ import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { PolicyBackend, SampleRequest } from "../policy/backend.ts";
 import type { Verdicts } from "../rewards/compose.ts";
+import type { RolloutScore } from "../rewards/score.ts";
 import type { RlConfig } from "./config.ts";
 
 /** What a rollout earned. */
@@ -29,6 +30,9 @@ export type Group = readonly RewardedRollout[];
 /** Gives a rollout its reward; called while others are still being sampled. */
 export type RewardRollout = (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutReward>;
 
+/** Asks a rollout's verifiers. */
+export type ScoreRollout = (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutScore>;
+
 /** What the rollouts of a step are a function of, beside the policy's parameters. */
 export interface SampleSettings {
   readonly seed: number;
@@ -41,6 +45,14 @@ export interface SampleSettings {
   readonly routingReplay?: RlConfig["routingReplay"];
   /** Group of the first task. Absent: 0. */
   readonly firstGroup?: number;
+}
+
+/** The settings of a stage, which are the same in each of its steps. */
+export function sampleSettings(
+  { temperature, maxNewTokens, routingReplay, advantages }: RlConfig,
+  { seed, promptTokens }: Pick<SampleSettings, "seed" | "promptTokens">,
+): Omit<SampleSettings, "step" | "firstGroup"> {
+  return { seed, promptTokens, groupSize: advantages.groupSize, temperature, maxNewTokens, routingReplay };
 }
 
 /** One request for each member of each task's group. Streams are keyed by position, so a task that is drawn twice gets new rollouts. */
@@ -98,6 +110,21 @@ export async function sampleAndReward(
   const numEarlier = requests.reduce((sum, { continues }) => sum + (continues?.tokens.length ?? 0), 0);
   const numTokens = rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0) - numEarlier;
   return { rewarded, rollouts: rollouts.toSorted(byPlace), numTokens };
+}
+
+interface Rewarding {
+  /** What earlier attempts at the step recorded is not asked for again. */
+  readonly record: { recordedReward(step: number, rollout: Rollout): RolloutReward | undefined };
+  readonly score: ScoreRollout;
+}
+
+/** Rewards rollouts of `step` by what was recorded of them or, where nothing was, by what `score` says. */
+export function rewarding(step: number, { record, score }: Rewarding): RewardRollout {
+  return async (asked, signal) => record.recordedReward(step, asked.rollout) ?? earned(await score(asked, signal));
+}
+
+function earned({ verdicts, reward }: RolloutScore): RolloutReward {
+  return { verdicts, reward: reward.kind === "scored" ? reward.reward : undefined };
 }
 
 /** Rollouts in the order of `byPlace` as groups. */

@@ -10,8 +10,8 @@ import type { RlConfig } from "./config.ts";
 import { stalenessMetrics } from "./metrics.ts";
 import { openPartialSource } from "./partialSource.ts";
 import { refillMetrics } from "./refill.ts";
-import type { Group } from "./rollout.ts";
-import { rewarding, type Source, type SourceDeps } from "./sourceDeps.ts";
+import { type Group, rewarding, sampleSettings } from "./rollout.ts";
+import type { Source, SourceDeps } from "./sourceDeps.ts";
 import { type SourceState, withVersions } from "./sourceState.ts";
 import { type SamplingMeter, type StepGroups, sampleStep, samplingMeter } from "./stepGroups.ts";
 import { openPool } from "./taskPool.ts";
@@ -29,15 +29,18 @@ export function openSource(
   restored: SourceState,
 ): Source {
   const { lag, refill, partial } = config.sampling;
-  if (partial !== undefined) return openPartialSource(config, { ...deps, ...partial }, restored);
-  const pool = openPool(config.sampling.curriculum, { ...deps, restored: restored.curriculum });
+  if (partial !== undefined) return openPartialSource(config, { ...deps, tokensPerStep: partial.tokensPerStep }, restored);
+  const pool = openPool(config.sampling.curriculum, { seed: deps.seed, tasks: deps.tasks, restored: restored.curriculum });
+  const settings = sampleSettings(config, deps);
   const ahead: Ahead[] = restored.ahead.map((groups) => ({ step: groups.step, scored: Promise.resolve(groups) }));
   const sampledAt = new Map(restored.sampledAt);
   const sample = (step: number, meter: SamplingMeter, signal: AbortSignal) =>
     sampleStep(
       {
-        settings: { ...config, ...deps, step, groupSize: config.advantages.groupSize },
-        ...config,
+        settings: { ...settings, step },
+        tasksPerStep: config.tasksPerStep,
+        thinking: config.thinking,
+        alarms: config.alarms,
         ...(refill === undefined ? {} : { refill: { settings: refill, teaches: deps.teaches } }),
         draw: (asked) => pool.draw(step, asked),
         policy: deps.policy,

@@ -2,13 +2,11 @@
 // implementation of `Source`, chosen in `source.ts`.
 
 import type { Clock } from "../base/clock.ts";
-import type { Rollout } from "../data/rollout.ts";
 import type { TaskStream } from "../data/stream.ts";
 import type { Task } from "../data/task.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
-import type { RolloutScore } from "../rewards/score.ts";
 import type { RlRecord } from "./record.ts";
-import type { RewardRollout, RolloutReward } from "./rollout.ts";
+import type { ScoreRollout } from "./rollout.ts";
 import type { SourceState } from "./sourceState.ts";
 import type { StepGroups } from "./stepGroups.ts";
 
@@ -18,7 +16,7 @@ export interface SourceDeps {
   readonly policy: PolicyBackend;
   readonly tasks: TaskStream;
   readonly promptTokens: (task: Task) => Int32Array;
-  readonly score: (asked: { readonly task: Task; readonly rollout: Rollout }, signal: AbortSignal) => Promise<RolloutScore>;
+  readonly score: ScoreRollout;
   readonly record: Pick<RlRecord, "recordedReward">;
   readonly clock: Clock;
 }
@@ -31,13 +29,4 @@ export interface Source {
   next(step: number, signal: AbortSignal): Promise<SourcedStep>;
   /** What the next step's groups depend on beside the policy; waits for verdicts that are still missing. */
   state(): Promise<SourceState>;
-}
-
-/** What earlier attempts at the step recorded is not asked for again. */
-export function rewarding(step: number, { record, score }: SourceDeps): RewardRollout {
-  return async (asked, signal) => record.recordedReward(step, asked.rollout) ?? earned(await score(asked, signal));
-}
-
-function earned({ verdicts, reward }: RolloutScore): RolloutReward {
-  return { verdicts, reward: reward.kind === "scored" ? reward.reward : undefined };
 }

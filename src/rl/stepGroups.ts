@@ -52,7 +52,7 @@ export async function sampleStep(
   const { step } = settings;
   const sampled: Rollout[] = [];
   const sampleRound = async (drawn: readonly Task[], firstGroup: number): Promise<{ readonly groups: Promise<Group[]> }> => {
-    const tasks = withBudgets(drawn, { ...settings, thinking, firstGroup });
+    const tasks = withBudgets(drawn, { thinking, seed: settings.seed, step, firstGroup });
     const taskOf = new Map(tasks.map((task, position) => [firstGroup + position, task]));
     const requests = sampleRequests(tasks, { ...settings, firstGroup });
     const { rewarded, rollouts } = await meter.sampling(sampleAndReward(requests, { taskOf, policy, reward }, signal));

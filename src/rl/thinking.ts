@@ -3,7 +3,7 @@
 
 import { rngFor } from "../base/rng.ts";
 import { drawBudget } from "../data/budgets.ts";
-import type { Rollout } from "../data/rollout.ts";
+import { closedInTime, type Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import type { RewardedRollout } from "./rollout.ts";
@@ -56,10 +56,10 @@ export function learnedRewards(groups: readonly (readonly RewardedRollout[])[], 
   );
 }
 
-/** Of the rollouts with a budget above 0: the share whose thinking the policy itself ended in time. Empty where there is none. */
+/** Of the rollouts with a budget above 0: the share that kept to it by themselves. Empty where there is none. */
 export function budgetMetrics(groups: readonly (readonly RewardedRollout[])[]): StepMetrics {
   const budgeted = groups.flat().filter(({ rollout }) => (rollout.thinking.budget ?? 0) > 0);
   if (budgeted.length === 0) return {};
-  const inTime = budgeted.filter(({ rollout }) => rollout.thinking.closedBy === "policy");
+  const inTime = budgeted.filter(({ rollout }) => closedInTime(rollout));
   return { "budget/closedInTime": inTime.length / budgeted.length };
 }

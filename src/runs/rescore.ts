@@ -185,7 +185,13 @@ function changed(of: {
   const { stage, step, rollout, task, reward } = stored;
   const rewardNow = rewardOf(score);
   return {
-    ...{ stage, step, rollout: rollout.id, task: task.id, verifier, old, now },
+    stage,
+    step,
+    rollout: rollout.id,
+    task: task.id,
+    verifier,
+    old,
+    now,
     ...(reward === undefined ? {} : { rewardOld: reward }),
     ...(rewardNow === undefined ? {} : { rewardNow }),
   };

@@ -207,9 +207,18 @@ function toRollout(response: SampledResponse, { version, tokenizer }: { version:
   const { thinkingText, answerText, thinkingTokens } = splitResponse(numbers.tokens, tokenizer);
   const budget = thinkingBudget === undefined ? {} : { budget: thinkingBudget };
   return {
-    ...{ id, taskId, group, index, seed, promptTokens, temperature },
+    id,
+    taskId,
+    group,
+    index,
+    seed,
+    promptTokens,
+    temperature,
     policy: continues === undefined ? [{ version, from: 0 }] : policiesOf(continues, version),
-    ...{ ...numbers, finish, thinkingText, answerText },
+    ...numbers,
+    finish,
+    thinkingText,
+    answerText,
     thinking: { tokens: thinkingTokens, ...budget, closedBy },
   };
 }

@@ -63,10 +63,32 @@ describe("taskStream", () => {
     assert.deepEqual(further(1, 20).slice(0, 5), further(1, 5));
   });
 
-  test("has fewer further tasks where the family has no more", () => {
+  test("has fewer further tasks where no family has more", () => {
     const stream = taskStream({ families: tiny, seed: 0, side: "train" });
     const all = new Set(Array.from({ length: 60 }, (_, step) => stream.batch(step, 30).map(({ id }) => id)).flat());
     assert.deepEqual(stream.further(0, { round: 1, count: 3, taken: all }), []);
+  });
+
+  describe("once a family of several has no further tasks", () => {
+    const large = mixture({ family: "products", weight: 3 }, { family: "sorting" });
+    const stream = taskStream({ families: [...tiny, ...large], seed: 0, side: "train" });
+    const small = taskStream({ families: tiny, seed: 0, side: "train" });
+    const taken = new Set(Array.from({ length: 60 }, (_, step) => small.batch(step, 30).map(({ id }) => id)).flat());
+    const further = (round: number, count: number) => stream.further(5, { round, count, taken });
+
+    test("draws the others in its place, by their weights", () => {
+      const drawn = further(1, 400);
+      assert.equal(new Set(drawn.map(({ id }) => id)).size, 400);
+      // 5 sigma of 400 draws are 0.11.
+      const share = drawn.filter(({ family }) => family === "products").length / 400;
+      assert.ok(Math.abs(share - 3 / 4) < 0.11, `${share}`);
+    });
+
+    test("is still a function of seed, step and round, of which a smaller draw is the start", () => {
+      const drawn = further(1, 12);
+      assert.deepEqual(further(1, 4), drawn.slice(0, 4));
+      assert.notDeepEqual(further(2, 12), drawn);
+    });
   });
 
   test("draws families by weight", () => {

@@ -3,15 +3,19 @@ import { describe, test } from "node:test";
 
 import type { Rollout } from "../../src/data/rollout.ts";
 import type { PolicyBackend } from "../../src/policy/backend.ts";
+import { RlConfig } from "../../src/rl/config.ts";
 import {
   inGroups,
   type RewardRollout,
   type RolloutReward,
+  rewarding,
   type SampleSettings,
+  type ScoreRollout,
   sampleAndReward,
   sampleRequests,
+  sampleSettings,
 } from "../../src/rl/rollout.ts";
-import { aRollout, aTask } from "../support/rollouts.ts";
+import { aRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
 
 const settings: SampleSettings = {
   seed: 3,
@@ -139,5 +143,43 @@ describe("sampleAndReward", () => {
       throw new Error("the engine died");
     });
     await assert.rejects(sampleAndReward([], { taskOf, policy, reward: paid }, signal), /the engine died/);
+  });
+});
+
+describe("sampleSettings", () => {
+  test("are those of the recipe and the run that sampling reads, and no others", () => {
+    const config = RlConfig.parse({
+      steps: 1,
+      learningRate: 1e-3,
+      maxNewTokens: 9,
+      temperature: 0.7,
+      routingReplay: "rollout",
+      advantages: { kind: "grpo", groupSize: 2 },
+    });
+    const { step: _, ...ofStage } = settings;
+    const deps = { seed: settings.seed, promptTokens: settings.promptTokens, tasks: "not read" };
+    assert.deepEqual(sampleSettings(config, deps), { ...ofStage, routingReplay: "rollout" });
+  });
+});
+
+describe("rewarding", () => {
+  const signal = new AbortController().signal;
+  const asked = { task: aTask(), rollout: aRollout() };
+  const failed = unscorable("timeout");
+
+  test("asks the verifiers, and has no reward where they could not tell", async () => {
+    const record = { recordedReward: () => undefined };
+    const said: ScoreRollout = async () => ({ verdicts: { exact: scored(1) }, reward: { kind: "scored", reward: 0.75, components: {} } });
+    assert.deepEqual(await rewarding(2, { record, score: said })(asked, signal), { verdicts: { exact: scored(1) }, reward: 0.75 });
+    const lost: ScoreRollout = async () => ({ verdicts: { exact: failed }, reward: { kind: "unscorable", failures: [] } });
+    assert.deepEqual(await rewarding(2, { record, score: lost })(asked, signal), { verdicts: { exact: failed }, reward: undefined });
+  });
+
+  test("asks nobody about what the same step recorded, a lost reward included", async () => {
+    const recorded: RolloutReward = { verdicts: { exact: failed }, reward: undefined, verifierVersions: { exact: 1 } };
+    const record = { recordedReward: (step: number) => (step === 2 ? recorded : undefined) };
+    const score: ScoreRollout = () => assert.fail("asked");
+    assert.deepEqual(await rewarding(2, { record, score })(asked, signal), recorded);
+    await assert.rejects(rewarding(3, { record, score })(asked, signal), /asked/);
   });
 });

@@ -122,10 +122,17 @@ describe("learnedRewards", () => {
 });
 
 describe("budgetMetrics", () => {
-  test("is the share of closes in time among rollouts that had a budget to think in", () => {
-    const rollouts = [thought(5, 16), thought(16, 16, "budget"), thought(3, 16, "none"), thought(9), thought(0, 0, "none")];
+  test("is the share that closed in time, or did not think, among rollouts that had a budget to think in", () => {
+    const rollouts = [
+      thought(5, 16),
+      thought(16, 16, "budget"),
+      thought(3, 16, "none"),
+      thought(9),
+      thought(0, 0, "none"),
+      thought(0, 16, "none"),
+    ];
     const groups = [rollouts.map((thinking) => aScoredRollout(scored(1), { rollout: aRollout({ thinking }) }))];
-    assert.deepEqual(budgetMetrics(groups), { "budget/closedInTime": 1 / 3 });
+    assert.deepEqual(budgetMetrics(groups), { "budget/closedInTime": 2 / 4 });
     assert.deepEqual(budgetMetrics([[aScoredRollout(scored(1))]]), {});
   });
 });

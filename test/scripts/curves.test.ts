@@ -34,6 +34,13 @@ describe("scripts/stepCurves.ts", () => {
     assert.equal(points, "52.0,170.0 308.0,26.0");
     assert.doesNotMatch(svg, /NaN|Infinity/);
   });
+
+  test("takes labels and names of metrics that would break a picture", (t) => {
+    const svg = draw("stepCurves.ts", "score/a&b", `lr < 1 & clip=${runFile(t, [{ "score/a&b": 1 }])}`);
+    assert.ok(svg.includes(">— lr &lt; 1 &amp; clip</text>"));
+    assert.equal(svg.match(/score\/a&amp;b/g)!.length, 2, "in the title and over the panel");
+    assert.doesNotMatch(svg, /&(?!amp;|lt;|gt;)|< /);
+  });
 });
 
 describe("scripts/curves.ts", () => {

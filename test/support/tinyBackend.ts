@@ -3,9 +3,10 @@
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
-import { largest, mul, neg, sum } from "../../src/graph/ops.ts";
+import type { Rollout } from "../../src/data/rollout.ts";
+import { abs, constant, largest, lessThan, mul, neg, sub, sum } from "../../src/graph/ops.ts";
 import type { PolicyConfig } from "../../src/policy/architecture.ts";
-import type { Loss, OptimSettings, PolicyBackend } from "../../src/policy/backend.ts";
+import type { Loss, OptimSettings, PolicyBackend, TrainSample } from "../../src/policy/backend.ts";
 import { loadCheckpoint } from "../../src/policy/checkpoint.ts";
 import { openSafetensors } from "../../src/policy/safetensors.ts";
 import { EmbeddedBackend } from "../../src/train/backend.ts";
@@ -44,6 +45,29 @@ export const weightedCrossEntropy: Loss = {
     maxima: { likeliest: largest(logProb_N) },
   }),
 };
+
+/** How many recomputed log-probabilities differ from the column `recorded` at all, and by how much at most. */
+export const mismatch: Loss = {
+  name: "mismatch",
+  settings: {},
+  build: ({ logProb_N, column }) => {
+    const distance_N = abs(sub(logProb_N, column("recorded")));
+    const different = sum(lessThan(constant(0), distance_N));
+    return { loss: sum(logProb_N), metrics: { different }, maxima: { worst: largest(distance_N) } };
+  },
+};
+
+/** What the policy chose as targets, with what sampling recorded of them: log-probabilities and, where there are any, experts. */
+export function sampleOf({ promptTokens, tokens, chosen, logProbs, temperature, experts }: Rollout): TrainSample {
+  const trained = [...chosen.keys()].filter((i) => chosen[i] === 1);
+  return {
+    tokens: Int32Array.of(...promptTokens, ...tokens),
+    targets: Int32Array.from(trained, (i) => promptTokens.length + i),
+    temperature,
+    columns: { recorded: Float32Array.from(trained, (i) => logProbs[i]!) },
+    ...(experts === undefined ? {} : { experts }),
+  };
+}
 
 /** Parameters and optimizer vectors, read back through a checkpoint. */
 export async function stateOf(backend: PolicyBackend, t: TestContext) {

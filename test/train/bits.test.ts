@@ -4,29 +4,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import type { Rollout } from "../../src/data/rollout.ts";
-import { abs, constant, largest, lessThan, mul, sub, sum } from "../../src/graph/ops.ts";
 import { byteTokenizerJson } from "../../src/policy/alphabets.ts";
 import type { PolicyConfig } from "../../src/policy/architecture.ts";
-import type { Loss, SampleRequest, TrainSample } from "../../src/policy/backend.ts";
+import type { SampleRequest, TrainSample } from "../../src/policy/backend.ts";
 import type { EmbeddedBackend } from "../../src/train/backend.ts";
 import type { EngineConfig } from "../../src/train/config.ts";
-import { collected, openBackend } from "../support/tinyBackend.ts";
+import { collected, mismatch, openBackend, sampleOf } from "../support/tinyBackend.ts";
 import { randomSequences, requestsFor, tinyConfig } from "../support/tinyPolicy.ts";
 
 /** Its control tokens lie beyond the policies' vocabularies, so that every response is as long as it may be. */
 const tokenizerJson = byteTokenizerJson();
-
-/** How many recomputed log-probabilities differ from the recorded ones at all, and by how much at most. */
-const mismatch: Loss = {
-  name: "mismatch",
-  settings: {},
-  build: ({ logProb_N, column }) => {
-    const distance_N = abs(sub(logProb_N, column("recorded")));
-    const different = sum(lessThan(constant(0), distance_N));
-    return { loss: sum(mul(logProb_N, column("recorded"))), metrics: { different }, maxima: { worst: largest(distance_N) } };
-  },
-};
 
 /** Over all batches. */
 async function compared(backend: EmbeddedBackend, batches: readonly (readonly TrainSample[])[]) {
@@ -37,11 +24,6 @@ async function compared(backend: EmbeddedBackend, batches: readonly (readonly Tr
     worst = Math.max(worst, metrics["worst"]!);
   }
   return { different, worst };
-}
-
-function toSample({ promptTokens, tokens, logProbs, temperature }: Rollout): TrainSample {
-  const targets = Int32Array.from(tokens.keys(), (i) => promptTokens.length + i);
-  return { tokens: Int32Array.of(...promptTokens, ...tokens), targets, temperature, columns: { recorded: logProbs } };
 }
 
 /** Prompts of 1, 2, 7 and 30 tokens, a shared one among them; responses of 1 to `longest` tokens; two temperatures. */
@@ -70,7 +52,7 @@ describe("recomputed log-probabilities equal the sampled ones in every bit", () 
     await using stack = new AsyncDisposableStack();
     const backends = sides.map((side) => stack.use(openBackend(side, { config: tiny, tokenizerJson })));
     const batches: TrainSample[][] = [];
-    for (const backend of backends) batches.push((await collected(backend.sample(requests))).map(toSample));
+    for (const backend of backends) batches.push((await collected(backend.sample(requests))).map(sampleOf));
     const alone = batches[0]!.map((sample) => [sample]);
     for (const [i, backend] of backends.entries()) {
       assert.deepEqual(await compared(backend, [...batches, batches[1]!.toReversed(), ...alone]), same, JSON.stringify(sides[i]));
@@ -92,14 +74,14 @@ describe("recomputed log-probabilities equal the sampled ones in every bit", () 
       await using backend = openBackend({ maxSequences: 2, microBatchTokens: 110 }, { config, tokenizerJson });
       const batches: TrainSample[][] = [];
       // Short ones first, so that the cache grows between them.
-      for (const part of [requests.slice(1), requests]) batches.push((await collected(backend.sample(part))).map(toSample));
+      for (const part of [requests.slice(1), requests]) batches.push((await collected(backend.sample(part))).map(sampleOf));
       assert.deepEqual(await compared(backend, [...batches, batches.flat()]), same);
     });
   }
 
   test("and one changed bit is seen", async () => {
     await using backend = openBackend({}, { config: tiny, tokenizerJson });
-    const samples = (await collected(backend.sample(mixedRequests(tiny, { longest: 3 })))).map(toSample);
+    const samples = (await collected(backend.sample(mixedRequests(tiny, { longest: 3 })))).map(sampleOf);
     const recorded = samples[2]!.columns["recorded"]!;
     new Uint32Array(recorded.buffer, recorded.byteOffset)[0]! ^= 1;
     const { different, worst } = await compared(backend, [samples]);

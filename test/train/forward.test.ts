@@ -4,23 +4,17 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { ConfigError } from "../../src/base/errors.ts";
-import type { Rollout } from "../../src/data/rollout.ts";
 import { abs, add, constant, largest, lessThan, sub, sum } from "../../src/graph/ops.ts";
 import type { Tensor } from "../../src/graph/tensor.ts";
 import { byteTokenizerJson } from "../../src/policy/alphabets.ts";
-import type { ForwardOutputs, ForwardSample, Loss } from "../../src/policy/backend.ts";
+import type { ForwardOutputs, Loss } from "../../src/policy/backend.ts";
 import { logSoftmax, referenceForward, referenceOf } from "../support/referenceQwen3.ts";
-import { collected, openBackend, weightedCrossEntropy } from "../support/tinyBackend.ts";
+import { collected, openBackend, sampleOf, weightedCrossEntropy } from "../support/tinyBackend.ts";
 import { randomSequences, requestsFor, samplesFor, tinyConfig, tinyParameters } from "../support/tinyPolicy.ts";
 
 const critic = tinyConfig({ valueHead: true });
 /** Its control tokens lie beyond the policy's vocabulary, so that every response is as long as it may be. */
 const of = { config: critic, tokenizerJson: byteTokenizerJson() };
-
-function toSample({ promptTokens, tokens, temperature }: Rollout): ForwardSample {
-  const targets = Int32Array.from(tokens.keys(), (i) => promptTokens.length + i);
-  return { tokens: Int32Array.of(...promptTokens, ...tokens), targets, temperature };
-}
 
 const bits = ({ logProb, entropy, value }: ForwardOutputs) =>
   [logProb, entropy, value!].map((numbers) => [...new Uint32Array(numbers.buffer)]);
@@ -39,7 +33,7 @@ describe("forward", () => {
       lengths.map((maxNewTokens, i) => ({ promptTokens: prompts[i % 5]!, maxNewTokens, group: i % 3, temperature: i % 2 === 0 ? 1 : 0.7 })),
     );
     const rollouts = (await collected(sides[0]!.sample(requests))).toSorted((a, b) => a.index - b.index);
-    const samples = rollouts.map(toSample);
+    const samples = rollouts.map(sampleOf);
     const expected = (await sides[0]!.forward(samples)).map(bits);
     assert.deepEqual(
       expected.map(([logProb]) => logProb),

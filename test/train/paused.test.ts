@@ -6,38 +6,15 @@ import { after, before, describe, test } from "node:test";
 
 import { ConfigError } from "../../src/base/errors.ts";
 import type { Rollout } from "../../src/data/rollout.ts";
-import { abs, constant, largest, lessThan, sub, sum } from "../../src/graph/ops.ts";
-import type { Loss, SampleRequest, TrainSample } from "../../src/policy/backend.ts";
+import type { SampleRequest } from "../../src/policy/backend.ts";
 import type { EmbeddedBackend } from "../../src/train/backend.ts";
-import { adamSettings, collected, openBackend, weightedCrossEntropy } from "../support/tinyBackend.ts";
+import { adamSettings, collected, mismatch, openBackend, sampleOf, weightedCrossEntropy } from "../support/tinyBackend.ts";
 import { randomSequences, requestsFor, samplesFor, tinyConfig, tinyTokenizer } from "../support/tinyPolicy.ts";
 
 const config = tinyConfig();
 const policy = { config };
 /** At which every token is likely, so that some responses think. */
 const hot = 10;
-
-/** How many recomputed log-probabilities differ from the recorded ones at all, and by how much at most. */
-const mismatch: Loss = {
-  name: "mismatch",
-  settings: {},
-  build: ({ logProb_N, column }) => {
-    const distance_N = abs(sub(logProb_N, column("recorded")));
-    const different = sum(lessThan(constant(0), distance_N));
-    return { loss: sum(logProb_N), metrics: { different }, maxima: { worst: largest(distance_N) } };
-  },
-};
-
-function toSample({ promptTokens, tokens, chosen, logProbs, temperature, experts }: Rollout): TrainSample {
-  const trained = [...chosen.keys()].filter((i) => chosen[i] === 1);
-  return {
-    tokens: Int32Array.of(...promptTokens, ...tokens),
-    targets: Int32Array.from(trained, (i) => promptTokens.length + i),
-    temperature,
-    columns: { recorded: Float32Array.from(trained, (i) => logProbs[i]!) },
-    ...(experts === undefined ? {} : { experts }),
-  };
-}
 
 /** By id, so that the order of completion does not matter. */
 function byId(rollouts: readonly Rollout[]): Map<string, Rollout> {
@@ -132,7 +109,7 @@ describe("a response that was paused", () => {
   test("is recomputed to the same bits in training, its experts replayed or not", async () => {
     const samples = [...(await inParts(backend, requests, { pauseAfter: 3 })).done.values()]
       .filter(({ id }) => !["r2", "r3", "r4"].includes(id)) // drawn from less than the whole distribution, or with none at all
-      .map(toSample);
+      .map(sampleOf);
     for (const batch of [samples, samples.map(({ experts: _, ...sample }) => sample)]) {
       const { different, worst } = await backend.forwardBackward({ samples: batch }, mismatch);
       await backend.discardGradient();
@@ -192,7 +169,7 @@ describe("a response that goes on under other parameters", () => {
       const [continues] = await collected(backend.sample([{ ...request, pauseAfter: 6 }]));
       for (let i = 0; i < 4; i++) await step(backend);
       const [rollout] = await collected(backend.sample([{ ...request, continues: continues! }]));
-      const sample = toSample(rollout!);
+      const sample = sampleOf(rollout!);
       const late = { ...sample, targets: sample.targets.slice(6), columns: { recorded: sample.columns["recorded"]!.slice(6) } };
       const { different, routingAgreement = 0 } = await backend.forwardBackward({ samples: [late] }, mismatch);
       assert.equal(different, 0);

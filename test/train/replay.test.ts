@@ -11,7 +11,7 @@ import type { PolicyConfig } from "../../src/policy/architecture.ts";
 import type { Loss, SampleRequest, TrainSample } from "../../src/policy/backend.ts";
 import type { EmbeddedBackend } from "../../src/train/backend.ts";
 import { logSoftmax, referenceForward, referenceOf } from "../support/referenceQwen3.ts";
-import { adamSettings, collected, openBackend, stateOf } from "../support/tinyBackend.ts";
+import { adamSettings, collected, openBackend, sampleOf, stateOf } from "../support/tinyBackend.ts";
 import { randomSequences, recordedExperts, requestsFor, tinyConfig, tinyParameters } from "../support/tinyPolicy.ts";
 
 // Router losses that would show a token that is sent elsewhere.
@@ -39,15 +39,10 @@ const loss: Loss = {
   },
 };
 
-function toSample({ promptTokens, tokens, chosen, temperature, experts }: Rollout): TrainSample {
-  const targets = Int32Array.from([...chosen.keys()].filter((i) => chosen[i] === 1).map((i) => promptTokens.length + i));
-  const weight = Float32Array.from(targets, (target) => 0.1 * (1 + (target % 4)));
-  const replay = experts === undefined ? {} : { experts };
-  return { tokens: Int32Array.of(...promptTokens, ...tokens), targets, temperature, columns: { weight }, ...replay };
-}
-
-function chosenLogProbs({ chosen, logProbs }: Rollout): Float32Array {
-  return logProbs.filter((_, i) => chosen[i] === 1);
+/** Each target weighed by its place. */
+function weighted(rollout: Rollout): TrainSample {
+  const sample = sampleOf(rollout);
+  return { ...sample, columns: { weight: Float32Array.from(sample.targets, (target) => 0.1 * (1 + (target % 4))) } };
 }
 
 function withoutExperts({ experts: _, ...sample }: TrainSample): TrainSample {
@@ -97,9 +92,12 @@ describe("replayed experts", () => {
       await using backend = openBackend({ microBatchTokens: 110, numThreads: 2, gradientShards: 2 }, { config: changed });
       await using twin = openBackend({ microBatchTokens: 110, numThreads: 2, gradientShards: 2 }, { config: changed });
       const rollouts = await collected(backend.sample(mixedRequests({ recordExperts: true })));
-      const samples = rollouts.map(toSample);
+      const samples = rollouts.map(weighted);
       const logProbs = (await backend.forward(samples)).map(({ logProb }) => logProb);
-      assert.deepEqual(logProbs, rollouts.map(chosenLogProbs));
+      assert.deepEqual(
+        logProbs,
+        rollouts.map((rollout) => sampleOf(rollout).columns["recorded"]),
+      );
       const { routingAgreement, ...metrics } = await backend.forwardBackward({ samples }, loss);
       assert.ok(Math.abs(routingAgreement! - 1) < 1e-6, `${routingAgreement}`);
       assert.deepEqual(metrics, await twin.forwardBackward({ samples: samples.map(withoutExperts) }, loss));
@@ -111,7 +109,7 @@ describe("replayed experts", () => {
   test("are used once the router would choose others", async (t) => {
     await using backend = openBackend({}, { config });
     const rollouts = await collected(backend.sample(mixedRequests({ recordExperts: true })));
-    const samples = rollouts.map(toSample);
+    const samples = rollouts.map(weighted);
     for (let i = 0; i < 3; i++) {
       await backend.forwardBackward({ samples }, loss);
       await backend.optimStep({ ...adamSettings, learningRate: 0.02 });
@@ -137,7 +135,7 @@ describe("replayed experts", () => {
 
   test("add up to the same total and agreement however a batch is cut", async () => {
     await using backend = openBackend({}, { config });
-    const samples = (await collected(backend.sample(mixedRequests({ recordExperts: true })))).map(toSample);
+    const samples = (await collected(backend.sample(mixedRequests({ recordExperts: true })))).map(weighted);
     await backend.forwardBackward({ samples }, loss);
     await backend.optimStep({ ...adamSettings, learningRate: 0.02 });
     const agreements: number[] = [];
@@ -172,7 +170,7 @@ describe("forwardBackward refuses", () => {
       ...request,
       recordExperts: true as const,
     }));
-    samples = (await collected(backend.sample(requests))).map(toSample).sort((a, b) => b.tokens.length - a.tokens.length);
+    samples = (await collected(backend.sample(requests))).map(weighted).sort((a, b) => b.tokens.length - a.tokens.length);
   });
   after(() => backend[Symbol.asyncDispose]());
 
