@@ -2,6 +2,7 @@
 //
 // All numbers have one digit, and what a step needs is found by its letter, so that a step far into a long thinking is as easy as
 // the first: what makes a task hard is only how many steps it takes. The first letter is drawn, so that every letter occurs in short tasks.
+// A question may define more than it asks for, so that its length does not tell how much there is to do.
 
 import { z } from "zod";
 
@@ -26,6 +27,12 @@ const Settings = z
       .max(letters.length - 1)
       .default(5)
       .describe("Most variables that are defined from another"),
+    maxUnasked: z
+      .int()
+      .min(0)
+      .max(letters.length - 2)
+      .default(0)
+      .describe("Most variables that are defined after the one that is asked for, as far as there are letters"),
     slipRate,
   })
   .refine((s) => s.minSteps <= s.maxSteps, { path: ["maxSteps"], error: "must be at least minSteps, or no number of steps is allowed" });
@@ -36,11 +43,14 @@ export const assignments = defineFamily({
   settings: Settings,
   make(rng, settings) {
     const numSteps = drawBetween(rng, { min: settings.minSteps, max: settings.maxSteps });
-    const from = rng.int(letters.length - numSteps);
-    const names = [...letters.slice(from, from + numSteps + 1)];
+    const room = Math.min(settings.maxUnasked, letters.length - 1 - numSteps);
+    const numDefined = numSteps + (room === 0 ? 0 : drawBetween(rng, { min: 0, max: room }));
+    const from = rng.int(letters.length - numDefined);
+    const names = [...letters.slice(from, from + numDefined + 1)];
     const first = drawBetween(rng, { min: 0, max: largest });
-    const steps = drawSteps(rng, { first, numSteps });
-    const definitions = steps.map(({ operator, term }, i) => `${names[i + 1]}=${names[i]}${operator}${term}`);
+    const defined = drawSteps(rng, { first, numSteps: numDefined });
+    const definitions = defined.map(({ operator, term }, i) => `${names[i + 1]}=${names[i]}${operator}${term}`);
+    const steps = defined.slice(0, numSteps);
     const values = runningTotals(first, steps);
     const believed = slipTotals(rng, values, { slipRate: settings.slipRate, max: largest });
     const worked = steps.map(({ operator, term }, i) => ({
@@ -49,7 +59,7 @@ export const assignments = defineFamily({
       value: believed[i + 1],
     }));
     return {
-      question: [`${names[0]}=${first}`, ...definitions, `${names.at(-1)}=?`].join(";"),
+      question: [`${names[0]}=${first}`, ...definitions, `${names[numSteps]}=?`].join(";"),
       thinking: worked.map(({ name, sum, value }) => `${name}=${sum}=${value}`).join(";"),
       terser: [worked.map(({ name, value }) => `${name}=${value}`).join(";")],
       answer: String(believed.at(-1)),
