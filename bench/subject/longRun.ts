@@ -16,6 +16,9 @@ const criteria = { points: 0.03, entropyFloor: 0.1, memoryRatio: 1.1, memoryFrom
 /** Steps whose median entropy is taken, at the start and for the least that follows. */
 const smoothedSteps = 5;
 
+/** Steps whose median memory is taken, from step 100 on and at the end: between two collections of garbage it rises and falls by some 5 %. */
+const memorySteps = 20;
+
 /** Numbers of a run's steps of reinforcement learning, and which criteria hold. */
 export interface LongRunJudgement {
   readonly steps: number;
@@ -52,10 +55,10 @@ export function judgeLongRun({ steps: recorded, events, wantedSteps }: RecordedR
   const [accuracies, entropies] = [values("heldOut/accuracy"), smoothed(values("entropy"))];
   const gaps = steps.slice(1).map(({ finishedMs }, i) => (finishedMs - steps[i]!.finishedMs) / 1000);
   const secondsPerStep = median(gaps);
-  const memoryAt = (step: number): number => steps[Math.min(step, steps.length - 1)]?.metrics["rssMiB"] ?? Number.NaN;
+  const memory = values("rssMiB");
   const [best, last] = [Math.max(...accuracies), accuracies.at(-1) ?? Number.NaN];
   const [entropyAtStart, leastEntropy] = [entropies[0] ?? Number.NaN, Math.min(...entropies)];
-  const memoryRatio = memoryAt(steps.length - 1) / memoryAt(criteria.memoryFromStep);
+  const memoryRatio = median(memory.slice(-memorySteps)) / median(memory.slice(criteria.memoryFromStep).slice(0, memorySteps));
   const hours = gaps.reduce((sum, seconds) => sum + Math.min(seconds, 10 * secondsPerStep), 0) / 3600;
   return {
     steps: steps.length,

@@ -5,7 +5,8 @@ import { meanOf } from "./intervals.ts";
 
 /**
  * Spearman's rank correlation: Pearson's correlation of the ranks, where equal values share the mean of their ranks (Spearman 1904, "The
- * proof and measurement of association between two things"; Kendall and Gibbons 1990, chapter 3, for ties). Undefined where one of the two is the same everywhere.
+ * proof and measurement of association between two things"; Kendall and Gibbons 1990, chapter 3, for ties).
+ * Undefined where one of the two is the same everywhere.
  */
 export function rankCorrelation(pairs: readonly (readonly [number, number])[]): number | undefined {
   const x = ranks(pairs.map(([first]) => first));

@@ -1,6 +1,8 @@
 // From rewards to advantages: how much better a rollout did than the other rollouts of its task. Pure. Unscorable rollouts are not
 // zeros: they get no advantage and no part in any mean, so the others are treated as if they had been alone,
 // unless they are too few (`minScored`).
+//
+// Dimension key:  P prompts of a step, G rollouts of each.
 
 import { TrainingError } from "../base/errors.ts";
 import { mean, standardDeviation } from "../base/statistics.ts";
@@ -8,7 +10,7 @@ import type { AdvantagesConfig } from "./algorithmConfig.ts";
 
 type Kind = Exclude<AdvantagesConfig["kind"], "gae" | "gdpo">;
 
-/** What a group teaches. */
+/** What a group teaches: advantages [G]. */
 export type GroupCredit =
   /** One advantage a member; undefined where the member is unscorable and must not be trained on. */
   | { readonly kind: "trained"; readonly advantages: readonly (number | undefined)[] }
@@ -21,8 +23,8 @@ export type GroupCredit =
 export const epsilon = 1e-4;
 
 /**
- * Advantages of every group from the rewards of its members; an undefined reward is an unscorable rollout. With mean, std and n over the
- * scored members of a group, std with n - 1 as TRL and verl compute it:
+ * Advantages [P][G] from rewards [P][G]; an undefined reward is an unscorable rollout. With mean, std and n over the scored members of a
+ * group, std with n - 1 as TRL and verl compute it:
  *
  *     grpo                 A_i = (R_i - mean) / (std + epsilon)               DeepSeekMath section 4.1.2 (arXiv:2402.03300)
  *     dr-grpo              A_i = R_i - mean                                   Dr. GRPO section 3.2 (arXiv:2503.20783)
@@ -33,7 +35,14 @@ export const epsilon = 1e-4;
  *                                relative to each other
  *     max-rl               A_i = (R_i - mean) / mean                          MaxRL (arXiv:2602.02710)
  *
- * The gradient of max-rl is that of log p, p the chance of success, where the others' is that of p, or nearly: a hard task weighs 1 / p more.
+ * Expected gradients for rewards of 0 and 1, with p the chance of a 1 and 1 / n over the members of a group:
+ *
+ *     rloo      grad p
+ *     dr-grpo   grad p (n - 1) / n
+ *     max-rl    grad log p (1 - (1 - p)^(n - 1))     the series log p = -sum_k (1 - p)^k / k up to k = n - 1, since a group
+ *                                                    without success teaches nothing
+ *
+ * so under max-rl a hard task weighs more: nearly 1 / p, and never more than n - 1.
  */
 export function groupAdvantages(groups: readonly (readonly (number | undefined)[])[], kind: Kind): GroupCredit[] {
   const centred = groups.map(centre);
@@ -50,7 +59,7 @@ export function minScored(groupSize: number): number {
   return Math.max(2, Math.ceil(groupSize / 2));
 }
 
-/** Nothing to prefer among `members`, of which the undefined ones are unscorable. */
+/** Nothing to prefer among `members` [G], of which the undefined ones are unscorable. */
 export function flatGroup(members: readonly unknown[]): Extract<GroupCredit, { kind: "flat" }> {
   return { kind: "flat", advantages: members.map((member) => (member === undefined ? undefined : 0)) };
 }

@@ -1,5 +1,7 @@
 // What a token weighs in an update. The losses sum over tokens: every average is made here, so that a batch may be cut into micro-batches
 // whose losses add up. Pure.
+//
+// Dimension key:  B sequences of an update.
 
 import type { AggregationConfig } from "./algorithmConfig.ts";
 
@@ -10,7 +12,7 @@ export interface TrainedSequence {
 }
 
 /**
- * The weight of each token of each of an update's sequences. With B sequences of |y| trained tokens each, in P groups:
+ * Weights [B]: that of each token of each of an update's sequences. With B sequences of |y| trained tokens each, in P groups:
  *
  *     token-mean     1 / sum |y|                         DAPO eq. 8 (arXiv:2503.14476)
  *     sequence-mean  1 / (B |y|)                         GRPO, DeepSeekMath (arXiv:2402.03300)

@@ -3,7 +3,8 @@
 //
 // An alarm is raised when its level is passed, and is over once its number was inside the level for `calmSteps` steps in a row. While it
 // persists it is raised again every `repeatSteps` steps, or when a reason is added, and is quiet between them; only "skip" acts on every
-// step that passes the level, since such a step must not be learned from. Levels are those of `alarmConfig.ts`; a number that is absent is not judged.
+// step that passes the level, since such a step must not be learned from. Levels are those of `alarmConfig.ts`; a number that is absent is
+// not judged.
 
 import { z } from "zod";
 
@@ -31,8 +32,6 @@ export interface Alarm {
   readonly action: Exclude<AlarmAction, "off">;
   /** What a person reads in the run's record. */
   readonly cause: string;
-  /** Raised before and not over: it acts, but is not told again. */
-  readonly isRepeated: boolean;
 }
 
 /** What was found of one alarm. */
@@ -65,7 +64,7 @@ export function raiseAlarms(
     const isNew = reasons.some((reason) => !told.includes(reason));
     const isRepeated = before !== undefined && !isNew && step - before.step < config.repeatSteps;
     raised[alarm] = { step: isRepeated ? before.step : step, calmSteps: 0, reasons: [...new Set([...told, ...reasons])] };
-    if (!isRepeated || action === "skip") alarms.push({ alarm, action, cause, isRepeated });
+    if (!isRepeated || action === "skip") alarms.push({ alarm, action, cause });
   }
   return { state: { ...state, raised }, alarms };
 }

@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { GaeConfig } from "./gaeConfig.ts";
+import { maxLogRatio } from "./logRatio.ts";
 
 const covarianceShare = z
   .number()
@@ -182,8 +183,6 @@ export const AggregationConfig = z.discriminatedUnion("kind", [
 ]);
 export type AggregationConfig = z.infer<typeof AggregationConfig>;
 
-/** |log w| is cut off here, as in verl, so that no exponential overflows (`correction.ts`). */
-export const maxLogRatio = 20;
 const beyondCut = `must lie within exp(-${maxLogRatio}) and exp(${maxLogRatio}), where weights are cut off anyway`;
 
 const weightLevel = "Bounds are on the weight of each token, or on the product over each sequence.";

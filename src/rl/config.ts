@@ -4,7 +4,7 @@
 import { z } from "zod";
 
 import { blockTokens, largestBudget } from "../data/budgets.ts";
-import { checkWarmup, optimizerKeys, withWarmup } from "../train/config.ts";
+import { checkWarmup, optimizerKeys, usualWarmup } from "../train/config.ts";
 import { AlarmsConfig } from "./alarmConfig.ts";
 import {
   AdvantagesConfig,
@@ -61,7 +61,7 @@ export const RlConfig = z
     ...optimizerKeys,
   })
   .superRefine((stage, context) => {
-    checkWarmup(stage, context);
+    checkWarmup({ ...stage, steps: policySteps(stage) }, context);
     checkAlgorithm(stage, context);
     checkSampling(stage, (path, message) => context.addIssue({ code: "custom", path: [...path], message }));
     const { minibatchTasks, tasksPerStep, steps, thinking, maxNewTokens } = stage;
@@ -95,12 +95,26 @@ export const RlConfig = z
       });
     }
   })
-  .transform((stage) => ({ ...withWarmup(stage), minibatchTasks: stage.minibatchTasks ?? stage.tasksPerStep }));
+  .transform((stage) => ({
+    ...stage,
+    warmupSteps: stage.warmupSteps ?? usualWarmup(policySteps(stage)),
+    minibatchTasks: stage.minibatchTasks ?? stage.tasksPerStep,
+  }));
 
 export type RlConfig = z.infer<typeof RlConfig>;
 
+interface StageSteps {
+  readonly advantages: AdvantagesConfig;
+  readonly steps: number;
+}
+
+/** Steps in which the policy learns. */
+function policySteps(stage: StageSteps): number {
+  return stage.steps - pretrainingSteps(stage);
+}
+
 /** First steps in which only the critic learns; 0 without one. */
-export function pretrainingSteps({ advantages, steps }: { readonly advantages: AdvantagesConfig; readonly steps: number }): number {
+export function pretrainingSteps({ advantages, steps }: StageSteps): number {
   if (advantages.kind !== "gae") return 0;
   return advantages.valuePretrainingSteps ?? Math.min(20, Math.floor(steps / 10));
 }

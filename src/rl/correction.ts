@@ -4,18 +4,20 @@
 //     w_t = pi_old(t) / mu(t)     mu sampled, pi_old is the policy when its step's training begins
 //
 // The ratio of the objective, pi / pi_old, is a trust region; w is what is missing to an expectation under pi_old.
+// Dimension key:  B sequences, T trained tokens of each.
 
 import { mean } from "../base/statistics.ts";
 import type { StepMetrics } from "../policy/backend.ts";
-import { type CorrectionConfig, maxLogRatio } from "./algorithmConfig.ts";
+import type { CorrectionConfig } from "./algorithmConfig.ts";
+import { cutLogRatio } from "./logRatio.ts";
 
-/** A sequence's trained tokens under both policies. */
+/** A sequence's trained tokens under both policies: each is [T]. */
 export interface OffPolicySequence {
   readonly oldLogProb: Float32Array;
   readonly sampledLogProb: Float32Array;
 }
 
-/** One factor for each trained token, 0 where it is masked; and how much was cut off. */
+/** Factors [B][T], one for each trained token, 0 where it is masked; and how much was cut off. */
 export interface Correction {
   readonly factors: readonly Float32Array[];
   readonly metrics: StepMetrics;
@@ -27,8 +29,12 @@ export interface Correction {
  *     truncated, token      min(w, max)                          TIS (https://fengyao.notion.site/off-policy-rl)
  *     truncated, sequence   min(W, max) for every token
  *     masked, token         w where min <= w <= max, or 0        IcePop (arXiv:2510.18855)
- *     masked, sequence      W where min <= W <= max, or 0        MIS (https://yingru.notion.site/When-Speed-Kills-Stability-271211a558b7808d8b12d403fd15edda)
+ *     masked, sequence      W where min <= W <= max, or 0        MIS
+ *                               (https://yingru.notion.site/When-Speed-Kills-Stability-271211a558b7808d8b12d403fd15edda)
  *     masked, geometric     w where min <= g <= max, or 0        the same mask whatever the length, and the tokens' own weights
+ *
+ * Where no bound is reached, W makes the expected gradient under mu the one under pi_old, and w that of pi_old choosing one token, mu all
+ * others.
  *
  * With `veto`, a sequence with any w outside its bounds is masked whole, before all else: so far apart, policies are not comparable.
  * Weights of the average are left as they are: what is masked is missing, the rest does not grow.
@@ -85,17 +91,13 @@ function correctionMetrics(parts: readonly CorrectedSequence[]): StepMetrics {
 }
 
 function tokenRatios({ oldLogProb, sampledLogProb }: OffPolicySequence): number[] {
-  return Array.from(oldLogProb, (own, t) => Math.exp(cut(own - sampledLogProb[t]!)));
+  return Array.from(oldLogProb, (own, t) => Math.exp(cutLogRatio(own - sampledLogProb[t]!)));
 }
 
 function product(ratios: readonly number[]): number {
-  return Math.exp(cut(ratios.reduce((sum, w) => sum + Math.log(w), 0)));
+  return Math.exp(cutLogRatio(ratios.reduce((sum, w) => sum + Math.log(w), 0)));
 }
 
 function geometricMean(ratios: readonly number[]): number {
   return Math.exp(mean(ratios.map(Math.log)));
-}
-
-function cut(logRatio: number): number {
-  return Math.max(-maxLogRatio, Math.min(maxLogRatio, logRatio));
 }

@@ -1,5 +1,7 @@
 // From a step's rewards to the credit of each rollout: by comparison within its group, or by a critic that tells tokens apart. What is
 // computed stands in `advantages.ts`, `gdpo.ts` and `critic.ts`; this chooses.
+//
+// Dimension key:  P prompts of a step, G rollouts of each, T tokens of a rollout that the policy chose.
 
 import type { Rollout } from "../data/rollout.ts";
 import type { PolicyBackend } from "../policy/backend.ts";
@@ -17,10 +19,9 @@ import { referenceLogRatios, type StepLogProbs } from "./stepLogProbs.ts";
 import { learnedRewards, overrunFactor } from "./thinking.ts";
 import { type CreditedGroups, creditGroups } from "./update.ts";
 
-/** A step's groups with what they earned. */
+/** A step's groups [P][G] with what they earned. */
 export interface CreditedStep {
   readonly groups: CreditedGroups;
-  readonly credits: readonly GroupCredit[];
   /** What the critic said and is to learn; absent without one. */
   readonly valued?: ValuedGroups;
 }
@@ -35,7 +36,10 @@ interface CreditPlace {
   readonly logProbs: StepLogProbs;
 }
 
-/** Advantages of a step. `critic` is asked where the recipe wants one. The rewards in the result are those of the verdicts. */
+/**
+ * Advantages [P][G] of a step's groups, and [P][G][T] by `critic`, which is asked where the recipe wants one. The rewards in the result are
+ * those of the verdicts.
+ */
 export async function creditStep(
   groups: RewardedGroups,
   { config, terms, critic, isPretraining, logProbs }: CreditPlace,
@@ -43,7 +47,7 @@ export async function creditStep(
   const { advantages, kl } = config;
   if (advantages.kind !== "gae") {
     const credits = groupCredits(groups, { config, kind: advantages.kind, terms, logProbs });
-    return { groups: creditGroups(groups, { credits, config }), credits };
+    return { groups: creditGroups(groups, { credits, config }) };
   }
   const learned = withLearnedRewards(groups, config);
   const valued = await valueGroups(learned, {
@@ -59,7 +63,7 @@ export async function creditStep(
       return tokenAdvantages === undefined ? member : { ...member, tokenAdvantages };
     }),
   );
-  return { groups: credited, credits, valued };
+  return { groups: credited, valued };
 }
 
 /** Whether there is anything to learn from a group by itself. A critic learns from every one. */
@@ -67,7 +71,21 @@ export function teaches(group: readonly RewardedRollout[], place: Pick<CreditPla
   return ownCredits([group], place)[0]!.kind === "trained";
 }
 
-/** The credit that groups would get for their verdicts without the others of their step. Of a critic's, only the kind is told. */
+/**
+ * What each group teaches by comparison alone, whatever a critic or a divergence makes of it: members that all earned the same have no
+ * variance. With a critic a single member is enough to learn from.
+ */
+export function comparedGroups(groups: RewardedGroups, { config, terms }: Pick<CreditPlace, "config" | "terms">): GroupCredit["kind"][] {
+  const { kind } = config.advantages;
+  if (kind !== "gae") return groupCredits(groups, { config, kind, terms }).map((credit) => credit.kind);
+  return withLearnedRewards(groups, config).map((members) => {
+    const rewards = members.flatMap(({ reward }) => reward ?? []);
+    if (rewards.length === 0) return "dropped";
+    return rewards.length > 1 && rewards.every((reward) => reward === rewards[0]) ? "flat" : "trained";
+  });
+}
+
+/** The credit [P] that groups [P][G] would get for their verdicts without the others of their step. Of a critic's, only the kind is told. */
 export function ownCredits(groups: RewardedGroups, { config, terms }: Pick<CreditPlace, "config" | "terms">): GroupCredit[] {
   const { kind } = config.advantages;
   if (kind === "gae") return groups.map((members) => ({ kind: "trained", advantages: members.map(() => undefined) }));
@@ -122,7 +140,7 @@ function penalised(
   );
 }
 
-/** The same for each token, where a critic tells them apart. */
+/** The same for each token [T], where a critic tells them apart. */
 function tokenPenalties(weight: number, logProbs: StepLogProbs): (rollout: Rollout) => Float32Array {
   return (rollout) => referenceLogRatios(rollout, logProbs).map((ratio) => -weight * ratio);
 }

@@ -5,8 +5,9 @@
 // that follows a decision is the one before the next decision, whatever was forced in between. A response ends with its last
 // decision, also where it was cut off at its longest: what it was cut off for is part of its reward. Rewards are not discounted, since
 // a token is no delay.
+// Dimension key:  B episodes, T decisions of each.
 
-/** One number for each decision. */
+/** One number for each decision: both are [T]. */
 export interface Episode {
   readonly rewards: ArrayLike<number>;
   /** Of the state before each decision. */
@@ -14,7 +15,7 @@ export interface Episode {
 }
 
 /**
- * How much better each decision was than its state promised.
+ * How much better each decision was than its state promised [T].
  *
  *     A_t = delta_t + lambda A_{t+1},  delta_t = r_t + V_{t+1} - V_t,  V_T = A_T = 0
  *
@@ -34,7 +35,7 @@ export function generalizedAdvantages({ rewards, values }: Episode, lambda: numb
 }
 
 /**
- * What a critic learns: the advantage under its own lambda, plus the value it had.
+ * What a critic learns [T]: the advantage under its own lambda, plus the value it had.
  *
  *     G_t = r_t + (1 - lambda) V_{t+1} + lambda G_{t+1},  V_T = G_T = 0
  *
@@ -62,8 +63,8 @@ export type PolicyLambda =
  *
  *     lambda = 1 - 1 / (alpha l), at least 0
  *
- * Length-adaptive GAE of VAPO (arXiv:2504.05118): the weights of the deltas, 1 / (1 - lambda) in sum, then grow as alpha l. Below l = 1 / alpha the formula is
- * negative, and what is left is the error of one step.
+ * Length-adaptive GAE of VAPO (arXiv:2504.05118): the weights of the deltas, 1 / (1 - lambda) in sum, then grow as alpha l. Below
+ * l = 1 / alpha the formula is negative, and what is left is the error of one step.
  */
 export function policyLambda(setting: PolicyLambda, numDecisions: number): number {
   switch (setting.kind) {
@@ -76,7 +77,7 @@ export function policyLambda(setting: PolicyLambda, numDecisions: number): numbe
   }
 }
 
-/** Rewards of an episode: that of the rollout at its last decision, on top of one for each decision where there are such. */
+/** Rewards [T] of an episode: that of the rollout at its last decision, on top of one for each decision where there are such. */
 export function decisionRewards(
   reward: number,
   { numDecisions, perDecision }: { readonly numDecisions: number; readonly perDecision?: ArrayLike<number> },
@@ -90,8 +91,8 @@ export function decisionRewards(
 const epsilon = 1e-8;
 
 /**
- * Advantages of a step with mean 0 and standard deviation 1 over all decisions, so that the size of an update does not depend on that of
- * the rewards. Variance with n - 1, as verl's `masked_whiten`; fewer than two decisions have none and come back as 0.
+ * Advantages [B][T] of a step with mean 0 and standard deviation 1 over all decisions, so that the size of an update does not depend on
+ * that of the rewards. Variance with n - 1, as verl's `masked_whiten`; fewer than two decisions have none and come back as 0.
  */
 export function whiten(advantages: readonly Float64Array[]): Float64Array[] {
   const numDecisions = advantages.reduce((sum, { length }) => sum + length, 0);

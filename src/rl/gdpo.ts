@@ -1,15 +1,17 @@
 // Advantages of rewards with several terms, each compared within its group by itself, so that a term whose scores hardly differ still
 // teaches and one whose scores differ much does not drown it. Pure. Unscorable rollouts have no part in anything, as in `advantages.ts`.
+//
+// Dimension key:  P prompts of a step, G rollouts of each, K terms of the reward.
 
 import { mean, standardDeviation } from "../base/statistics.ts";
 import type { TermScore } from "../rewards/compose.ts";
 import { epsilon, flatGroup, type GroupCredit, minScored } from "./advantages.ts";
 
-/** The terms of one rollout's reward, the same ones in the same order for all; undefined where it is unscorable. */
+/** The terms [K] of one rollout's reward, the same ones in the same order for all; undefined where it is unscorable. */
 export type MemberTerms = readonly TermScore[] | undefined;
 
 /**
- * Advantages of every group: each term normalised over the group, their weighted sum normalised over the step.
+ * Advantages [P][G] from terms [P][G][K]: each term normalised over the group, their weighted sum normalised over the step.
  *
  *     z_ik = (s_ik - mean_k) / (std_k + epsilon)     s_ik: score of member i in term k
  *     a_i  = sum_k w_k z_ik                          w_k: weight of the term

@@ -2,14 +2,12 @@
 //
 // Dimension key:  N trained tokens.
 
-import { clip, constant, exp, mul, sub } from "../graph/ops.ts";
+import { constant, exp, mul, sub } from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { KlConfig } from "./algorithmConfig.ts";
+import { boundedLogRatio } from "./logRatio.ts";
 
 type Estimator = Extract<KlConfig, { kind: "loss" }>["estimator"];
-
-/** A log-ratio beyond it has no gradient: its exponential would be all of the loss. */
-const maxLogRatio = 20;
 
 /**
  * The term for each token, in nats. `ratio_N` is r = pi / pi_old.
@@ -34,7 +32,7 @@ export function klTerm(
   estimator: Estimator,
   { logProb_N, refLogProb_N, ratio_N }: { readonly logProb_N: Tensor; readonly refLogProb_N: Tensor; readonly ratio_N: Tensor },
 ): Tensor {
-  const l_N = clip(sub(refLogProb_N, logProb_N), -maxLogRatio, maxLogRatio);
+  const l_N = boundedLogRatio(sub(refLogProb_N, logProb_N));
   switch (estimator) {
     case "k2":
       return mul(constant(0.5), mul(l_N, l_N));

@@ -10,16 +10,15 @@ import type { Rollout } from "../data/rollout.ts";
 import { failureText } from "../data/verdict.ts";
 import type { PolicyBackend, StepMetrics } from "../policy/backend.ts";
 import type { RewardTerm } from "../rewards/compose.ts";
-import { type GuardState, isCheckpointWanted, phaseSpeed, type StageStart } from "../train/stage.ts";
+import { type GuardState, isCheckpointWanted, phaseSpeed, type StageStart, timed } from "../train/stage.ts";
 import { initialAlarms } from "./alarms.ts";
 import { carriedPoint, readCarried } from "./carried.ts";
 import { pretrainingSteps, type RlConfig } from "./config.ts";
-import { type CreditedStep, creditStep, ownCredits, teaches } from "./credit.ts";
+import { type CreditedStep, comparedGroups, creditStep, teaches } from "./credit.ts";
 import { teachCritic } from "./critic.ts";
-import { rolloutMetrics } from "./metrics.ts";
-import { sampledMismatch } from "./mismatch.ts";
+import { failureOf, rolloutMetrics } from "./metrics.ts";
 import { overlongMetrics } from "./overlong.ts";
-import { type RlRecord, rolloutDigests } from "./record.ts";
+import { type RecordedRollout, type RlRecord, rolloutDigests } from "./record.ts";
 import type { Group, RewardedRollout } from "./rollout.ts";
 import { restoreSource, saveRollouts, sourceToJson } from "./savedSource.ts";
 import { openSource } from "./source.ts";
@@ -46,7 +45,7 @@ export interface RlDeps extends SourceDeps {
 
 /** Trains until `config.steps` or `stop`; resolves to the step to go on with. */
 export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortSignal): Promise<number> {
-  const { policy, critic, record, stop } = deps;
+  const { policy, critic, terms, record, stop } = deps;
   let { nextStep: step, guard } = record.start;
   let source = sourceAt(record.start, { config, deps });
   let watched = watchedAt(record.start);
@@ -59,25 +58,23 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   while (step < config.steps && !stop.aborted) {
     const sampled = await source.next(step, signal); // tasks, sample, score
     const all = inOrder(sampled.groups, sampled.others);
-    const isPretraining = step < pretrainingSteps(config);
-    const logProbs = await stepLogProbs(sampled.groups.flat(), { config, policy, reference: deps.reference });
     const attempt = { step, rollouts: all.flat() }; // without credit: nothing is learned from it
     const endsHere = async (error: unknown): Promise<never> => {
       if (error instanceof TrainingError) await record.recordAttempt(attempt); // this step ends the run: its rollouts are kept
       throw error;
     };
-    const tooMany = tooManyUnscorable(attempt, config.alarms.unscorable.stopAbove);
+    const tooMany = tooManyUnscorable(attempt, { terms, maxShare: config.alarms.unscorable.stopAbove });
     if (tooMany !== undefined) return endsHere(tooMany);
-    const credited = await creditStep(sampled.groups, { config, terms: deps.terms, critic, isPretraining, logProbs }).catch(endsHere);
-    const rolled = rolloutMetrics(all, [...credited.credits, ...ownCredits(sampled.others, { config, terms: deps.terms })]);
+    const { credited, logProbs, metrics: recomputed } = await credit(sampled.groups, { config, deps, step }).catch(endsHere);
+    const rolled = rolloutMetrics(all, { compared: comparedGroups(all, { config, terms }), terms });
     const taught = await teach(credited, { config, deps, step, guard });
-    const { mismatch } = sampled;
     const seen = { before: watched, rollouts: all.flat(), metrics: rolled };
-    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch, seen }).catch(endsHere);
+    const learned = await learn(credited, { config, deps, step, guard, logProbs, mismatch: sampled.mismatch, seen }).catch(endsHere);
     guard = learned.guard;
     if (learned.kind === "untrusted") {
       await record.recordAttempt(attempt);
-      const checkpoint = await record.goBack({ step, reason: learned.reason, guard });
+      const reason = [learned.reason, ...alarmNotes(learned.watch)].join("; ");
+      const checkpoint = await record.goBack({ step, reason, guard });
       await policy.load(checkpoint.folder);
       await critic?.load(criticFolder(checkpoint.folder));
       source = sourceAt(checkpoint, { config, deps });
@@ -86,19 +83,10 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       continue;
     }
     const measured = await deps.evaluate(step + 1, signal);
+    const ofRollouts = { ...rolled, ...budgetMetrics(all), ...overlongMetrics(all.flat(), config), ...recomputed };
     await record.recordStep({
       step,
-      metrics: {
-        ...rolled,
-        ...budgetMetrics(all),
-        ...overlongMetrics(all.flat(), config),
-        ...rewardDivergence(logProbs, config),
-        ...taught.metrics,
-        ...learned.metrics,
-        ...watchMetrics(learned.watch),
-        ...sampled.metrics,
-        ...measured,
-      },
+      metrics: { ...ofRollouts, ...taught.metrics, ...learned.metrics, ...watchMetrics(learned.watch), ...sampled.metrics, ...measured },
       digests: { ...rolloutDigests(all.flat()), ...(await policy.digests()), ...(await criticDigests(critic)) },
       guard,
       notes: [...taught.notes, ...learned.notes, ...alarmNotes(learned.watch)],
@@ -142,6 +130,28 @@ interface StepPlace {
   readonly guard: GuardState;
 }
 
+/** Advantages, with what sampling did not record and they or the loss need. */
+async function credit(
+  groups: readonly Group[],
+  { config, deps: { policy, critic, reference, terms, clock }, step }: Omit<StepPlace, "guard">,
+): Promise<{ readonly credited: CreditedStep; readonly logProbs: StepLogProbs; readonly metrics: StepMetrics }> {
+  const [logProbs, recomputing] = await timed("recomputing", {
+    clock,
+    work: () => stepLogProbs(groups.flat(), { config, policy, reference }),
+  });
+  const isPretraining = step < pretrainingSteps(config);
+  const [credited, valuing] = await timed("valuing", {
+    clock,
+    work: () => creditStep(groups, { config, terms, critic, isPretraining, logProbs }),
+  });
+  const metrics = {
+    ...rewardDivergence(logProbs, config),
+    ...(logProbs.old.size + logProbs.reference.size > 0 ? recomputing : {}),
+    ...(critic === undefined ? {} : valuing),
+  };
+  return { credited, logProbs, metrics };
+}
+
 /** What the policy's updates depend on beside the groups. */
 interface LearnPlace extends StepPlace {
   readonly logProbs: StepLogProbs;
@@ -157,21 +167,16 @@ async function learn(
 ): Promise<LearnedStep> {
   const watch = watchRollouts(seen.before, { ...seen, step, config, terms });
   const before = pretrainingSteps(config);
-  if (step < before) {
-    const rollouts = groups.flat().map(({ rollout }) => rollout);
-    return { kind: "learned", guard, watch, metrics: { ...(mismatch ?? (await sampledMismatch(policy, rollouts))) }, notes: [] };
-  }
-  return learnFrom(groups, {
-    policy,
-    seed,
-    logProbs,
-    mismatch,
-    config: { ...config, steps: config.steps - before },
-    clock,
-    step: step - before,
-    guard,
-    watch,
-  });
+  const place = { policy, seed, clock, logProbs, mismatch, guard, watch, config: { ...config, steps: config.steps - before } };
+  if (step >= before) return learnFrom(groups, { ...place, step: step - before });
+  const learned = await learnFrom(groups.map(withoutCredit), { ...place, step: 0 });
+  if (learned.kind === "untrusted") return learned;
+  const { learningRate: _, ...metrics } = learned.metrics; // nothing is learned at it yet
+  return { ...learned, metrics };
+}
+
+function withoutCredit(members: readonly RecordedRollout[]): readonly RewardedRollout[] {
+  return members.map(({ advantage: _, tokenAdvantages: __, ...member }) => member);
 }
 
 /** The critic's updates, where there is one. */
@@ -205,12 +210,12 @@ async function criticDigests(critic: PolicyBackend | undefined): Promise<Readonl
 /** A checker that fails often says something about the checker, not about the policy. */
 function tooManyUnscorable(
   { step, rollouts }: { step: number; rollouts: readonly RewardedRollout[] },
-  maxShare: number,
+  { terms, maxShare }: { terms: readonly RewardTerm[]; maxShare: number },
 ): TrainingError | undefined {
   const unscorable = rollouts.filter(({ reward }) => reward === undefined);
   if (unscorable.length <= maxShare * rollouts.length) return undefined;
-  const example = unscorable.flatMap(({ verdicts }) => Object.entries(verdicts)).find(([, verdict]) => verdict.kind === "unscorable");
-  const why = example?.[1].kind === "unscorable" ? `, the first by verifier "${example[0]}": ${failureText(example[1])}` : "";
+  const failure = failureOf(unscorable[0]!, terms);
+  const why = failure === undefined ? "" : `, the first by verifier "${failure.verifier}": ${failureText(failure)}`;
   return new TrainingError(
     `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them`,
   );

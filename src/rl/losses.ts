@@ -9,6 +9,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { Loss, LossInputs } from "../policy/backend.ts";
 import type { EntropyConfig, KlConfig, ObjectiveConfig } from "./algorithmConfig.ts";
 import { k3, k3Reverse, klTerm } from "./kl.ts";
+import { boundedLogRatio } from "./logRatio.ts";
 import { type Objective, objective } from "./objectives.ts";
 
 /** What a policy loss is made of. */
@@ -46,7 +47,7 @@ export function policyLoss(config: PolicyLossConfig): Loss {
       ];
       return {
         loss: sum(mul(column("weight"), terms_N.reduce(add))),
-        ...diagnostics(config, { inputs, chosen, logRatio_N, ratio_N }),
+        ...diagnostics(config, { inputs, chosen, logRatio_N }),
       };
     },
   };
@@ -71,24 +72,21 @@ function klTerms(config: KlConfig, { logProb_N, column, ratio_N }: LossInputs & 
   return [mul(constant(config.weight), klTerm(config.estimator, { logProb_N, refLogProb_N: column("refLogProb"), ratio_N }))];
 }
 
-/** Means over the trained tokens; nothing here reaches the loss. */
+/** Means over the trained tokens, finite however far policies are apart; nothing here reaches the loss. */
 function diagnostics(
   { kl }: PolicyLossConfig,
-  {
-    inputs: { logProb_N, entropy_N, column },
-    chosen,
-    logRatio_N,
-    ratio_N,
-  }: { inputs: LossInputs; chosen: Objective; logRatio_N: Tensor; ratio_N: Tensor },
+  { inputs: { logProb_N, entropy_N, column }, chosen, logRatio_N }: { inputs: LossInputs; chosen: Objective; logRatio_N: Tensor },
 ): { metrics: Readonly<Record<string, Tensor>>; maxima: Readonly<Record<string, Tensor>> } {
   const share_N = column("share");
   const average = (x_N: Tensor): Tensor => sum(mul(share_N, x_N));
+  const bounded_N = boundedLogRatio(logRatio_N);
+  const ratio_N = exp(bounded_N);
   const held = Object.entries(chosen.held).map(([name, held_N]) => [name, average(held_N)]);
-  const refLogRatio_N = (): Tensor => sub(column("refLogProb"), logProb_N);
+  const refLogRatio_N = (): Tensor => boundedLogRatio(sub(column("refLogProb"), logProb_N));
   return {
     metrics: {
       ...Object.fromEntries(held),
-      ...ratioMetrics({ logRatio_N, ratio_N }, average),
+      ...ratioMetrics({ logRatio_N: bounded_N, ratio_N }, average),
       ...(kl.kind === "loss" ? { klRef: average(k3(refLogRatio_N())), klRefReverse: average(k3Reverse(refLogRatio_N())) } : {}),
       entropy: average(entropy_N),
     },

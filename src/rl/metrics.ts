@@ -2,13 +2,20 @@
 // whoever shows it draws and computes nothing.
 
 import { mean } from "../base/statistics.ts";
-import type { FailureKind, Verdict } from "../data/verdict.ts";
+import type { Verdict } from "../data/verdict.ts";
 import type { StepMetrics } from "../policy/backend.ts";
+import { composeReward, type RewardFailure, type RewardTerm } from "../rewards/compose.ts";
 import type { GroupCredit } from "./advantages.ts";
 import type { RewardedRollout } from "./rollout.ts";
 
-/** Reward, accuracy, lengths and failures of the sampled rollouts; means are over those that could be scored. Nothing where there are none. */
-export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], credits: readonly GroupCredit[]): StepMetrics {
+/**
+ * Reward, accuracy, lengths and failures of the sampled rollouts; means are over those that could be scored. Nothing where there are none.
+ * `compared` tells what each group teaches (`credit.ts`).
+ */
+export function rolloutMetrics(
+  groups: readonly (readonly RewardedRollout[])[],
+  { compared, terms }: { readonly compared: readonly GroupCredit["kind"][]; readonly terms: readonly RewardTerm[] },
+): StepMetrics {
   const all = groups.flat();
   if (all.length === 0) return {};
   const families = Map.groupBy(all, ({ task }) => task.family);
@@ -20,14 +27,14 @@ export function rolloutMetrics(groups: readonly (readonly RewardedRollout[])[], 
     ...componentMeans(all),
     unscorable: shareOf(all, ({ reward }) => reward === undefined),
     errored: shareOf(all, ({ verdicts }) => Object.values(verdicts).some(isFailedVerifier)),
-    ...failureShares(all),
+    ...failureShares(all, terms),
     responseTokens: mean(all.map(({ rollout }) => rollout.tokens.length)),
     thinkingTokens: mean(all.map(({ rollout }) => rollout.thinking.tokens)),
     ...lengthsByOutcome(all),
     closedByBudget: shareOf(all, ({ rollout }) => rollout.thinking.closedBy === "budget"),
     truncated: shareOf(all, ({ rollout }) => rollout.finish === "length"),
-    flatGroups: shareOf(credits, ({ kind }) => kind === "flat"),
-    droppedGroups: shareOf(credits, ({ kind }) => kind === "dropped"),
+    flatGroups: shareOf(compared, (kind) => kind === "flat"),
+    droppedGroups: shareOf(compared, (kind) => kind === "dropped"),
   };
 }
 
@@ -61,8 +68,6 @@ export interface UpdateReport {
 
 /** Compared with what sampling recorded: before the first update of a step the policy is the one that sampled, and any difference is a fault. */
 const ofFirstUpdate = new Set(["mismatch", "mismatchShare", "mismatchMax", "mismatchFactor"]);
-const smallest = new Set(["ratioMin"]);
-const largest = new Set(["ratioMax"]);
 
 /**
  * One number for each name over the updates of a step, weighted by trained tokens. Those that compare with sampling are of the first, extremes
@@ -76,8 +81,8 @@ export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
   const values = (name: string): number[] => read.map(({ metrics }) => metrics[name]!);
   const over = (name: string): number => {
     if (ofFirstUpdate.has(name)) return first.metrics[name]!;
-    if (smallest.has(name)) return Math.min(...values(name));
-    if (largest.has(name)) return Math.max(...values(name));
+    if (name === "ratioMin") return Math.min(...values(name));
+    if (name === "ratioMax") return Math.max(...values(name));
     return read.reduce((sum, report) => sum + report.metrics[name]! * report.numTokens, 0) / numTokens;
   };
   const kl = read.length > 1 ? read.at(-1)!.metrics["kl"] : undefined;
@@ -175,16 +180,19 @@ export function ownScore({ task, verdicts }: RewardedRollout): number[] {
 }
 
 /** Share of rollouts by what kept them from being scored. */
-function failureShares(all: readonly RewardedRollout[]): StepMetrics {
-  const failures = all.filter(({ reward }) => reward === undefined).map(firstFailure);
-  return Object.fromEntries(
-    [...new Set(failures)].map((kind) => [`unscorable/${kind}`, failures.filter((k) => k === kind).length / all.length]),
+function failureShares(all: readonly RewardedRollout[], terms: readonly RewardTerm[]): StepMetrics {
+  const failures = Map.groupBy(
+    all.flatMap((member) => failureOf(member, terms) ?? []),
+    ({ failure }) => failure,
   );
+  return Object.fromEntries([...failures].map(([kind, failed]) => [`unscorable/${kind}`, failed.length / all.length]));
 }
 
-function firstFailure({ verdicts }: RewardedRollout): FailureKind | "unknown" {
-  const verdict = Object.values(verdicts).find(({ kind }) => kind === "unscorable");
-  return verdict?.kind === "unscorable" ? verdict.failure : "unknown";
+/** What first kept a rollout from having a reward; undefined where it has one. A verifier that only watches keeps nothing. */
+export function failureOf({ task, verdicts, reward }: RewardedRollout, terms: readonly RewardTerm[]): RewardFailure | undefined {
+  if (reward !== undefined) return undefined;
+  const composed = composeReward(verdicts, { terms, taskVerifier: task.verifier });
+  return composed.kind === "unscorable" ? composed.failures[0] : undefined;
 }
 
 /** A reference that makes no sense is the task's fault; everything else that keeps a verifier from telling is the verifier's. */

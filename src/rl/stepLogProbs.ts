@@ -35,7 +35,8 @@ export async function stepLogProbs(
   const lagging = config.correction.kind === "none" ? [] : await sampledByAnother(scored, policy);
   return {
     old: await ask(policy, { rollouts: lagging, sample: ownSample }), // as it will be trained, or the first ratio would not be 1
-    reference: config.kl.kind === "none" ? new Map() : await ask(reference!, { rollouts: scored, sample: forwardSample }), // who wires the stage knows its recipe
+    // who wires the stage knows its recipe
+    reference: config.kl.kind === "none" ? new Map() : await ask(reference!, { rollouts: scored, sample: forwardSample }),
   };
 }
 

@@ -23,7 +23,7 @@ import { guardAfter, objectionOf, type StepWatch, watchUpdate } from "./watch.ts
 /** Groups as they are recorded: each rollout with its advantage, where it has one. */
 export type CreditedGroups = readonly (readonly RecordedRollout[])[];
 
-/** What came of a step's updates. After "untrusted" the stage has to go back to its last checkpoint. */
+/** What came of a step's updates. After "untrusted" the stage has to go back to its last checkpoint; `watch` holds what was raised. */
 export type LearnedStep =
   | {
       readonly kind: "learned";
@@ -32,7 +32,7 @@ export type LearnedStep =
       readonly metrics: StepMetrics;
       readonly notes: readonly string[];
     }
-  | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
+  | { readonly kind: "untrusted"; readonly guard: GuardState; readonly watch: StepWatch; readonly reason: string };
 
 /**
  * Puts each member's advantage beside it. A flat group has nothing to say to the objective; it is learned from where the loss has terms that
@@ -82,7 +82,7 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
   const broken = brokenSampling(groups);
   const objection = broken ?? objectionOf(watch);
   const refused = objection && refusedUpdate({ ...objection, guard: start, stability: config.stability });
-  if (refused?.kind === "untrusted") return refused;
+  if (refused?.kind === "untrusted") return { ...refused, kind: "untrusted", watch };
   const { credited, metrics: correction } = corrected(
     refused === undefined ? creditedRollouts(groups, learning.logProbs ?? nothingMissing) : [],
     config.correction,
@@ -92,8 +92,8 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
   if (updates.kind === "untrusted") return updates;
   const { applied, told, numTokens, guard } = updates;
   const skipped = [...(refused === undefined ? [] : [refused.reason]), ...updates.skipped];
-  const isUntried = batches.length === 0 && broken === undefined;
-  const mismatch = learning.mismatch ?? (isUntried ? await sampledMismatch(policy, rolloutsOf(groups)) : {});
+  const isUncompared = told.length === 0 && broken === undefined;
+  const mismatch = learning.mismatch ?? (isUncompared ? await sampledMismatch(policy, rolloutsOf(groups)) : {});
   const averaged = { ...updateMetrics(told), ...mismatch };
   const metrics = {
     ...averaged,
@@ -115,7 +115,7 @@ interface TakenUpdates {
   readonly guard: GuardState;
   readonly watch: StepWatch;
   readonly applied: readonly UpdateReport[];
-  /** The updates that were applied; where the alarms objected to the first one, that one. */
+  /** The updates that were applied; where none was, the first that was tried. */
   readonly told: readonly UpdateReport[];
   /** Why others were not applied. */
   readonly skipped: readonly string[];
@@ -128,12 +128,12 @@ interface TakenUpdates {
 async function takeUpdates(
   batches: readonly TrainBatch[],
   { correction, ...learning }: Learning & { readonly correction: StepMetrics },
-): Promise<TakenUpdates | (LearnedStep & { kind: "untrusted" })> {
+): Promise<TakenUpdates | Extract<LearnedStep, { kind: "untrusted" }>> {
   const { policy, config, step } = learning;
   const loss = policyLoss(config);
+  const tried: UpdateReport[] = [];
   const applied: UpdateReport[] = [];
   const skipped: string[] = [];
-  let judged: UpdateReport | undefined; // what the alarms saw: told also where they object
   let { watch, guard } = learning;
   let learningRate: number | undefined;
   let numTokens = 0;
@@ -143,21 +143,21 @@ async function takeUpdates(
     const before = watch;
     const inspect = (metrics: StepMetrics): Objection | undefined => {
       if (applied.length > 0) return undefined; // the policy is no longer the one that the step began with
-      judged = { numTokens: numTrainedTokens(batch), metrics };
       watch = watchUpdate(watch, { ...metrics, ...mismatchLevels(metrics, correction) });
       return objectionOf(watch);
     };
     const outcome = await guardedUpdate(policy, { batch: asked, loss, optimizer, guard, stability: config.stability, inspect });
-    if (outcome.kind === "untrusted") return outcome;
+    if (outcome.kind === "untrusted") return { ...outcome, kind: "untrusted", watch };
+    tried.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
     guard = guardAfter(outcome.guard, { ...watch, alarms: watch.alarms.slice(before.alarms.length) });
     if (outcome.kind === "applied") {
-      applied.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
+      applied.push(tried.at(-1)!);
       learningRate = optimizer.learningRate;
     } else skipped.push(outcome.reason);
     numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
     if (objectionOf(watch) !== undefined) break;
   }
-  const told = applied.length > 0 || judged === undefined ? applied : [judged];
+  const told = applied.length > 0 ? applied : tried.slice(0, 1);
   return { kind: "taken", guard, watch, applied, told, skipped, learningRate, numTokens };
 }
 

@@ -75,11 +75,12 @@ function judged(watch: StepWatch, findings: readonly Finding[]): StepWatch {
   );
 }
 
-/** Why the step must not be learned from; undefined where it may. */
-export function objectionOf({ alarms }: Pick<StepWatch, "alarms">): Objection | undefined {
+/** Why the step must not be learned from, with all else that was raised in it; undefined where it may. */
+export function objectionOf({ alarms, config }: Pick<StepWatch, "alarms" | "config">): Objection | undefined {
   const alarm = strongest(alarms);
   if (alarm?.action !== "skip" && alarm?.action !== "go-back") return undefined;
-  return { wants: alarm.action, reason: `alarm "${alarm.alarm}": ${alarm.cause}` };
+  const all = [alarm, ...alarms.filter((other) => other !== alarm)];
+  return { wants: alarm.action, reason: all.map((each) => alarmNote(each, config)).join("; ") };
 }
 
 /** The guard with a lower learning rate where an alarm wants that. */
@@ -87,14 +88,13 @@ export function guardAfter(guard: GuardState, { alarms, config }: Pick<StepWatch
   return alarms.some(({ action }) => action === "slow") ? slowedDown(guard, config.slowFactor) : guard;
 }
 
-/** One line for each alarm that is told, for the run's record. What is skipped is told with the update. */
-export function alarmNotes({ alarms, config }: Pick<StepWatch, "alarms" | "config">): string[] {
-  return alarms
-    .filter(({ action, isRepeated }) => !isRepeated && action !== "skip")
-    .map(
-      ({ alarm, action, cause }) =>
-        `alarm "${alarm}": ${cause}${action === "slow" ? `; learning rate times ${config.slowFactor} from the next update on` : ""}`,
-    );
+/** One line for each alarm, for the run's record. None where there is an objection, which tells them all. */
+export function alarmNotes(watch: Pick<StepWatch, "alarms" | "config">): string[] {
+  return objectionOf(watch) === undefined ? watch.alarms.map((alarm) => alarmNote(alarm, watch.config)) : [];
+}
+
+function alarmNote({ alarm, action, cause }: Alarm, { slowFactor }: AlarmsConfig): string {
+  return `alarm "${alarm}": ${cause}${action === "slow" ? `; learning rate times ${slowFactor} from the next update on` : ""}`;
 }
 
 /** `alarms`, and `alarm/NAME` for each: 1 where it was raised or acted in the step; and what the radar saw. */

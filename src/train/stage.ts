@@ -1,6 +1,7 @@
 // What supervised and policy-gradient stages have in common: an update that is only applied when its gradient can be trusted, and
 // the record that a stage keeps with the run. Written against the `PolicyBackend` contract: any backend will do.
 
+import type { Clock } from "../base/clock.ts";
 import { TrainingError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import type { AdamConfig, StabilityConfig } from "../optim/config.ts";
@@ -72,10 +73,10 @@ export interface Objection {
 }
 
 /** `metrics` are those of the backend. After "untrusted" the stage has to go back to its last checkpoint. */
-export type UpdateOutcome =
-  | { readonly kind: "applied"; readonly guard: GuardState; readonly metrics: StepMetrics }
-  | { readonly kind: "skipped"; readonly guard: GuardState; readonly reason: string }
-  | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
+export type UpdateOutcome = ({ readonly kind: "applied"; readonly guard: GuardState } | Refusal) & { readonly metrics: StepMetrics };
+
+/** An update that was not applied, and why. */
+export type Refusal = { readonly kind: "skipped" | "untrusted"; readonly guard: GuardState; readonly reason: string };
 
 /** Computes the gradient of `loss` over `batch` and applies it, or leaves the policy as it was when the guard objects. */
 export async function guardedUpdate(
@@ -90,7 +91,8 @@ export async function guardedUpdate(
     return { kind: "applied", guard: decision.state, metrics: { ...metrics, ...applied } };
   }
   await policy.discardGradient();
-  return decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, stability);
+  const refused = decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, stability);
+  return { ...refused, metrics };
 }
 
 /** An update that is not applied, since what it is made of cannot be trusted. */
@@ -98,8 +100,6 @@ export function refusedUpdate({ wants, reason, guard, stability }: Pick<GuardedU
   const refuse = wants === "skip" ? refuseUpdate : sendBack;
   return refusal(refuse(guard, { reason, settings: stability }), stability);
 }
-
-type Refusal = Exclude<UpdateOutcome, { kind: "applied" }>;
 
 function refusal({ action, state, reason }: GuardRefusal, stability: StabilityConfig): Refusal {
   switch (action) {
@@ -125,6 +125,16 @@ export function optimSettings(config: OptimizerConfig, { step, guard }: { step: 
 export function phaseSpeed(phase: string, { numTokens, elapsedMs }: { numTokens: number; elapsedMs: number }): StepMetrics {
   const seconds = elapsedMs / 1000;
   return { [`seconds/${phase}`]: seconds, ...(seconds > 0 ? { [`tokensPerSecond/${phase}`]: numTokens / seconds } : {}) };
+}
+
+/** Work with the seconds that it took, as a metric of its phase. */
+export async function timed<Result>(
+  phase: string,
+  { clock, work }: { readonly clock: Clock; readonly work: () => Promise<Result> },
+): Promise<readonly [Result, StepMetrics]> {
+  const startMs = clock.elapsedMs();
+  const result = await work();
+  return [result, { [`seconds/${phase}`]: (clock.elapsedMs() - startMs) / 1000 }];
 }
 
 /**

@@ -5,6 +5,7 @@ import fc from "fast-check";
 
 import { type GroupCredit, groupAdvantages, minScored } from "../../src/rl/advantages.ts";
 import { AdvantagesConfig } from "../../src/rl/algorithmConfig.ts";
+import { byLogits, slopes, softmax } from "./softmax.ts";
 
 /** Advantages of a group that must be trained on. */
 function trained(credit: GroupCredit | undefined): readonly (number | undefined)[] {
@@ -12,12 +13,12 @@ function trained(credit: GroupCredit | undefined): readonly (number | undefined)
   return credit.advantages;
 }
 
-function assertClose(got: readonly (number | undefined)[], expected: readonly (number | undefined)[]): void {
+function assertClose(got: readonly (number | undefined)[], expected: readonly (number | undefined)[], tolerance = 1e-12): void {
   assert.equal(got.length, expected.length);
   got.forEach((value, i) => {
     const wanted = expected[i];
     if (value === undefined || wanted === undefined) assert.equal(value, wanted);
-    else assert.ok(Math.abs(value - wanted) < 1e-12, `got ${got}, expected ${expected}`);
+    else assert.ok(Math.abs(value - wanted) < tolerance, `got ${got}, expected ${expected}`);
   });
 }
 
@@ -101,6 +102,11 @@ describe("groupAdvantages", () => {
     );
   });
 
+  test("is grpo where the step has one group and its spread is divided by", () => {
+    const group = [[1, 0, undefined, 0.25, 0]];
+    assert.deepEqual(groupAdvantages(group, "reinforce-plus-plus"), groupAdvantages(group, "grpo"));
+  });
+
   test("does not let flat and dropped groups into the spread of the step", () => {
     const alone = groupAdvantages([[1, 0, 0.25]], "reinforce-plus-plus")[0];
     const among = groupAdvantages(
@@ -112,6 +118,62 @@ describe("groupAdvantages", () => {
       "reinforce-plus-plus",
     )[1];
     assert.deepEqual(among, alone);
+  });
+});
+
+describe("the expected gradient of groupAdvantages", () => {
+  const logits = [0.3, -0.8, 1.1];
+  const mean = (rewards: readonly number[]) => (z: readonly number[]) => softmax(z).reduce((sum, p, y) => sum + p * rewards[y]!, 0);
+
+  /** Of (1 / n) sum_i A_i log pi(y_i), over every group of n tokens, weighed by how often the policy samples it. */
+  function expectedGradient(
+    kind: Parameters<typeof groupAdvantages>[1],
+    { rewards, n }: { rewards: readonly number[]; n: number },
+  ): number[] {
+    const policy = softmax(logits);
+    const dLogProb = logits.map(() => 0);
+    for (let code = 0; code < 3 ** n; code++) {
+      const group = Array.from({ length: n }, (_, i) => Math.floor(code / 3 ** i) % 3);
+      const [credit] = groupAdvantages([group.map((y) => rewards[y]!)], kind);
+      const chance = group.reduce((product, y) => product * policy[y]!, 1);
+      if (credit!.kind === "trained") for (const [i, y] of group.entries()) dLogProb[y]! += (chance * credit!.advantages[i]!) / n;
+    }
+    return byLogits(dLogProb, logits);
+  }
+
+  test("is that of the mean reward for rloo, and (n - 1) / n of it for dr-grpo", () => {
+    const rewards = [1, 0, 0.4];
+    const exact = slopes(mean(rewards), logits);
+    for (const n of [2, 3, 5]) {
+      assertClose(expectedGradient("rloo", { rewards, n }), exact, 1e-9);
+      assertClose(
+        expectedGradient("dr-grpo", { rewards, n }),
+        exact.map((slope) => ((n - 1) / n) * slope),
+        1e-9,
+      );
+    }
+  });
+
+  test("is that of log p for max-rl, but for a rest that vanishes as groups grow: of p itself in groups of two", () => {
+    // (R_i / mean - 1) / n summed over a group with K > 0 successes is 1 / K over those, less 1 / n over all. With q = 1 - p,
+    // E[grad log pi | 1] = grad p / p, E[grad log pi | 0] = -grad p / q, and where K = 0, chance q^n, there is nothing:
+    // (1 - q^n) grad p / p - q^n grad p / q = (1 - q^(n - 1)) grad p / p
+    for (const rewards of [
+      [1, 0, 0],
+      [0, 1, 1],
+    ]) {
+      const p = mean(rewards);
+      const ofLog = slopes((z) => Math.log(p(z)), logits);
+      for (const n of [2, 3, 5]) {
+        const share = 1 - (1 - p(logits)) ** (n - 1);
+        assertClose(
+          expectedGradient("max-rl", { rewards, n }),
+          ofLog.map((slope) => share * slope),
+          1e-9,
+        );
+      }
+      assertClose(expectedGradient("max-rl", { rewards, n: 2 }), slopes(p, logits), 1e-9);
+    }
   });
 });
 

@@ -3,8 +3,12 @@ import { describe, test } from "node:test";
 
 import fc from "fast-check";
 
+import { mean } from "../../src/base/statistics.ts";
 import { tokenWeights } from "../../src/rl/aggregation.ts";
 import type { AggregationConfig } from "../../src/rl/algorithmConfig.ts";
+import { evaluateLoss } from "../support/lossValues.ts";
+import { lossOf, oldProbability, tokenFeeds } from "../support/tokenFeeds.ts";
+import { slopes } from "./softmax.ts";
 
 /** Two responses to the first task, one to the second. */
 const sequences = [
@@ -22,6 +26,29 @@ describe("tokenWeights", () => {
       [{ kind: "constant", length: 10 }, [1 / 30, 1 / 30, 1 / 30]], // 1 / (3 * 10)
     ];
     for (const [config, weights] of expected) assert.deepEqual(tokenWeights(sequences, config), weights, config.kind);
+  });
+
+  test("gives the loss the gradient of the mean that each is named after", () => {
+    const rows = Array.from({ length: 12 }, (_, i) => ({ ratio: 0.5 + 0.1 * i, advantage: [1, -0.6, 0.3][i % 3]! }));
+    /** -r A for each token, by response, as a function of the log-probabilities. */
+    const terms = (logProb: readonly number[]): number[][] => {
+      const all = logProb.map((own, i) => (-Math.exp(own) / oldProbability) * rows[i]!.advantage);
+      return [all.slice(0, 2), all.slice(2, 8), all.slice(8)];
+    };
+    const means: readonly (readonly [AggregationConfig, (responses: readonly number[][]) => number])[] = [
+      [{ kind: "token-mean" }, (responses) => mean(responses.flat())],
+      [{ kind: "sequence-mean" }, (responses) => mean(responses.map(mean))],
+      [{ kind: "prompt-mean" }, ([a, b, c]) => mean([mean([...a!, ...b!]), mean(c!)])],
+      [{ kind: "constant", length: 10 }, (responses) => mean(responses.map((each) => each.reduce((x, y) => x + y) / 10))],
+    ];
+    for (const [config, average] of means) {
+      const weights = tokenWeights(sequences, config).flatMap((weight, i) => Array<number>(sequences[i]!.numTokens).fill(weight));
+      const feeds = tokenFeeds(rows.map((row, i) => ({ ...row, weight: weights[i]! })));
+      const expected = slopes((logProb) => average(terms(logProb)), feeds.logProb);
+      for (const [i, slope] of evaluateLoss(lossOf({}), feeds).dLogProb.entries()) {
+        assert.ok(Math.abs(slope - expected[i]!) < 1e-9, `${config.kind}: token ${i} has ${slope}, expected ${expected[i]}`);
+      }
+    }
   });
 
   const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 8 });

@@ -133,7 +133,7 @@ describe("raiseAlarms", () => {
 
 describe("strongest", () => {
   test("is the action that does most", () => {
-    const alarm = (action: "warn" | "slow" | "skip" | "go-back") => ({ alarm: "entropy", action, cause: "", isRepeated: false }) as const;
+    const alarm = (action: "warn" | "slow" | "skip" | "go-back") => ({ alarm: "entropy", action, cause: "" }) as const;
     assert.equal(strongest([alarm("slow"), alarm("go-back"), alarm("warn"), alarm("skip")])?.action, "go-back");
     assert.equal(strongest([]), undefined);
   });

@@ -12,6 +12,17 @@ describe("pretrainingSteps", () => {
     assert.deepEqual([of(1000, { valuePretrainingSteps: 50 }), of(9, { valuePretrainingSteps: 0 })], [50, 0]);
   });
 
+  test("leave the policy's own steps to its warm-up", () => {
+    const stage = (warmupSteps?: number) =>
+      RlConfig.safeParse({
+        ...{ steps: 60, maxNewTokens: 8, learningRate: 1e-3, advantages: { kind: "gae", valuePretrainingSteps: 55 } },
+        ...(warmupSteps === undefined ? {} : { warmupSteps }),
+      });
+    assert.equal(stage().data!.warmupSteps, 5);
+    assert.ok(stage(5).success);
+    assert.match(stage(6).error!.issues[0]!.message, /never reaches its peak, got 6 and 5/);
+  });
+
   test("are none without a critic", () => {
     assert.equal(pretrainingSteps(parsed(1000, { kind: "grpo" })), 0);
   });

@@ -5,6 +5,7 @@ import fc from "fast-check";
 
 import { CorrectionConfig } from "../../src/rl/algorithmConfig.ts";
 import { correctOffPolicy, type OffPolicySequence } from "../../src/rl/correction.ts";
+import { byLogits, slopes, softmax } from "./softmax.ts";
 
 type Asked = Exclude<CorrectionConfig, { kind: "none" }>;
 
@@ -104,6 +105,66 @@ describe("correctOffPolicy", () => {
     for (const level of ["token", "sequence"] as const) {
       assert.ok(factorsOf({ kind: "masked", level, min: 0, max: Number.MAX_VALUE }, far).flat().every(Number.isFinite));
     }
+  });
+});
+
+describe("the expected gradient under mu with the factors of correctOffPolicy", () => {
+  // Responses of tokens 0 and 1. Logits come in rows: the first is of a response's first token, the others of one after 0 and after 1.
+  const logits = [0.3, -0.8, 1.1, 0.2, -0.4, 0.9];
+  const mu = [-0.5, 0.4, -0.2, 0.7, 0.8, -0.1];
+  const rowOf = (response: readonly number[], t: number): number => (t === 0 ? 0 : 2 * (1 + response[t - 1]!));
+  const probabilities = (z: readonly number[], response: readonly number[]): number[] =>
+    response.map((y, t) => softmax(z.slice(rowOf(response, t), rowOf(response, t) + 2))[y]!);
+  const product = (numbers: readonly number[]): number => numbers.reduce((a, b) => a * b, 1);
+  const rewards = [1, -0.5, 0.2, 0.6];
+
+  /** Of sum_t w_t R log pi(y_t), over every response, weighed by how often mu samples it. */
+  function correctedGradient(config: Asked, responses: readonly (readonly number[])[]): number[] {
+    const logProb = (z: readonly number[], response: readonly number[]) => Float32Array.from(probabilities(z, response), Math.log);
+    const sequences = responses.map((each) => ({ oldLogProb: logProb(logits, each), sampledLogProb: logProb(mu, each) }));
+    const dLogProb = logits.map(() => 0);
+    for (const [i, factors] of factorsOf(config, ...sequences).entries()) {
+      const chance = product(probabilities(mu, responses[i]!));
+      for (const [t, y] of responses[i]!.entries()) dLogProb[rowOf(responses[i]!, t) + y]! += chance * factors[t]! * rewards[i]!;
+    }
+    return [0, 2, 4].flatMap((row) => byLogits(dLogProb.slice(row, row + 2), logits.slice(row, row + 2)));
+  }
+
+  /** Up to the rounding of float32. */
+  function assertGradient(got: readonly number[], of: (z: readonly number[]) => number): void {
+    const expected = slopes(of, logits);
+    for (const [j, slope] of got.entries()) assert.ok(Math.abs(slope - expected[j]!) < 1e-6, `got ${got}, expected ${expected}`);
+  }
+
+  const unbounded = { min: 0, max: 1e9, veto: { min: 0, max: 1e9 } };
+  const byToken: Asked[] = [
+    { kind: "truncated", level: "token", max: 1e9 },
+    { kind: "masked", level: "token", ...unbounded },
+    { kind: "masked", level: "geometric", ...unbounded },
+  ];
+  const bySequence: Asked[] = [
+    { kind: "truncated", level: "sequence", max: 1e9 },
+    { kind: "masked", level: "sequence", ...unbounded },
+  ];
+  const pairs = [0, 1, 2, 3].map((i) => [i >> 1, i & 1]);
+
+  test("is that of the mean reward under the policy, with the weight of the sequence", () => {
+    const mean = (z: readonly number[]): number => pairs.reduce((sum, pair, i) => sum + product(probabilities(z, pair)) * rewards[i]!, 0);
+    for (const config of bySequence) assertGradient(correctedGradient(config, pairs), mean);
+  });
+
+  test("is that of the policy choosing one token and mu the others, with a weight for each token", () => {
+    const mean = (z: readonly number[]): number =>
+      pairs.reduce((sum, pair, i) => {
+        const [own, others] = [probabilities(z, pair), probabilities(mu, pair)];
+        return sum + (own[0]! * others[1]! + others[0]! * own[1]!) * rewards[i]!;
+      }, 0);
+    for (const config of byToken) assertGradient(correctedGradient(config, pairs), mean);
+  });
+
+  test("is the same for responses of one token", () => {
+    const mean = (z: readonly number[]): number => [0, 1].reduce((sum, y) => sum + probabilities(z, [y])[0]! * rewards[y]!, 0);
+    for (const config of [...byToken, ...bySequence]) assertGradient(correctedGradient(config, [[0], [1]]), mean);
   });
 });
 

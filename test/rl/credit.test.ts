@@ -3,9 +3,9 @@ import { describe, test } from "node:test";
 
 import type { PolicyBackend } from "../../src/policy/backend.ts";
 import { RlConfig } from "../../src/rl/config.ts";
-import { creditStep, ownCredits, teaches } from "../../src/rl/credit.ts";
+import { comparedGroups, creditStep, ownCredits, teaches } from "../../src/rl/credit.ts";
 import { nothingMissing } from "../../src/rl/stepLogProbs.ts";
-import { aRollout, aScoredRollout, scored } from "../support/rollouts.ts";
+import { aRollout, aScoredRollout, scored, unscorable } from "../support/rollouts.ts";
 
 const configure = (about: object): RlConfig => RlConfig.parse({ steps: 9, learningRate: 0.1, maxNewTokens: 40, ...about });
 const budgets = { kind: "budgets", grid: [16], overrunPenalty: 0.5 };
@@ -44,6 +44,34 @@ describe("ownCredits", () => {
     for (const kind of ["dr-grpo", "gdpo"]) {
       assert.deepEqual(ownCredits([group], { config: configure({ advantages: { kind } }), terms }), [{ kind: "flat", advantages: [0, 0] }]);
     }
+  });
+});
+
+describe("comparedGroups", () => {
+  const [won, lost, failed] = [aScoredRollout(scored(1)), aScoredRollout(scored(0)), aScoredRollout(unscorable("crash"))];
+  const groups = [
+    [won, won],
+    [won, lost],
+    [failed, failed],
+  ];
+
+  test("calls a group flat whatever a critic or a divergence from the reference makes of it", () => {
+    for (const about of [
+      {},
+      { advantages: { kind: "gae" } },
+      { advantages: { kind: "rloo" }, kl: { kind: "reward", weight: 0.1 } },
+      { advantages: { kind: "gdpo" } },
+    ]) {
+      assert.deepEqual(comparedGroups(groups, { config: configure(about), terms }), ["flat", "trained", "dropped"], JSON.stringify(about));
+    }
+    assert.deepEqual(comparedGroups([group], { config: configure({ thinking: budgets }), terms }), ["trained"]);
+  });
+
+  test("knows that a critic needs no second member", () => {
+    assert.deepEqual(comparedGroups([[won], [failed]], { config: configure({ advantages: { kind: "gae", groupSize: 1 } }), terms }), [
+      "trained",
+      "dropped",
+    ]);
   });
 });
 

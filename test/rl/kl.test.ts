@@ -7,16 +7,12 @@ import { KlConfig } from "../../src/rl/algorithmConfig.ts";
 import { logRatios, penalisedReward } from "../../src/rl/kl.ts";
 import { evaluateLoss, type LossFeeds, numericalGradient } from "../support/lossValues.ts";
 import { lossOf } from "../support/tokenFeeds.ts";
+import { byLogits, slopes, softmax } from "./softmax.ts";
 
 const logits = [0.3, -0.8, 1.1];
 const reference = softmax([-0.2, 0.5, 0.4]);
 const older = softmax([0.9, 0.1, -0.4]);
 const estimators = ["k2", "k3", "unbiased"] as const;
-
-function softmax(z: readonly number[]): number[] {
-  const total = z.reduce((sum, x) => sum + Math.exp(x), 0);
-  return z.map((x) => Math.exp(x) / total);
-}
 
 /** KL(p || q) */
 function divergence(p: readonly number[], q: readonly number[]): number {
@@ -41,22 +37,9 @@ function enumerated(
   };
 }
 
-/** By the chain rule through the softmax: d L / d z_j = sum_y dL/dlog p_y (1[y = j] - p_j). */
-function byLogits(dLogProb: readonly number[], z: readonly number[]): number[] {
-  const total = dLogProb.reduce((a, b) => a + b, 0);
-  return softmax(z).map((p, j) => dLogProb[j]! - p * total);
-}
-
 function expectedGradient(estimator: (typeof estimators)[number], sampling: readonly number[]): number[] {
   const loss = lossOf({ kl: { kind: "loss", estimator, weight: 1 } });
   return byLogits(evaluateLoss(loss, enumerated(logits, { sampling })).dLogProb, logits);
-}
-
-/** Of a function of the logits, by central differences. */
-function slopes(of: (z: readonly number[]) => number): number[] {
-  const h = 1e-6;
-  const at = (j: number, shift: number): number => of(logits.map((x, i) => (i === j ? x + shift : x)));
-  return logits.map((_, j) => (at(j, h) - at(j, -h)) / (2 * h));
 }
 
 function closeAll(got: readonly number[], expected: readonly number[], tolerance = 1e-8): void {
@@ -67,8 +50,8 @@ function closeAll(got: readonly number[], expected: readonly number[], tolerance
 }
 
 const policy = softmax(logits);
-const towardsReference = slopes((z) => divergence(softmax(z), reference)); // grad KL(pi || ref)
-const awayFromReference = slopes((z) => divergence(reference, softmax(z))); // grad KL(ref || pi)
+const towardsReference = slopes((z) => divergence(softmax(z), reference), logits); // grad KL(pi || ref)
+const awayFromReference = slopes((z) => divergence(reference, softmax(z)), logits); // grad KL(ref || pi)
 
 describe("the expected gradient on-policy", () => {
   test("of k1 in the loss is nothing", () => {
@@ -77,11 +60,17 @@ describe("the expected gradient on-policy", () => {
     closeAll(byLogits(dLogProb, logits), [0, 0, 0], 1e-12);
   });
 
-  test("of k1 in the reward is that of KL(pi || ref)", () => {
-    // The loss -sum pi A log pi with A = -k1
-    const advantage = policy.map((own, y) => -(Math.log(own) - Math.log(reference[y]!)));
+  test("of k1 in the reward is that of KL(pi || ref) by its weight, beside the reward's own", () => {
+    // The loss -sum pi A log pi with A = R - 0.7 k1, up to the rounding of float32
+    const rewards = [1, -0.4, 0.3];
+    const advantage = policy.map((own, y) => {
+      const ratios = logRatios(Float32Array.of(Math.log(own)), Float32Array.of(Math.log(reference[y]!)));
+      return penalisedReward(rewards[y]!, { ratios, weight: 0.7 });
+    });
     const { dLogProb } = evaluateLoss(lossOf({}), enumerated(logits, { sampling: policy, advantage }));
-    closeAll(byLogits(dLogProb, logits), towardsReference);
+    const mean = (p: readonly number[]): number => p.reduce((sum, own, y) => sum + own * rewards[y]!, 0);
+    const loss = (z: readonly number[]): number => 0.7 * divergence(softmax(z), reference) - mean(softmax(z));
+    closeAll(byLogits(dLogProb, logits), slopes(loss, logits), 1e-6);
   });
 
   test("of k2 is that of KL(pi || ref)", () => closeAll(expectedGradient("k2", policy), towardsReference));
@@ -103,6 +92,34 @@ describe("the expected gradient off-policy", () => {
 });
 
 describe("klTerm", () => {
+  test("matches the hand-worked tokens", () => {
+    // The policy has ratio r to the old one: r = 2 and l = log 3, r = 1/2 and l = -log 2; weights 1/2 and 1/4
+    // k2  (log 3)^2 / 4 + (log 2)^2 / 8
+    // k3  (3 - 1 - log 3) / 2 + (1/2 - 1 + log 2) / 4
+    // unbiased: k3 times r, which is 2 and 1/2
+    const feeds: LossFeeds = {
+      logProb: [0.2, 0.1].map(Math.log),
+      entropy: [0, 0],
+      columns: {
+        oldLogProb: [0.1, 0.2].map(Math.log),
+        refLogProb: [0.6, 0.05].map(Math.log),
+        weight: [1 / 2, 1 / 4],
+        share: [1 / 2, 1 / 4],
+        advantage: [0, 0],
+      },
+    };
+    const [two, three] = [Math.log(2), Math.log(3)];
+    const expected = {
+      k2: three ** 2 / 4 + two ** 2 / 8,
+      k3: (2 - three) / 2 + (two - 1 / 2) / 4,
+      unbiased: 2 - three + (two - 1 / 2) / 8,
+    };
+    for (const estimator of estimators) {
+      const { loss } = evaluateLoss(lossOf({ kl: { kind: "loss", estimator, weight: 1 } }), feeds);
+      closeAll([loss], [expected[estimator]], 1e-12);
+    }
+  });
+
   test("has the value of KL(pi || ref) in expectation as k3 and unbiased, and the gradient of central differences", () => {
     for (const estimator of estimators) {
       const loss = lossOf({ kl: { kind: "loss", estimator, weight: 1 } });
@@ -130,6 +147,8 @@ describe("klTerm", () => {
       columns: { oldLogProb: [-800], refLogProb: [-1], weight: [1], share: [1], advantage: [0] },
     };
     assert.ok(Number.isFinite(evaluateLoss(loss, feeds).loss));
+    const apart = evaluateLoss(loss, { ...feeds, columns: { ...feeds.columns, oldLogProb: [-1] } });
+    for (const [name, value] of Object.entries(apart.metrics)) assert.ok(Number.isFinite(value), `${name}: ${value}`);
   });
 });
 
@@ -138,6 +157,13 @@ describe("penalisedReward", () => {
     // log-ratios 0.5 and -0.25: 1 - 2 * 0.25
     const ratios = logRatios(Float32Array.of(-1, -2), Float32Array.of(-1.5, -1.75));
     assert.equal(penalisedReward(1, { ratios, weight: 2 }), 0.5);
+  });
+
+  test("takes nothing off where it has no weight, and where policy and reference agree", () => {
+    const [own, other] = [Float32Array.of(-1.3, -2.7), Float32Array.of(-0.2, -4)];
+    assert.equal(penalisedReward(0.3, { ratios: logRatios(own, other), weight: 0 }), 0.3);
+    assert.equal(penalisedReward(0.3, { ratios: logRatios(own, own), weight: 2 }), 0.3);
+    assert.notEqual(penalisedReward(0.3, { ratios: logRatios(own, other), weight: 2 }), 0.3);
   });
 });
 

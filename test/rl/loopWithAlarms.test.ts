@@ -85,6 +85,33 @@ describe("trainPolicy, its alarms", () => {
     assert.equal(alarms!.entropies.length, 12, "one a step: those of the steps taken back are forgotten");
   });
 
+  test("tells every alarm of a step, also where another is stronger", async () => {
+    const oneInEight: ScoreRollout = async (asked, signal) =>
+      asked.rollout.id.startsWith("4.") && asked.rollout.index === 0 ? failed : exact(asked, signal);
+    const both = (errored: AlarmAction, unscorable: AlarmAction): RlConfig =>
+      configure({ alarms: { errored: { action: errored }, unscorable: { action: unscorable, stopAbove: 1 } } });
+    const notesOf = async (config: RlConfig) => (await train({ config, deps: { score: oneInEight } })).record.steps[4]!.notes.join("\n");
+    const [first, second] = ["12.5 % of the rollouts had a verifier that failed", "12.5 % of the rollouts have no reward"];
+    assert.match(
+      await notesOf(both("skip", "skip")),
+      new RegExp(`^update skipped: alarm "errored": ${first}.*; alarm "unscorable": ${second}`),
+    );
+    assert.match(
+      await notesOf(both("warn", "skip")),
+      new RegExp(`^update skipped: alarm "unscorable": ${second}.*; alarm "errored": ${first}`),
+    );
+
+    const attempts = new Set<string>();
+    const firstTime: ScoreRollout = async (asked, signal) => {
+      const isFirst = !attempts.has(asked.rollout.id);
+      attempts.add(asked.rollout.id);
+      return isFirst ? oneInEight(asked, signal) : exact(asked, signal);
+    };
+    const { record } = await train({ config: both("go-back", "slow"), deps: { score: firstTime } });
+    assert.match(record.wentBack[0]!.reason, new RegExp(`"errored": ${first}.*; alarm "unscorable": ${second}.*learning rate times 0.5`));
+    assert.equal(record.wentBack.length, 1);
+  });
+
   test("stops, names the alarm, and keeps the step's rollouts", async () => {
     const record = aRecord();
     await assert.rejects(train({ config: about("stop"), record, deps: { score: almostFlat } }), (error) => {

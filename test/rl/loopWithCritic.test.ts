@@ -102,6 +102,26 @@ describe("trainPolicy, with a critic", () => {
     assert.ok(record.steps.every(({ metrics }) => metrics["mismatchMax"] === 0));
   });
 
+  test("does what alarms want while the critic is pretrained too", async () => {
+    const attempts = new Set<string>();
+    const troubled: ScoreRollout = async (request, signal) => {
+      const isTroubled = request.rollout.id.startsWith("1.") && !attempts.has(request.rollout.id);
+      attempts.add(request.rollout.id);
+      return isTroubled
+        ? { verdicts: { exact: unscorable("crash") }, reward: { kind: "unscorable", failures: [] } }
+        : exact(request, signal);
+    };
+    const watched = async (action: string) => {
+      attempts.clear();
+      const alarms = { unscorable: { action, stopAbove: 1 } };
+      return (await train({ config: RlConfig.parse({ ...gae(6), alarms }), score: troubled })).record;
+    };
+    assert.equal((await watched("slow")).steps[5]!.guard.learningRateScale, 0.5);
+    assert.match((await watched("skip")).steps[1]!.notes.join(), /update skipped: alarm "unscorable": 100 %/);
+    const { wentBack, steps } = await watched("go-back");
+    assert.deepEqual([wentBack.map(({ step }) => step), steps.length], [[1], 6]);
+  });
+
   test("lets the learning rate fall over the policy's own steps", async () => {
     const { record } = await train({ config: { ...gae(8), decay: { kind: "linear", floor: 0.5 } } });
     const rates = record.steps.slice(4).map(({ metrics }) => metrics["learningRate"]!);

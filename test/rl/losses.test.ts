@@ -81,6 +81,18 @@ describe("policyLoss with an entropy bonus", () => {
       close(paid!.dEntropy[i], slope);
     });
   });
+
+  test("has the gradient of central differences", () => {
+    const rows = [0.5, 0.9, 1.1, 1.6].map((ratio, i) => ({ ratio, advantage: 1 - i, weight: 0.1 * (1 + i), entropy: 0.3 + i }));
+    const [loss, feeds] = [lossOf({ objective: clip, entropy: { kind: "bonus", weight: 0.7 } }), tokenFeeds(rows)];
+    const { dLogProb, dEntropy } = evaluateLoss(loss, feeds);
+    for (const [by, slopes] of [["logProb", dLogProb] as const, ["entropy", dEntropy] as const]) {
+      const expected = numericalGradient(loss, feeds, by);
+      slopes.forEach((slope, i) => {
+        close(slope, expected[i]!, 1e-8);
+      });
+    }
+  });
 });
 
 describe("policyLoss with covariance control", () => {

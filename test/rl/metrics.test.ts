@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import type { Verdict } from "../../src/data/verdict.ts";
-import type { Verdicts } from "../../src/rewards/compose.ts";
+import { ownVerifier, type RewardTerm, type Verdicts } from "../../src/rewards/compose.ts";
 import { mismatchLevels, rolloutMetrics, stalenessMetrics, updateMetrics } from "../../src/rl/metrics.ts";
 import { aRollout, aScoredRollout, aTask, scored, unscorable } from "../support/rollouts.ts";
 
 const sums = aTask({ family: "sums" });
 const sorts = aTask({ family: "sorts" });
-const flat = { kind: "flat", advantages: [] } as const;
+const terms: readonly RewardTerm[] = [{ verifier: ownVerifier, weight: 1 }];
+const flat = { compared: ["flat"], terms } as const;
 const long = aRollout({ tokens: new Int32Array(6), thinking: { tokens: 4, closedBy: "budget" }, finish: "length" });
 
 describe("rolloutMetrics", () => {
@@ -21,7 +22,7 @@ describe("rolloutMetrics", () => {
     [aScoredRollout(scored(0), { task: sorts, rollout: long })],
     [aScoredRollout(unscorable("crash"), { task: sorts })],
   ];
-  const metrics = rolloutMetrics(groups, [{ kind: "trained", advantages: [1, -1, undefined] }, { kind: "dropped" }, flat]);
+  const metrics = rolloutMetrics(groups, { compared: ["trained", "dropped", "flat"], terms });
 
   test("averages reward and accuracy over what could be scored, by family too", () => {
     assert.equal(metrics["reward"], 0.5);
@@ -32,6 +33,12 @@ describe("rolloutMetrics", () => {
 
   test("counts unscorable rollouts by what failed", () => {
     assert.deepEqual([metrics["unscorable"], metrics["unscorable/timeout"], metrics["unscorable/crash"]], [0.4, 0.2, 0.2]);
+  });
+
+  test("blames what the reward needed, not a verifier that only watches", () => {
+    const member = { ...aScoredRollout(unscorable("crash")), verdicts: { watched: unscorable("timeout"), exact: unscorable("crash") } };
+    const blamed = rolloutMetrics([[member]], { compared: ["dropped"], terms: [{ verifier: "watched", weight: 0 }, ...terms] });
+    assert.deepEqual([blamed["unscorable/crash"], "unscorable/timeout" in blamed], [1, false]);
   });
 
   test("measures lengths and endings over all rollouts", () => {
@@ -45,7 +52,7 @@ describe("rolloutMetrics", () => {
       verdicts: { numeric: scored(numeric), form: form === undefined ? unscorable("crash") : scored(form) },
       reward: 0,
     });
-    const apart = rolloutMetrics([[both(1, 0.5), both(0, undefined), both(0.5, 1)]], [flat]);
+    const apart = rolloutMetrics([[both(1, 0.5), both(0, undefined), both(0.5, 1)]], flat);
     assert.deepEqual([apart["score/numeric"], apart["score/form"], apart["reward"]], [0.5, 0.75, 0]);
   });
 
@@ -54,7 +61,7 @@ describe("rolloutMetrics", () => {
       ...aScoredRollout({ ...scored(1), components } as Verdict, { task: aTask({ family }) }),
     });
     const members = [about("sums", { format: 1 }), about("sums", { format: 0, length: 0.5 }), aScoredRollout(scored(0), { task: sorts })];
-    const apart = rolloutMetrics([members], [flat]);
+    const apart = rolloutMetrics([members], flat);
     assert.deepEqual([apart["score/exact/sums"], apart["score/exact/sorts"]], [1, 0]);
     assert.deepEqual([apart["component/exact/format"], apart["component/exact/length"]], [0.5, 0.5]);
   });
@@ -62,7 +69,7 @@ describe("rolloutMetrics", () => {
   test("tells the lengths of right and wrong responses apart, and leaves out what nobody could tell", () => {
     assert.deepEqual([metrics["responseTokens/correct"], metrics["responseTokens/wrong"]], [2, (2 + 6) / 2]);
     assert.deepEqual([metrics["thinkingTokens/correct"], metrics["thinkingTokens/wrong"]], [0, 2]);
-    const allRight = rolloutMetrics([[aScoredRollout(scored(1))]], [flat]);
+    const allRight = rolloutMetrics([[aScoredRollout(scored(1))]], flat);
     assert.equal("responseTokens/wrong" in allRight, false);
   });
 
@@ -71,14 +78,14 @@ describe("rolloutMetrics", () => {
   });
 
   test("has no reward where nothing could be scored", () => {
-    const nothing = rolloutMetrics([[aScoredRollout(unscorable("crash"))]], [{ kind: "dropped" }]);
+    const nothing = rolloutMetrics([[aScoredRollout(unscorable("crash"))]], { compared: ["dropped"], terms });
     assert.equal("reward" in nothing, false);
     assert.equal(nothing["unscorable"], 1);
   });
 
   test("calls a response correct by the task's own verifier, not by the composed reward", () => {
     const wellFormed = { ...aScoredRollout(scored(0)), reward: 1 };
-    assert.equal(rolloutMetrics([[wellFormed]], [flat])["accuracy"], 0);
+    assert.equal(rolloutMetrics([[wellFormed]], flat)["accuracy"], 0);
   });
 });
 
@@ -86,13 +93,13 @@ describe("rolloutMetrics, accuracy", () => {
   const told = (verdicts: Verdicts) => ({ ...aScoredRollout(scored(0)), verdicts, reward: 1 });
 
   test("is left out where no term asks the task's own verifier", () => {
-    const metrics = rolloutMetrics([[told({ pal: scored(1) })]], [flat]);
+    const metrics = rolloutMetrics([[told({ pal: scored(1) })]], flat);
     assert.deepEqual([metrics["reward"], "accuracy" in metrics, "accuracy/echo" in metrics], [1, false, false]);
   });
 
   test("leaves out what the task's own verifier could not tell", () => {
     const members = [told({ exact: unscorable("crash") }), told({ exact: scored(1) }), told({ exact: scored(0) })];
-    assert.equal(rolloutMetrics([members], [flat])["accuracy"], 0.5);
+    assert.equal(rolloutMetrics([members], flat)["accuracy"], 0.5);
   });
 });
 

@@ -9,7 +9,10 @@ import { lossOf, oldProbability, type TokenRow, tokenFeeds } from "../support/to
 
 const clip = lossOf({ objective: { kind: "clip", below: 0.2, above: 0.3 } }); // unequal, so that swapped bounds fail
 const reinforce = lossOf({ objective: { kind: "reinforce" } });
-const all = ObjectiveConfig.options.map(({ shape }) => ObjectiveConfig.parse({ kind: shape.kind.value }));
+const all = [
+  ...ObjectiveConfig.options.map(({ shape }) => ({ name: shape.kind.value, objective: ObjectiveConfig.parse({ kind: shape.kind.value }) })),
+  { name: "clip with a dual bound", objective: ObjectiveConfig.parse({ kind: "clip", dual: 1.7 }) },
+];
 
 function close(got: number | undefined, expected: number, tolerance = 1e-12): void {
   assert.ok(got !== undefined && Math.abs(got - expected) <= tolerance, `got ${got}, expected ${expected}`);
@@ -178,8 +181,8 @@ describe("every objective", () => {
     [3, 1, 4, 6],
   );
 
-  for (const objective of all) {
-    test(`${objective.kind} is reinforce at the policy that sampled`, () => {
+  for (const { name, objective } of all) {
+    test(`${name} is reinforce at the policy that sampled`, () => {
       const rows = [2, -1, 0.5, 0.5].map((advantage, i) => ({ ratio: 1, advantage, weight: [0.25, 0.25, 0.2, 0.2][i]! }));
       // Sequences share an advantage and a weight, as they do in training.
       const feeds = tokenFeeds(rows, [1, 1, 2]);
@@ -189,13 +192,13 @@ describe("every objective", () => {
     });
 
     // CISPO's weight has no gradient, so its differences are taken of the loss with the weight held.
-    test(`${objective.kind} has the gradient of central differences`, () => {
+    test(`${name} has the gradient of central differences`, () => {
       const { dLogProb } = evaluateLoss(lossOf({ objective }), away);
       const expected = objective.kind === "cispo" ? cispoGradient(objective.maxRatio) : numericalGradient(lossOf({ objective }), away);
       closeAll(dLogProb, expected, 1e-8);
     });
 
-    test(`${objective.kind} adds up over micro-batches that cut no sequence`, () => {
+    test(`${name} adds up over micro-batches that cut no sequence`, () => {
       const token = fc.record({
         ratio: fc.double({ min: 0.1, max: 4, noNaN: true }),
         advantage: fc.double({ min: -3, max: 3, noNaN: true }),
@@ -216,9 +219,9 @@ describe("every objective", () => {
             ),
           );
           close(whole!.loss, a!.loss + b!.loss, 1e-9);
-          for (const name of Object.keys(whole!.metrics)) {
-            const [x, y] = [a!.metrics[name]!, b!.metrics[name]!];
-            close(whole!.metrics[name], /Max$/.test(name) ? Math.max(x, y) : x + y, 1e-9);
+          for (const metric of Object.keys(whole!.metrics)) {
+            const [x, y] = [a!.metrics[metric]!, b!.metrics[metric]!];
+            close(whole!.metrics[metric], /Max$/.test(metric) ? Math.max(x, y) : x + y, 1e-9);
           }
           closeAll(whole!.dLogProb, [...a!.dLogProb, ...b!.dLogProb], 1e-9);
         }),

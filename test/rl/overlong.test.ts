@@ -40,6 +40,18 @@ describe("overlongRewards", () => {
     const cut = [...members, ending(1, 20, "length"), ending(1, 20)];
     assert.deepEqual(overlongRewards(cut, { overlong: { kind: "filter" }, maxNewTokens: 20 }), [1, 1, undefined, undefined, undefined, 1]);
   });
+
+  test("are the rewards where no response reaches the stretch that costs, however they end", () => {
+    const short = [ending(1, 0), ending(0.5, 15, "length"), ending(undefined, 3), ending(-1, 19)];
+    const shape = { kind: "shape", cacheTokens: 1 } as const;
+    assert.deepEqual(overlongRewards(short, { overlong: shape, maxNewTokens: 20 }), [1, 0.5, undefined, -1]);
+    assert.deepEqual(overlongRewards(short, { overlong: { ...shape, cacheTokens: 7 }, maxNewTokens: 26 }), [1, 0.5, undefined, -1]);
+  });
+
+  test("are the rewards where nothing was cut, however long the responses are", () => {
+    const whole = [ending(1, 20), ending(0, 19), ending(undefined, 20)];
+    assert.deepEqual(overlongRewards(whole, { overlong: { kind: "filter" }, maxNewTokens: 20 }), [1, 0, undefined]);
+  });
 });
 
 describe("overlongMetrics", () => {

@@ -254,6 +254,16 @@ describe("learnFrom with a correction", () => {
   });
 });
 
+describe("learnFrom, refused by the guard", () => {
+  test("tells the numbers of the update that was not applied", async () => {
+    const learned = await learn([pair(), pair()], new TabularPolicy(8, { faultAt: () => true }), { tasksPerStep: 2 });
+    assert.ok(learned.kind === "learned");
+    const { updates, skippedUpdates, mismatchMax, mismatchShare, entropy, gradNorm } = learned.metrics;
+    assert.deepEqual([updates, skippedUpdates, mismatchMax, mismatchShare], [0, 1, 0, 0]);
+    assert.ok(entropy! > 0 && !Number.isFinite(gradNorm!), `${entropy} and ${gradNorm}`);
+  });
+});
+
 describe("learnFrom with covariance control", () => {
   test("repeats itself, and draws other tokens for another seed", async () => {
     const about = { entropy: { kind: "clip-cov", share: 0.25, min: -9, max: 9 } };
@@ -285,7 +295,12 @@ describe("learnFrom with covariance control", () => {
     };
     policy.forwardBackward = seen;
     const groups = Array.from({ length: 8 }, () => pair());
-    await learn(groups, policy, { tasksPerStep: 8, minibatchTasks: 8, innerEpochs: 4, entropy: { kind: "clip-cov", share: 0.25, min: -9, max: 9 } });
+    await learn(groups, policy, {
+      tasksPerStep: 8,
+      minibatchTasks: 8,
+      innerEpochs: 4,
+      entropy: { kind: "clip-cov", share: 0.25, min: -9, max: 9 },
+    });
     assert.equal(kept.length, 4);
     assert.ok(new Set(kept).size > 1, kept[0]);
   });
