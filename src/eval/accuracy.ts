@@ -6,6 +6,7 @@ import type { Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
 import type { PolicyBackend, SampleRequest } from "../policy/backend.ts";
+import { isRight } from "../rewards/compose.ts";
 import type { RolloutScore } from "../rewards/score.ts";
 
 /** What a measurement works with. `seed` names its random streams, `score` gives the verdicts. */
@@ -61,7 +62,7 @@ export async function measureAccuracy(tasks: readonly Task[], measuring: Measuri
   const outcomes = await Promise.all(pending);
   const families = Map.groupBy(outcomes, ({ family }) => family);
   const shares = [...families].toSorted().map(([family, members]) => [family, shareRight(members)] as const);
-  const failures = outcomes.flatMap(({ result }) => (typeof result === "boolean" ? [] : [result]));
+  const failures = outcomes.flatMap(({ verdict }) => (verdict.kind === "unscorable" ? [verdict] : []));
   const [accuracy, mostFailed] = [shareRight(outcomes), mostFrequent(failures)];
   return {
     ...(accuracy === undefined ? {} : { accuracy }),
@@ -77,8 +78,10 @@ type Failure = Extract<Verdict, { kind: "unscorable" }>;
 
 interface Outcome {
   readonly family: string;
-  /** Whether the answer is right, or why it could not be told. */
-  readonly result: boolean | Failure;
+  /** Undefined: it could not be told; `verdict` says why. */
+  readonly right: boolean | undefined;
+  /** Of the task's own verifier. */
+  readonly verdict: Verdict;
   readonly numTokens: number;
 }
 
@@ -102,14 +105,14 @@ async function judge(
 ): Promise<Outcome> {
   const score = await measuring.score(asked, signal);
   measuring.onAnswer?.({ ...asked, ...score });
-  const verdict = score.verdicts[asked.task.verifier]!;
-  const result = verdict.kind === "scored" ? verdict.score === 1 : verdict;
-  return { family: asked.task.family, result, numTokens: asked.rollout.tokens.length };
+  const { task, rollout } = asked;
+  const right = isRight({ task, verdicts: score.verdicts });
+  return { family: task.family, right, verdict: score.verdicts[task.verifier]!, numTokens: rollout.tokens.length };
 }
 
 function shareRight(outcomes: readonly Outcome[]): number | undefined {
-  const scored = outcomes.filter(({ result }) => typeof result === "boolean");
-  return scored.length === 0 ? undefined : scored.filter(({ result }) => result === true).length / scored.length;
+  const told = outcomes.filter(({ right }) => right !== undefined);
+  return told.length === 0 ? undefined : told.filter(({ right }) => right === true).length / told.length;
 }
 
 /** Of equals, the one that was met first. */

@@ -5,6 +5,7 @@ import { type Rng, rngFor } from "../base/rng.ts";
 import { closedInTime, type Rollout } from "../data/rollout.ts";
 import type { Task } from "../data/task.ts";
 import { controlTokens } from "../policy/tokenizer.ts";
+import { isRight } from "../rewards/compose.ts";
 import { type Measuring, measureAccuracy, type ScoredAnswer } from "./accuracy.ts";
 import { bootstrapInterval, type Estimate, meanOf, shareInterval, spreadOf } from "./intervals.ts";
 import { rankCorrelation } from "./rankCorrelation.ts";
@@ -122,12 +123,6 @@ function measureWithRoom({ budget, answers, unforced }: Pick<PointInputs, "budge
     ...optional("accuracy", accuracyOf(roomy)),
     ...optional("accuracyUnforced", accuracyOf(unforced.filter(has))),
   };
-}
-
-/** Whether the task's own verifier gave the full score; undefined where it could not tell. */
-function isRight({ task, verdicts }: ScoredAnswer): boolean | undefined {
-  const verdict = verdicts[task.verifier]!;
-  return verdict.kind === "scored" ? verdict.score === 1 : undefined;
 }
 
 function accuracyOf(answers: readonly ScoredAnswer[]): Estimate | undefined {

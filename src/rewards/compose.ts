@@ -8,6 +8,7 @@
 // with several verifiers is that of the first which gives one; what the others said is recorded beside it.
 
 import { VerifierError } from "../base/errors.ts";
+import type { Task } from "../data/task.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
 
 /** The word for the task's own verifier, `Task.verifier`, which differs from task to task. */
@@ -145,4 +146,13 @@ function judgeTerm(
     failures.push({ verifier, failure: verdict.failure, reason: verdict.reason });
   }
   return { score: undefined, failures };
+}
+
+/**
+ * Whether an answer is right: its task's own verifier gave the full score, whatever the reward. Undefined where it could not tell, or was not
+ * asked since no term names it.
+ */
+export function isRight({ task, verdicts }: { readonly task: Pick<Task, "verifier">; readonly verdicts: Verdicts }): boolean | undefined {
+  const own = verdicts[task.verifier];
+  return own?.kind === "scored" ? own.score === 1 : undefined;
 }

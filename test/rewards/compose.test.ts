@@ -6,6 +6,7 @@ import type { Verdict } from "../../src/data/verdict.ts";
 import {
   checkTerms,
   composeReward,
+  isRight,
   type RewardTerm,
   rewardingVerifiers,
   termScore,
@@ -215,5 +216,19 @@ describe("checkTerms", () => {
         return true;
       },
     );
+  });
+});
+
+describe("isRight", () => {
+  const task = { verifier: "numeric" };
+
+  test("is what the task's own verifier says, the full score alone", () => {
+    const told = [1, 0.99, 0].map((score) => isRight({ task, verdicts: { numeric: scored(score), form: scored(1 - score) } }));
+    assert.deepEqual(told, [true, false, false]);
+  });
+
+  test("is unknown where it could not tell, or was not asked", () => {
+    assert.equal(isRight({ task, verdicts: { numeric: timeout, form: scored(1) } }), undefined);
+    assert.equal(isRight({ task, verdicts: { form: scored(1) } }), undefined);
   });
 });
