@@ -6,7 +6,7 @@
 
 import type { Rng } from "../base/rng.ts";
 import type { Task } from "../data/task.ts";
-import { ownScore } from "./metrics.ts";
+import { shareRight } from "./metrics.ts";
 import type { RewardedRollout } from "./rollout.ts";
 import type { PassRateConfig } from "./samplingConfig.ts";
 
@@ -78,7 +78,7 @@ export function afterGroups(
   let returned = 0;
   for (const members of groups) {
     const { id } = members[0]!.task;
-    const newest = passShare(members);
+    const newest = shareRight(members);
     const known = after.get(id);
     if (newest === undefined || known === undefined) continue;
     const { passRate = newest } = known;
@@ -100,12 +100,6 @@ export function countTasks(
 
 function isRetired(practice: Practice | undefined, { retireAt }: PassRateConfig): boolean {
   return practice?.passRate !== undefined && practice.passRate >= retireAt;
-}
-
-/** Undefined where the task's own verifier scored no member. */
-function passShare(members: readonly RewardedRollout[]): number | undefined {
-  const scores = members.flatMap(ownScore);
-  return scores.length === 0 ? undefined : scores.filter((score) => score === 1).length / scores.length;
 }
 
 function parted<Item>(items: readonly Item[], holds: (item: Item) => boolean): [yes: Item[], no: Item[]] {

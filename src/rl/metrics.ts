@@ -4,7 +4,7 @@
 import { mean } from "../base/statistics.ts";
 import type { Verdict } from "../data/verdict.ts";
 import type { StepMetrics } from "../policy/backend.ts";
-import { composeReward, type RewardFailure, type RewardTerm } from "../rewards/compose.ts";
+import { composeReward, isRight, type RewardFailure, type RewardTerm } from "../rewards/compose.ts";
 import type { GroupCredit } from "./advantages.ts";
 import type { RewardedRollout } from "./rollout.ts";
 
@@ -130,10 +130,10 @@ export function mismatchLevels(first: StepMetrics, correction: StepMetrics = {})
 function scoreMetrics(members: readonly RewardedRollout[]): StepMetrics {
   const scored = members.filter(({ reward }) => reward !== undefined);
   if (scored.length === 0) return {};
-  const ownScores = scored.flatMap(ownScore);
+  const accuracy = shareRight(scored);
   return {
     reward: mean(scored.map(({ reward }) => reward!)),
-    ...(ownScores.length === 0 ? {} : { accuracy: shareOf(ownScores, (score) => score === 1) }),
+    ...(accuracy === undefined ? {} : { accuracy }),
   };
 }
 
@@ -160,9 +160,10 @@ function componentMeans(all: readonly RewardedRollout[]): StepMetrics {
 
 /** Mean lengths of right and of wrong responses, as the task's own verifier tells them apart; of what it could not tell, neither. */
 function lengthsByOutcome(all: readonly RewardedRollout[]): StepMetrics {
-  const outcome = (member: RewardedRollout): "correct" | "wrong" | undefined =>
-    ownScore(member).map((score) => (score === 1 ? ("correct" as const) : ("wrong" as const)))[0];
-  const told = (["correct", "wrong"] as const).map((name) => [name, all.filter((member) => outcome(member) === name)] as const);
+  const told = [
+    ["correct", all.filter((member) => isRight(member) === true)],
+    ["wrong", all.filter((member) => isRight(member) === false)],
+  ] as const;
   return Object.fromEntries(
     told
       .filter(([, members]) => members.length > 0)
@@ -173,10 +174,10 @@ function lengthsByOutcome(all: readonly RewardedRollout[]): StepMetrics {
   );
 }
 
-/** What the task's own verifier gave; empty where it could not tell, or was not asked since no term names it. */
-export function ownScore({ task, verdicts }: RewardedRollout): number[] {
-  const verdict = verdicts[task.verifier];
-  return verdict?.kind === "scored" ? [verdict.score] : [];
+/** Share of the members that are right; undefined where the task's own verifier could not tell of any. */
+export function shareRight(members: readonly RewardedRollout[]): number | undefined {
+  const told = members.flatMap((member) => isRight(member) ?? []);
+  return told.length === 0 ? undefined : shareOf(told, (right) => right);
 }
 
 /** Share of rollouts by what kept them from being scored. */

@@ -195,7 +195,9 @@ function creditedRollouts(groups: CreditedGroups, { old, reference }: StepLogPro
       const [oldLogProb, refLogProb] = [old.get(rollout), reference.get(rollout)];
       return [
         {
-          ...{ rollout, advantage, group },
+          rollout,
+          advantage,
+          group,
           ...(tokenAdvantages === undefined ? {} : { tokenAdvantages }),
           ...(oldLogProb === undefined ? {} : { oldLogProb }),
           ...(refLogProb === undefined ? {} : { refLogProb }),
