@@ -1,5 +1,5 @@
 // A run that is killed again and again, and everything that it leaves behind, to be compared with what one leaves that was not disturbed.
-// Processes are the command line's own and are killed with -9; nothing is looked at but what commands print and files hold.
+// Processes are the command line's own and are killed with -9; what is compared is what commands print and files hold.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -26,10 +26,10 @@ export interface Moment {
   readonly delayMs: number;
 }
 
-/** Moments spread evenly over the whole of a run, in order: every phase is hit as often as it takes long. */
+/** One moment in each of `count` equal parts of a run's time: every phase is hit as often as it takes long. */
 export function randomMoments({ recordedMs, endedMs }: Timeline, { count, rng }: { count: number; rng: Rng }): Moment[] {
-  const times = Array.from({ length: count }, () => rng.uniform() * endedMs).toSorted((a, b) => a - b);
-  return times.map((timeMs) => {
+  return Array.from({ length: count }, (_, part) => {
+    const timeMs = ((part + rng.uniform()) / count) * endedMs;
     const steps = recordedMs.filter((atMs) => atMs <= timeMs).length;
     return { steps, delayMs: timeMs - (recordedMs[steps - 1] ?? 0) };
   });
@@ -84,7 +84,7 @@ async function killAt({ steps, delayMs }: Moment, { folder, recipe }: { folder: 
     reachedMs ??= systemClock.elapsedMs();
     return isFinished || recorded > Math.max(before.recorded, steps) || systemClock.elapsedMs() - reachedMs >= delayMs;
   };
-  while (child.exitCode === null && !isDue()) await setTimeout(10);
+  while (child.exitCode === null && child.signalCode === null && !isDue()) await setTimeout(20);
   const { recorded } = progressIn(store);
   const kill = { steps: recorded, afterMs: systemClock.elapsedMs() - startedMs, workers: processesIn(folder).length - 1 };
   const wasAlive = child.kill("SIGKILL");
