@@ -79,7 +79,15 @@ function panelOf(asked: string, all: readonly Line[]): string[] {
       gridLine({ x1: panel.left, x2: panel.width - panel.right, y: y(value) }),
       svgText({ x: panel.left - 5, y: y(value) + 4, content: short(isLog ? 10 ** value : value), anchor: "end", colour: "black" }),
     ]),
-    ...[0, lastStep].map((step) => svgText({ x: x(step), y: panel.height - panel.bottom + 16, content: `${step}`, colour: "black" })),
+    ...[0, lastStep].map((step) =>
+      svgText({
+        x: x(step),
+        y: panel.height - panel.bottom + 16,
+        content: `${step}`,
+        anchor: step === 0 ? "start" : "end",
+        colour: "black",
+      }),
+    ),
     ...drawn.map(({ colour, points: own }) =>
       polyline(
         own.map(({ step, value }) => ({ x: x(step), y: y(value) })),
@@ -102,6 +110,6 @@ function smoothed({ steps }: Line, name: string): Point[] {
 }
 
 function short(value: number): string {
-  const rounded = Number(value.toPrecision(2));
+  const rounded = Number(value.toPrecision(3));
   return rounded !== 0 && Math.abs(rounded) < 0.001 ? rounded.toExponential() : String(rounded);
 }
