@@ -26,7 +26,7 @@ export default defineRecipe({
     demonstrations: {
       kind: "families",
       families: [...doublings(0.05), steps(17, 20, 0.05)],
-      // Few words are the harder way, two look-ups in one token: two budgets a doubling show them in a sixth of the demonstrations.
+      // Few words are the harder way, two look-ups in one token: two budgets a doubling show them in a seventh of the demonstrations.
       budgets: { grid: [0, 8, 12, 16, 24, 32, 48, 64, 96, 128], autonomousShare: 0.2 },
     },
     training: { kind: "families", families: [...doublings(), steps(17, 25)] },

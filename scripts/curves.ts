@@ -59,9 +59,9 @@ function minutes(run: ShownRun, ms: number): number {
 }
 
 function tick({ x1, x2, y, text }: { x1: number; x2: number; y: number; text: string }): string {
-  return gridLine({ x1, x2, y: `${y}` }) + svgText({ x: `${x1 - 6}`, y: `${y + 4}`, content: text, anchor: "end" });
+  return gridLine({ x1, x2, y }) + svgText({ x: x1 - 6, y: y + 4, content: text, anchor: "end" });
 }
 
 function label({ x, y, text }: { x: number; y: number; text: string }): string {
-  return svgText({ x, y: `${y}`, content: text });
+  return svgText({ x, y, content: text });
 }

@@ -1,8 +1,8 @@
-// Draws metrics over the steps of reinforcement learning as one SVG picture: a panel for each metric, a line for each run. What the pictures in
-// docs/stability.md were drawn with:
+// Draws metrics over the steps of reinforcement learning as one SVG picture: a panel for each metric, a line for each run. What
+// docs/long-run.svg was drawn with:
 //
-//     npx whetstone runs show ID --json > ID.json        (for each run)
-//     node scripts/stepCurves.ts reward,log:gradNorm "all on=A.json" "no clip=B.json" > curves.svg
+//     npx whetstone runs show long-run-1 --json > run.json        (for each run)
+//     node scripts/stepCurves.ts heldOut/accuracy,entropy,log:gradNorm,rssMiB "examples/long-run.ts=run.json" > docs/long-run.svg
 //
 // Lines are means over a few steps, of what was recorded in them; `log:` gives a panel a logarithmic scale.
 
@@ -74,10 +74,10 @@ function panelOf(asked: string, all: readonly Line[]): string[] {
     panel.height - panel.bottom - ((value - range.low) / (range.high - range.low || 1)) * (panel.height - panel.top - panel.bottom);
   const ticks = [0, 1 / 3, 2 / 3, 1].map((share) => range.low + share * (range.high - range.low));
   return [
-    svgText({ x: panel.left, y: 14, content: isLog ? `${name}, logarithmic` : name, anchor: "start", colour: "black" }),
+    svgText({ x: panel.left, y: 14, content: isLog ? `${name}, logarithmic` : name, anchor: "start" }),
     ...ticks.flatMap((value) => [
       gridLine({ x1: panel.left, x2: panel.width - panel.right, y: y(value) }),
-      svgText({ x: panel.left - 5, y: y(value) + 4, content: short(isLog ? 10 ** value : value), anchor: "end", colour: "black" }),
+      svgText({ x: panel.left - 5, y: y(value) + 4, content: short(isLog ? 10 ** value : value), anchor: "end" }),
     ]),
     ...[0, lastStep].map((step) =>
       svgText({
@@ -85,7 +85,6 @@ function panelOf(asked: string, all: readonly Line[]): string[] {
         y: panel.height - panel.bottom + 16,
         content: `${step}`,
         anchor: step === 0 ? "start" : "end",
-        colour: "black",
       }),
     ),
     ...drawn.map(({ colour, points: own }) =>

@@ -37,7 +37,7 @@ export interface LongRunJudgement {
     readonly largestGradNorm: number;
     /** Probability ratio of a token to the policy that sampled it. */
     readonly largestRatio: number;
-    /** From the policy that sampled a step to the one that makes its last update, nats a token; mean over the steps. */
+    /** From the policy that sampled a step to the one that makes its last update, nats a token; mean over the steps with an update. */
     readonly meanKl: number;
   };
   readonly alarms: Readonly<Record<string, number>>;
@@ -73,7 +73,7 @@ export function judgeLongRun({ steps: recorded, events, wantedSteps }: RecordedR
       skippedUpdates: values("skippedUpdates").reduce((sum, count) => sum + count, 0),
       largestGradNorm: Math.max(...values("gradNorm")),
       largestRatio: Math.max(...values("ratioMax")),
-      meanKl: mean(values("kl/last")),
+      meanKl: mean(steps.flatMap(({ metrics }) => metrics["kl/last"] ?? metrics["kl"] ?? [])), // the same where a step has one update
     },
     alarms: alarmCounts(steps.map(({ metrics }) => metrics)),
     ...(failure === undefined ? {} : { endedBy: failure.detail }),

@@ -7,6 +7,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+
 import { findBubblewrap, jailArguments, jailedDriver, systemBinds } from "../../sandbox/bubblewrap.ts";
 import { defaultLimits, type Evaluator, openSandbox, type Sandbox } from "../../sandbox/client.ts";
 import { findNode, findPython, type Runtime } from "../../sandbox/runtimes.ts";

@@ -1,10 +1,8 @@
-// The shapes that pictures of curves are made of, as SVG. What is drawn and where it stands is for whoever draws. A coordinate that is a
-// number is written with one decimal, one that is text as it is.
+// The shapes that pictures of curves are made of, as SVG. What is drawn and where it stands is for whoever draws. Coordinates are written
+// with one decimal.
 
 /** Colours of lines, in the order in which they are given out. */
 export const palette = ["#1f6feb", "#d1242f", "#1a7f37", "#8250df", "#bf8700", "#0a7ea4", "#6e7781", "#e16f24"];
-
-type Coordinate = number | string;
 
 /** A whole picture on white; `parts` become lines of the file. */
 export function svgPicture(
@@ -22,8 +20,8 @@ export function svgPicture(
 }
 
 interface Text {
-  readonly x: Coordinate;
-  readonly y: Coordinate;
+  readonly x: number;
+  readonly y: number;
   /** Any text: metrics and files may have any name. */
   readonly content: string;
   readonly anchor?: "start" | "middle" | "end";
@@ -34,12 +32,12 @@ interface Text {
 /** A line of text whose `anchor` stands at (x, y). */
 export function svgText({ x, y, content, anchor = "middle", colour }: Text): string {
   const fill = colour === undefined ? "" : ` fill="${colour}"`;
-  return `<text x="${written(x)}" y="${written(y)}" text-anchor="${anchor}"${fill}>${escaped(content)}</text>`;
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}"${fill}>${escaped(content)}</text>`;
 }
 
 /** A pale line across, from one margin to the other. */
-export function gridLine({ x1, x2, y }: { readonly x1: number; readonly x2: number; readonly y: Coordinate }): string {
-  return `<line x1="${x1}" x2="${x2}" y1="${written(y)}" y2="${written(y)}" stroke="#ddd"/>`;
+export function gridLine({ x1, x2, y }: { readonly x1: number; readonly x2: number; readonly y: number }): string {
+  return `<line x1="${x1}" x2="${x2}" y1="${y.toFixed(1)}" y2="${y.toFixed(1)}" stroke="#ddd"/>`;
 }
 
 /** A curve through `points`; `dashes` as SVG takes them. */
@@ -47,13 +45,9 @@ export function polyline(
   points: readonly { readonly x: number; readonly y: number }[],
   { colour, width, dashes }: { readonly colour: string; readonly width: number; readonly dashes?: string },
 ): string {
-  const through = points.map(({ x, y }) => `${written(x)},${written(y)}`).join(" ");
+  const through = points.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
   const dash = dashes === undefined ? "" : ` stroke-dasharray="${dashes}"`;
   return `<polyline points="${through}" fill="none" stroke="${colour}" stroke-width="${width}"${dash}/>`;
-}
-
-function written(coordinate: Coordinate): string {
-  return typeof coordinate === "number" ? coordinate.toFixed(1) : coordinate;
 }
 
 function escaped(content: string): string {

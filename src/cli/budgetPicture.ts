@@ -14,14 +14,11 @@ export function budgetPicture(reports: Readonly<Record<string, BudgetReport>>): 
   const budgets = sets[0]![1].points.map(({ budget }) => budget);
   const parts = [
     ...[0, 0.2, 0.4, 0.6, 0.8, 1].map(shareLine),
-    ...budgets.map((budget) =>
-      svgText({ x: x(budget, budgets), y: height - margin.bottom + 18, content: String(budget), colour: "black" }),
-    ),
+    ...budgets.map((budget) => svgText({ x: x(budget, budgets), y: height - margin.bottom + 18, content: String(budget) })),
     svgText({
       x: width / 2,
       y: height - margin.bottom + 34,
       content: "thinking budget, tokens (auto: the policy decides)",
-      colour: "black",
     }),
     ...sets.flatMap(([name, { points }], i) => curve({ name, points, budgets, place: i })),
   ];
@@ -77,6 +74,6 @@ function y(share: number): number {
 }
 
 function shareLine(share: number): string {
-  const name = svgText({ x: margin.left - 6, y: y(share) + 4, content: `${Math.round(share * 100)} %`, anchor: "end", colour: "black" });
+  const name = svgText({ x: margin.left - 6, y: y(share) + 4, content: `${Math.round(share * 100)} %`, anchor: "end" });
   return gridLine({ x1: margin.left, x2: width - margin.right, y: y(share) }) + name;
 }

@@ -259,7 +259,6 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
       'must not be "gspo" with "gae" advantages: its one ratio for a sequence needs one advantage for it; take "clip"',
     );
   }
-  // The ratio to an older policy that sampled is not 1 at the first update either, unless it is taken to the present one.
   const isSampledByOthers = stage.sampling.lag > 0 || stage.sampling.partial !== undefined;
   if (stage.correction.kind !== "none" && !isSampledByOthers) {
     fail(
@@ -267,6 +266,7 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
       `must be "none" where every step learns from its own policy's rollouts, since all weights are 1, got "${stage.correction.kind}"; set sampling.lag or sampling.partial, or leave it out`,
     );
   }
+  // The ratio to an older policy that sampled is not 1 at the first update either, unless it is taken to the present one.
   const isOffPolicy = isSampledByOthers && stage.correction.kind === "none";
   if (entropy.kind === "kl-cov" && minibatchTasks === tasksPerStep && innerEpochs === 1 && !isOffPolicy) {
     fail(

@@ -66,13 +66,8 @@ export async function creditStep(
   return { groups: credited, valued };
 }
 
-/** Whether there is anything to learn from a group by itself. A critic learns from every one. */
-export function teaches(group: readonly RewardedRollout[], place: Pick<CreditPlace, "config" | "terms">): boolean {
-  return ownCredits([group], place)[0]!.kind === "trained";
-}
-
 /**
- * What each group teaches by comparison alone, whatever a critic or a divergence makes of it: members that all earned the same have no
+ * What each group [P] teaches by comparison alone, whatever a critic or a divergence makes of it: members that all earned the same have no
  * variance. With a critic a single member is enough to learn from.
  */
 export function comparedGroups(groups: RewardedGroups, { config, terms }: Pick<CreditPlace, "config" | "terms">): GroupCredit["kind"][] {
@@ -83,13 +78,6 @@ export function comparedGroups(groups: RewardedGroups, { config, terms }: Pick<C
     if (rewards.length === 0) return "dropped";
     return rewards.length > 1 && rewards.every((reward) => reward === rewards[0]) ? "flat" : "trained";
   });
-}
-
-/** The credit [P] that groups [P][G] would get for their verdicts without the others of their step. Of a critic's, only the kind is told. */
-export function ownCredits(groups: RewardedGroups, { config, terms }: Pick<CreditPlace, "config" | "terms">): GroupCredit[] {
-  const { kind } = config.advantages;
-  if (kind === "gae") return groups.map((members) => ({ kind: "trained", advantages: members.map(() => undefined) }));
-  return groupCredits(groups, { config, kind, terms });
 }
 
 interface GroupPlace extends Pick<CreditPlace, "config" | "terms"> {

@@ -14,7 +14,7 @@ import { type GuardState, isCheckpointWanted, phaseSpeed, type StageStart, timed
 import { initialAlarms } from "./alarms.ts";
 import { carriedPoint, readCarried } from "./carried.ts";
 import { pretrainingSteps, type RlConfig } from "./config.ts";
-import { type CreditedStep, comparedGroups, creditStep, teaches } from "./credit.ts";
+import { type CreditedStep, comparedGroups, creditStep } from "./credit.ts";
 import { teachCritic } from "./critic.ts";
 import { failureOf, rolloutMetrics } from "./metrics.ts";
 import { overlongMetrics } from "./overlong.ts";
@@ -23,6 +23,7 @@ import type { Group, RewardedRollout } from "./rollout.ts";
 import { restoreSource, saveRollouts, sourceToJson } from "./savedSource.ts";
 import { openSource } from "./source.ts";
 import type { Source, SourceDeps, SourcedStep } from "./sourceDeps.ts";
+import { initialSource, type SourceState } from "./sourceState.ts";
 import { rewardDivergence, type StepLogProbs, stepLogProbs } from "./stepLogProbs.ts";
 import { budgetMetrics } from "./thinking.ts";
 import { type LearnedStep, learnFrom } from "./update.ts";
@@ -49,12 +50,12 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
   let { nextStep: step, guard } = record.start;
   let source = sourceAt(record.start, { config, deps });
   let watched = watchedAt(record.start);
-  const save = async (folder: string): Promise<void> => {
+  const savedWith = (state: SourceState) => async (folder: string) => {
     await policy.save(folder); // makes the folder
     await critic?.save(criticFolder(folder));
-    saveRollouts(folder, await source.state());
+    saveRollouts(folder, state);
   };
-  if (step === 0) await record.checkpoint({ nextStep: 0, guard }, save);
+  if (step === 0) await record.checkpoint({ nextStep: 0, guard }, savedWith(initialSource));
   while (step < config.steps && !stop.aborted) {
     const sampled = await source.next(step, signal); // tasks, sample, score
     const all = inOrder(sampled.groups, sampled.others);
@@ -95,7 +96,8 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
     watched = learned.watch.state;
     step++;
     if (isCheckpointWanted(step, { guard, record, stop, steps: config.steps })) {
-      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: sourceToJson(await source.state()), ...watched }) }, save);
+      const state = await source.state();
+      await record.checkpoint({ nextStep: step, guard, ...carriedPoint({ source: sourceToJson(state), ...watched }) }, savedWith(state));
     }
   }
   return step;
@@ -107,7 +109,7 @@ type CarriedFrom = Pick<StageStart, "carried" | "folder">;
 function sourceAt(from: CarriedFrom, { config, deps }: { config: RlConfig; deps: RlDeps }): Source {
   const { terms } = deps;
   const restored = restoreSource(readCarried(from).source, from.folder);
-  return openSource(config, { ...deps, teaches: (group) => teaches(group, { config, terms }) }, restored);
+  return openSource(config, { ...deps, teaches: (group) => comparedGroups([group], { config, terms })[0] === "trained" }, restored);
 }
 
 function watchedAt(from: CarriedFrom): Watched {

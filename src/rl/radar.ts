@@ -3,8 +3,8 @@
 // checkpoint.
 
 import { z } from "zod";
-import { mean } from "../base/statistics.ts";
 
+import { mean } from "../base/statistics.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import { type RewardTerm, termScore } from "../rewards/compose.ts";
 import type { Finding } from "./alarms.ts";

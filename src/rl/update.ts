@@ -82,7 +82,7 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
   const broken = brokenSampling(groups);
   const objection = broken ?? objectionOf(watch);
   const refused = objection && refusedUpdate({ ...objection, guard: start, stability: config.stability });
-  if (refused?.kind === "untrusted") return { ...refused, kind: "untrusted", watch };
+  if (refused?.kind === "untrusted") return { ...refused, watch };
   const { credited, metrics: correction } = corrected(
     refused === undefined ? creditedRollouts(groups, learning.logProbs ?? nothingMissing) : [],
     config.correction,
@@ -147,7 +147,7 @@ async function takeUpdates(
       return objectionOf(watch);
     };
     const outcome = await guardedUpdate(policy, { batch: asked, loss, optimizer, guard, stability: config.stability, inspect });
-    if (outcome.kind === "untrusted") return { ...outcome, kind: "untrusted", watch };
+    if (outcome.kind === "untrusted") return { ...outcome, watch };
     tried.push({ numTokens: numTrainedTokens(batch), metrics: outcome.metrics });
     guard = guardAfter(outcome.guard, { ...watch, alarms: watch.alarms.slice(before.alarms.length) });
     if (outcome.kind === "applied") {

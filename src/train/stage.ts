@@ -76,7 +76,9 @@ export interface Objection {
 export type UpdateOutcome = ({ readonly kind: "applied"; readonly guard: GuardState } | Refusal) & { readonly metrics: StepMetrics };
 
 /** An update that was not applied, and why. */
-export type Refusal = { readonly kind: "skipped" | "untrusted"; readonly guard: GuardState; readonly reason: string };
+export type Refusal =
+  | { readonly kind: "skipped"; readonly guard: GuardState; readonly reason: string }
+  | { readonly kind: "untrusted"; readonly guard: GuardState; readonly reason: string };
 
 /** Computes the gradient of `loss` over `batch` and applies it, or leaves the policy as it was when the guard objects. */
 export async function guardedUpdate(

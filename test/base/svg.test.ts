@@ -4,10 +4,10 @@ import { describe, test } from "node:test";
 import { polyline, svgPicture, svgText } from "../../src/base/svg.ts";
 
 describe("svgText", () => {
-  test("writes numbers with one decimal and text as it is, and no colour where none is given", () => {
-    assert.equal(svgText({ x: 3, y: "7.25", content: "a" }), '<text x="3.0" y="7.25" text-anchor="middle">a</text>');
-    const coloured = svgText({ x: 0.06, y: 1, content: "a", anchor: "end", colour: "black" });
-    assert.equal(coloured, '<text x="0.1" y="1.0" text-anchor="end" fill="black">a</text>');
+  test("writes coordinates with one decimal, and no colour where none is given", () => {
+    assert.equal(svgText({ x: 3, y: 7.25, content: "a" }), '<text x="3.0" y="7.3" text-anchor="middle">a</text>');
+    const coloured = svgText({ x: 0.06, y: 1, content: "a", anchor: "end", colour: "red" });
+    assert.equal(coloured, '<text x="0.1" y="1.0" text-anchor="end" fill="red">a</text>');
   });
 
   test("shows any content as it is written", () => {

@@ -66,6 +66,11 @@ describe("judgeLongRun", () => {
     assert.deepEqual(strain, { skippedUpdates: 2, largestGradNorm: 9, largestRatio: 3.99, meanKl: 0.5 });
   });
 
+  test("takes the divergence of the only update where a step has one, and none of a step without", () => {
+    const { strain } = judged(steps((step): Record<string, number> => (step % 2 === 0 ? { kl: 0.25 } : {})));
+    assert.equal(strain.meanKl, 0.25);
+  });
+
   test("counts alarms by name", () => {
     const { alarms } = judged(steps((step) => (step < 3 ? { alarms: 1, "alarm/hack": 1 } : {})));
     assert.deepEqual(alarms, { hack: 3 });

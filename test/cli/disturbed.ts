@@ -9,6 +9,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { systemClock } from "../../src/base/clock.ts";
 import type { Rng } from "../../src/base/rng.ts";
+import type { StepRow } from "../../src/runs/rows.ts";
 import { RunStore } from "../../src/runs/store.ts";
 import { processesIn } from "../support/processes.ts";
 import { finish, start, whetstone } from "./whetstone.ts";
@@ -89,7 +90,10 @@ async function killAt({ steps, delayMs }: Moment, { folder, recipe }: { folder: 
   const kill = { steps: recorded, afterMs: systemClock.elapsedMs() - startedMs, workers: processesIn(folder).length - 1 };
   const wasAlive = child.kill("SIGKILL");
   const { code, stderr } = await finished;
-  assert.ok(wasAlive && code === null, `ended by itself with ${code}, before it was killed ${delayMs} ms after ${steps} steps: ${stderr}`);
+  assert.ok(
+    wasAlive && code === null,
+    `ended by itself with ${code ?? child.signalCode}, before it was killed ${delayMs} ms after ${steps} steps: ${stderr}`,
+  );
   for (let waited = 0; processesIn(folder).length > 0 && waited < 500; waited++) await setTimeout(20);
   assert.deepEqual(processesIn(folder), [], "processes stayed behind");
   return kill;
@@ -104,19 +108,10 @@ function progressIn(store: RunStore): { readonly recorded: number; readonly isFi
   return { recorded: (last.stage === "rl" ? steps : 0) + last.step + 1, isFinished: newest.state === "finished" };
 }
 
-interface RecordedStep {
-  readonly stage: string;
-  readonly step: number;
-  readonly hash: string;
-  readonly digests: Readonly<Record<string, string>>;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly finishedMs: number;
-}
-
 /** All that a run leaves behind. */
 export interface Outcome {
   readonly hash: string;
-  readonly steps: readonly RecordedStep[];
+  readonly steps: readonly StepRow[];
   readonly evaluations: readonly object[];
   /** What was told of its steps: each text once, since a step that is taken again may tell it again. */
   readonly told: readonly string[];
@@ -168,7 +163,7 @@ const unrepeatable = /^seconds\/|^tokensPerSecond\/|rssMiB$/i;
 
 /** The first difference is the message. */
 export function assertSame(actual: Outcome, expected: Outcome): void {
-  const repeatable = ({ stage, step, hash, digests, metrics }: RecordedStep) => {
+  const repeatable = ({ stage, step, hash, digests, metrics }: StepRow) => {
     const kept = Object.entries(metrics).filter(([name]) => !unrepeatable.test(name));
     return { stage, step, hash, digests, metrics: Object.fromEntries(kept) };
   };

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 
 import type { PolicyBackend } from "../../src/policy/backend.ts";
 import { RlConfig } from "../../src/rl/config.ts";
-import { comparedGroups, creditStep, ownCredits, teaches } from "../../src/rl/credit.ts";
+import { comparedGroups, creditStep } from "../../src/rl/credit.ts";
 import { nothingMissing } from "../../src/rl/stepLogProbs.ts";
 import { aRollout, aScoredRollout, scored, unscorable } from "../support/rollouts.ts";
 
@@ -26,24 +26,24 @@ const blank: Pick<PolicyBackend, "forward"> = {
     })),
 };
 
-describe("ownCredits", () => {
-  test("prices what a budget cut short before the group is compared", () => {
+describe("creditStep, without a critic", () => {
+  const advantagesOf = async (about: object) => {
+    const place = { config: configure(about), terms, critic: undefined, isPretraining: false, logProbs: nothingMissing };
+    return (await creditStep([group], place)).groups[0]!.map(({ advantage }) => advantage);
+  };
+
+  test("prices what a budget cut short before the group is compared", async () => {
     // learned rewards 1 and 0.5, mean 0.75
-    const config = configure({ advantages: { kind: "dr-grpo" }, thinking: budgets });
-    assert.deepEqual(ownCredits([group], { config, terms }), [{ kind: "trained", advantages: [0.25, -0.25] }]);
-    assert.ok(teaches(group, { config, terms }));
+    assert.deepEqual(await advantagesOf({ advantages: { kind: "dr-grpo" }, thinking: budgets }), [0.25, -0.25]);
   });
 
-  test("prices it in every term of the reward where terms are compared by themselves", () => {
-    const config = configure({ advantages: { kind: "gdpo" }, thinking: budgets });
-    const [credit] = ownCredits([group], { config, terms });
-    assert.ok(credit?.kind === "trained" && credit.advantages[0]! > 0 && credit.advantages[1]! < 0);
+  test("prices it in every term of the reward where terms are compared by themselves", async () => {
+    const [first, second] = await advantagesOf({ advantages: { kind: "gdpo" }, thinking: budgets });
+    assert.ok(first! > 0 && second! < 0, `${first} and ${second}`);
   });
 
-  test("finds nothing to prefer where thinking costs nothing", () => {
-    for (const kind of ["dr-grpo", "gdpo"]) {
-      assert.deepEqual(ownCredits([group], { config: configure({ advantages: { kind } }), terms }), [{ kind: "flat", advantages: [0, 0] }]);
-    }
+  test("finds nothing to prefer where thinking costs nothing", async () => {
+    for (const kind of ["dr-grpo", "gdpo"]) assert.deepEqual(await advantagesOf({ advantages: { kind } }), [undefined, undefined], kind);
   });
 });
 

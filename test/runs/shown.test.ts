@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+
 import { ShownRun } from "../../src/runs/shown.ts";
 import { RunStore } from "../../src/runs/store.ts";
 import { whetstone } from "../cli/whetstone.ts";
