@@ -11,9 +11,10 @@
 
 import { defineRecipe } from "../src/index.ts";
 
+/** With up to five variables that nothing needs, so that a question of 20 steps can be as long as one of 25. */
 const steps = (minSteps: number, maxSteps: number, slipRate = 0) => ({
   family: "assignments" as const,
-  settings: { minSteps, maxSteps, slipRate },
+  settings: { minSteps, maxSteps, slipRate, maxUnused: 5 },
 });
 
 /** Up to 16 steps: in each entry twice as many as in the one before. */
@@ -26,10 +27,10 @@ export default defineRecipe({
     demonstrations: {
       kind: "families",
       families: [...doublings(0.05), steps(17, 20, 0.05)],
-      // Few words are the harder way, two look-ups in one token: two budgets a doubling show them in a seventh of the demonstrations.
-      budgets: { grid: [0, 8, 12, 16, 24, 32, 48, 64, 96, 128], autonomousShare: 0.2 },
+      // Few words are the harder way, two look-ups in one token: two budgets a doubling show them in an eighth of the demonstrations.
+      budgets: { grid: [0, 8, 12, 16, 24, 32, 48, 64, 96, 128], autonomousShare: 0.3 },
     },
-    training: { kind: "families", families: [...doublings(), steps(17, 25)] },
+    training: { kind: "families", families: [...doublings(), steps(17, 20), steps(21, 22), steps(23, 25)] },
     evaluation: { kind: "families", families: [...doublings(), steps(17, 25)] },
     evaluationBeyond: { kind: "families", families: [steps(21, 25)] },
   },
@@ -41,7 +42,7 @@ export default defineRecipe({
     learningRate: 3e-4,
     maxNewTokens: 224,
     decay: { kind: "linear", floor: 0.3 },
-    thinking: { kind: "budgets", grid: [0, 8, 16, 32, 64, 128], autonomousShare: 0.3 },
+    thinking: { kind: "budgets", grid: [0, 8, 16, 32, 64, 128], autonomousShare: 0.4 },
   },
   eval: { everySteps: 100, tasks: 128, finalTasks: 512 },
   checkpoints: { everySteps: 100 },

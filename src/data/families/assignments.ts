@@ -2,7 +2,7 @@
 //
 // All numbers have one digit, and what a step needs is found by its letter, so that a step far into a long thinking is as easy as
 // the first: what makes a task hard is only how many steps it takes. The first letter is drawn, so that every letter occurs in short tasks.
-// A question may define more than it asks for, so that its length does not tell how much there is to do.
+// A question may end with definitions that nothing needs, "k=3;l=k+4;m=5-2;l=?", so that its length does not tell how much there is to do.
 
 import { z } from "zod";
 
@@ -27,12 +27,12 @@ const Settings = z
       .max(letters.length - 1)
       .default(5)
       .describe("Most variables that are defined from another"),
-    maxUnasked: z
+    maxUnused: z
       .int()
       .min(0)
       .max(letters.length - 2)
       .default(0)
-      .describe("Most variables that are defined after the one that is asked for, as far as there are letters"),
+      .describe("Most variables that are defined from numbers alone after the one that is asked for, as far as there are letters"),
     slipRate,
   })
   .refine((s) => s.minSteps <= s.maxSteps, { path: ["maxSteps"], error: "must be at least minSteps, or no number of steps is allowed" });
@@ -43,14 +43,14 @@ export const assignments = defineFamily({
   settings: Settings,
   make(rng, settings) {
     const numSteps = drawBetween(rng, { min: settings.minSteps, max: settings.maxSteps });
-    const room = Math.min(settings.maxUnasked, letters.length - 1 - numSteps);
-    const numDefined = numSteps + (room === 0 ? 0 : drawBetween(rng, { min: 0, max: room }));
-    const from = rng.int(letters.length - numDefined);
-    const names = [...letters.slice(from, from + numDefined + 1)];
+    const room = Math.min(settings.maxUnused, letters.length - 1 - numSteps);
+    const numUnused = room === 0 ? 0 : drawBetween(rng, { min: 0, max: room });
+    const from = rng.int(letters.length - numSteps - numUnused);
+    const names = [...letters.slice(from, from + numSteps + numUnused + 1)];
     const first = drawBetween(rng, { min: 0, max: largest });
-    const defined = drawSteps(rng, { first, numSteps: numDefined });
-    const definitions = defined.map(({ operator, term }, i) => `${names[i + 1]}=${names[i]}${operator}${term}`);
-    const steps = defined.slice(0, numSteps);
+    const steps = drawSteps(rng, { first, numSteps });
+    const definitions = steps.map(({ operator, term }, i) => `${names[i + 1]}=${names[i]}${operator}${term}`);
+    const unused = names.slice(numSteps + 1).map((name) => `${name}=${drawSum(rng)}`);
     const values = runningTotals(first, steps);
     const believed = slipTotals(rng, values, { slipRate: settings.slipRate, max: largest });
     const worked = steps.map(({ operator, term }, i) => ({
@@ -59,7 +59,7 @@ export const assignments = defineFamily({
       value: believed[i + 1],
     }));
     return {
-      question: [`${names[0]}=${first}`, ...definitions, `${names[numSteps]}=?`].join(";"),
+      question: [`${names[0]}=${first}`, ...definitions, ...unused, `${names[numSteps]}=?`].join(";"),
       thinking: worked.map(({ name, sum, value }) => `${name}=${sum}=${value}`).join(";"),
       terser: [worked.map(({ name, value }) => `${name}=${value}`).join(";")],
       answer: String(believed.at(-1)),
@@ -67,6 +67,13 @@ export const assignments = defineFamily({
     };
   },
 });
+
+/** Two numbers and what is done with them, such as "5-2". */
+function drawSum(rng: Rng): string {
+  const first = drawBetween(rng, { min: 0, max: largest });
+  const [{ operator, term }] = drawSteps(rng, { first, numSteps: 1 }) as [Move];
+  return `${first}${operator}${term}`;
+}
 
 /** Terms of 1 to 9 that keep every value within 0..9; at any value one of the operators has room. */
 function drawSteps(rng: Rng, { first, numSteps }: { first: number; numSteps: number }): Move[] {

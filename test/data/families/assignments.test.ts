@@ -24,8 +24,8 @@ function evaluate(question: string): { values: Map<string, number>; asked: strin
 describe("assignments", () => {
   test("knows the value of the variable that is asked for, and keeps every value to one digit", () => {
     fc.assert(
-      fc.property(fc.nat(), fc.integer({ min: 1, max: 25 }), fc.integer({ min: 0, max: 24 }), (seed, maxSteps, maxUnasked) => {
-        const { question, answer, reference } = make(seed, { maxSteps, maxUnasked });
+      fc.property(fc.nat(), fc.integer({ min: 1, max: 25 }), fc.integer({ min: 0, max: 24 }), (seed, maxSteps, maxUnused) => {
+        const { question, answer, reference } = make(seed, { maxSteps, maxUnused });
         const { values, asked } = evaluate(question);
         assert.equal(answer, String(values.get(asked)));
         assert.deepEqual(reference, { answer });
@@ -59,15 +59,20 @@ describe("assignments", () => {
     }
   });
 
-  test("defines more than it asks for where it may, and thinks no further than asked", () => {
-    const numUnasked = Array.from({ length: 200 }, (_, seed) => {
-      const { question, thinking, terser } = make(seed, { minSteps: 20, maxSteps: 20, maxUnasked: 9 });
+  test("defines more than it asks for where it may, from numbers alone, and thinks no further than asked", () => {
+    const numUnused = Array.from({ length: 200 }, (_, seed) => {
+      const { question, thinking, terser } = make(seed, { minSteps: 20, maxSteps: 20, maxUnused: 9 });
       const { values, asked } = evaluate(question);
       assert.deepEqual([thinking.length, terser![0]!.length], [8 * 20 - 1, 4 * 20 - 1]);
       assert.equal(thinking.at(-8 + 1), asked);
+      const definitions = question.split(";").slice(1, -1);
+      assert.deepEqual(
+        definitions.map((definition) => /^[a-z]=[a-z][+-]\d$/.test(definition)),
+        definitions.map((_, i) => i < 20),
+      );
       return values.size - 1 - 20;
     });
-    assert.deepEqual([...new Set(numUnasked)].sort(), [0, 1, 2, 3, 4, 5], "there are 26 letters");
+    assert.deepEqual([...new Set(numUnused)].sort(), [0, 1, 2, 3, 4, 5], "there are 26 letters");
   });
 
   test("uses every letter in short tasks too", () => {
