@@ -122,7 +122,7 @@ describe("startVerifierPool", () => {
         },
       );
     await refused([puppet, throws], /^verifier ".*throws\.js": could not be imported: at import at \/.*\/throws\.js:1:7$/);
-    await refused([exits], /^verifiers ".*exits\.js": the worker that loads them ended: exit code 4; it last said: last words$/);
+    await refused([exits], /^verifiers ".*exits\.js": the worker ended while loading them: exit code 4; it last said: last words$/);
     assert.deepEqual(childProcesses(), []);
   });
 
