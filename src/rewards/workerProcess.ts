@@ -170,12 +170,10 @@ export class WorkerProcess implements AsyncDisposable {
   #ask(message: PoolMessage, { cpuMs, wallMs }: Pick<WorkLimits, "wallMs"> & Partial<WorkLimits>): Promise<Received> {
     if (this.#how !== undefined) return Promise.resolve({ kind: "ended", how: this.#how });
     const { promise, resolve } = Promise.withResolvers<Received>();
-    // A message that already waits in the channel is read before `setImmediate`: a busy pool is not a slow verifier.
-    const startMs = processorMs(this.#child.pid) ?? 0;
-    const usedMs = (): number | undefined => {
-      const nowMs = processorMs(this.#child.pid);
-      return nowMs === undefined ? undefined : nowMs - startMs;
-    };
+    // Calls are many, and have a limit on the clock alone: /proc is not read for them.
+    const usedMs = cpuMs === undefined ? () => undefined : processorWatch(this.#child.pid);
+    // A message that already waits in the channel is read before `setImmediate`: a busy pool is not a slow verifier. By then the next
+    // thing may have been asked, which has its own time.
     const overrun = (limit: keyof WorkLimits) =>
       setImmediate(() => this.#deliver === deliver && deliver({ kind: "overran", limit, usedMs: usedMs() }));
     const timer = setTimeout(() => overrun("wallMs"), wallMs);
@@ -228,6 +226,15 @@ export class WorkerProcess implements AsyncDisposable {
     this.#deliver?.({ kind: "ended", how: said === "" ? this.#how! : `${this.#how}; it last said: ${said}` });
     if (this.#exited) this.#ended.resolve();
   }
+}
+
+/** Its processor time from now on. */
+function processorWatch(pid: number | undefined): () => number | undefined {
+  const startMs = processorMs(pid) ?? 0;
+  return () => {
+    const nowMs = processorMs(pid);
+    return nowMs === undefined ? undefined : nowMs - startMs;
+  };
 }
 
 /** Of all its threads; undefined once it has ended, or where there is no /proc. */

@@ -246,11 +246,13 @@ describe("VerifierPool", () => {
   test("does not mistake its own busy process for a slow verifier", async () => {
     await using pool = await start();
     const verdict = ask(pool, "slow"); // answers after 150 ms, when nobody listens
+    const next = ask(pool, "right"); // is asked between the first one's answer and the end of its time
     await delay(20);
     await new Promise((resolve) => setImmediate(resolve)); // from here, the event loop looks at timers before it reads
     const untilMs = performance.now() + deadlineMs + 300;
     while (performance.now() < untilMs);
     assert.equal((await verdict).kind, "scored");
+    assert.deepEqual(await next, { kind: "scored", score: 1, evidence: "fine" });
   });
 
   test("scores 200 answers with 2 workers, in at most 2 processes of modest size, some of which die", async () => {
