@@ -230,6 +230,7 @@ describe("VerifierPool", () => {
     await using pool = await start();
     assert.equal((await ask(pool, "afterwards")).kind, "scored");
     await delay(150);
+    while (childProcesses().length > 0) await delay(10); // a busy machine lets it live for longer
     assert.equal((await ask(pool, "right")).kind, "scored");
   });
 
