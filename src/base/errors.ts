@@ -57,6 +57,13 @@ export class VerifierError extends WhetstoneError {
   }
 }
 
+/** A process that runs verifiers did not come to work in time: the machine is busy, or a file waits for something. */
+export class WorkerError extends WhetstoneError {
+  constructor(message: string, cause?: unknown) {
+    super("WORKER", message, { exitCode: 1, cause });
+  }
+}
+
 /** Untrusted code cannot be run on this machine, or the sandbox was asked for what it does not do. */
 export class SandboxError extends WhetstoneError {
   constructor(message: string, cause?: unknown) {

@@ -219,6 +219,6 @@ function tooManyUnscorable(
   const failure = failureOf(unscorable[0]!, terms);
   const why = failure === undefined ? "" : `, the first by verifier "${failure.verifier}": ${failureText(failure)}`;
   return new TrainingError(
-    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them`,
+    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} after ${step} steps${why}; whetstone runs rollouts RUN --unscorable shows them`,
   );
 }

@@ -71,7 +71,7 @@ function judged(watch: StepWatch, findings: readonly Finding[]): StepWatch {
   const stopping = alarms.find(({ action }) => action === "stop");
   if (stopping === undefined) return all;
   throw new TrainingError(
-    `rl: alarm "${stopping.alarm}" ends the run at step ${watch.step}, as rl.alarms.${stopping.alarm}.action says: ${stopping.cause}; whetstone runs fork RUN goes on from a checkpoint with other settings`,
+    `rl: alarm "${stopping.alarm}" ends the run after ${watch.step} steps, as rl.alarms.${stopping.alarm}.action says: ${stopping.cause}; whetstone runs fork RUN goes on from a checkpoint with other settings`,
   );
 }
 

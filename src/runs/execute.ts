@@ -27,7 +27,7 @@ import { type RunReport, reportFile, runReport } from "./report.ts";
 import type { StoredRollout } from "./rows.ts";
 import { hasReference, heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
-/** Whoever watches. Steps and notes are told once they are recorded. */
+/** Whoever watches. Steps and notes are told once they are recorded; `step` counts those before, as in the record. */
 export interface RunObserver {
   step(done: { readonly stage: Stage; readonly step: number; readonly steps: number; readonly metrics: StepMetrics }): void;
   /** While a set of held-out tasks is measured at the end of a stage. */
@@ -161,12 +161,12 @@ function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlR
     recordStep: async (done) => {
       memory.look();
       await record.recordStep({ ...done, metrics: { ...done.metrics, rssMiB: memory.rssMiB(), peakRssMiB: memory.peakRssMiB() } });
-      for (const note of done.notes) observer.note(`${stage} step ${done.step}: ${note}`);
+      for (const note of done.notes) observer.note(`${stage} after ${done.step} steps: ${note}`);
       observer.step({ stage, step: done.step, steps, metrics: done.metrics });
     },
     goBack: async (cause) => {
       const checkpoint = await record.goBack(cause);
-      observer.note(`${stage} step ${cause.step}: ${cause.reason}; back to step ${checkpoint.nextStep} with a lower learning rate`);
+      observer.note(`${stage} after ${cause.step} steps: ${cause.reason}; back to ${checkpoint.nextStep} steps with a lower learning rate`);
       return checkpoint;
     },
   };

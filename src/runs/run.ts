@@ -147,7 +147,7 @@ export class Run implements Disposable {
     } else if (recorded.hash !== hash) {
       const differing = digestDifferences(recorded.digests, digests).join(", ") || "hash of the step before";
       throw new TrainingError(
-        `run ${this.id}: step ${step} of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: ${withRuns(`whetstone runs resume ${this.id} --new-chain`, this.store.folder)}`,
+        `run ${this.id}: the step after ${step} steps of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: ${withRuns(`whetstone runs resume ${this.id} --new-chain`, this.store.folder)}`,
       );
     }
     this.#hash = hash;
@@ -186,7 +186,7 @@ export class Run implements Disposable {
       stage,
       step,
       nextStep,
-      reason: `${reason}; back to step ${nextStep} with ${guard.learningRateScale} times the learning rate`,
+      reason: `${reason}; back to ${nextStep} steps with ${guard.learningRateScale} times the learning rate`,
     });
     writeTrainer(last.folder, { ...last.trainer, guard: { ...guard, gradNorms: [...guard.gradNorms] } });
     this.#hash = hash;

@@ -79,6 +79,8 @@ describe("whetstone runs", () => {
   test("show tells progress, measurements and checkpoints; as JSON every step", async () => {
     const shown = await run("runs", "show", "tiny-1");
     assert.match(shown.stdout, /tiny-1: finished[\s\S]*rl +6 of 6 steps[\s\S]*heldOut after 6 steps of rl[\s\S]*rl-000006/);
+    assert.match(shown.stdout, /^ +[\d-]+ [\d:]+ +rl after 0 steps +note: alarm "flatGroups": /m);
+    assert.match(trained.stderr, /^rl after 0 steps: alarm "flatGroups": .*\nrl 1\/6 /m);
     const { steps, hash, checkpoints } = json(await run("runs", "show", "tiny-1", "--json"));
     assert.equal(steps.length, 10);
     assert.equal(steps.at(-1).hash, hash);
@@ -90,7 +92,7 @@ describe("whetstone runs", () => {
     const { stdout, stderr } = await run("runs", "rollouts", "tiny-1", "--step", "rl:5", "--limit", "1");
     assert.match(
       stdout,
-      /^-- rl step 5, rollout 5\.0\.0, arithmetic-chain \w+: reward \d.*\nuser: \d[+-]\d=\?\n(thinking: .*\n)?answer: [\s\S]*\nnumeric \(version \d\): \d/,
+      /^-- rl after 5 steps, rollout 5\.0\.0, arithmetic-chain \w+: reward \d.*\nuser: \d[+-]\d=\?\n(thinking: .*\n)?answer: [\s\S]*\nnumeric \(version \d\): \d/,
     );
     assert.match(stderr, /the first 1; --limit shows more/);
   });

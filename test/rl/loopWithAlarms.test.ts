@@ -116,7 +116,7 @@ describe("trainPolicy, its alarms", () => {
     const record = aRecord();
     await assert.rejects(train({ config: about("stop"), record, deps: { score: almostFlat } }), (error) => {
       assert.ok(error instanceof TrainingError);
-      assert.match(error.message, /alarm "flatGroups" ends the run at step 4, as rl\.alarms\.flatGroups\.action says: 75 %/);
+      assert.match(error.message, /alarm "flatGroups" ends the run after 4 steps, as rl\.alarms\.flatGroups\.action says: 75 %/);
       return true;
     });
     assert.deepEqual([record.steps.length, record.attempts.map(({ step }) => step)], [4, [4]]);

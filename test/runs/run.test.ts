@@ -116,7 +116,7 @@ describe("Run", () => {
       takeSteps(resumed, { until: 6, parameters: () => "other" }),
       (error) =>
         error instanceof TrainingError &&
-        /step 4 of rl, taken again, must give what was recorded, got another parameters/.test(error.message),
+        /the step after 4 steps of rl, taken again, must give what was recorded, got another parameters/.test(error.message),
     );
   });
 
@@ -187,7 +187,7 @@ describe("Run", () => {
     assert.equal(run.hash, hashes[1]);
     assert.deepEqual(run.stageRecord("rl").start, { nextStep: 2, guard, folder: back.folder });
     assert.equal(at.store.steps(run.id).length, 2);
-    assert.match(at.store.events(run.id)[0]!.detail, /^loss is NaN; back to step 2 with 0\.5 times the learning rate$/);
+    assert.match(at.store.events(run.id)[0]!.detail, /^loss is NaN; back to 2 steps with 0\.5 times the learning rate$/);
   });
 
   test("that was stopped between checkpoints goes back to the one that it would have gone back to", async (t) => {
