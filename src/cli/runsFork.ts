@@ -51,7 +51,7 @@ async function fork(id: string, { runs, from, set, start, json }: Options): Prom
   const choose = (): Checkpoint => {
     const others = listCheckpoints(join(runs, id), stages);
     const checkpoint = findCheckpoint(id, { others, from });
-    checkFork({ parent: id, parentRecipe, checkpoint, recipe });
+    checkFork({ parent: id, parentRecipe, checkpoint, others, recipe });
     return checkpoint;
   };
   choose(); // what cannot be forked is said before verifiers are opened
