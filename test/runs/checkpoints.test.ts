@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 
@@ -123,6 +123,16 @@ describe("checkpoints on disk", () => {
       assert.equal(damaged.length, 1);
       assert.match(damaged[0]!.message, /rl-000020\/trainer\.json: .*; delete the folder to go on from the checkpoint before it$/);
     }
+  });
+
+  test("one that is deleted while others are being read is not there, and no damage", async (t) => {
+    const folder = tempFolder(t);
+    await writeCheckpoint(folder, trainer("rl", 10), save);
+    symlinkSync("nowhere", join(folder, "checkpoints", "rl-000005")); // listed, and gone when it is looked into
+    assert.deepEqual(
+      listCheckpoints(folder, stages).map((checkpoint) => checkpoint.trainer.nextStep),
+      [10],
+    );
   });
 
   test("a failed save leaves nothing under a complete name, and the earlier one of that name as it was", async (t) => {
