@@ -15,7 +15,10 @@ import { type AlarmAction, type AlarmName, type AlarmsConfig, alarmActions } fro
 /** What is remembered between steps. */
 export const AlarmState = z.strictObject({
   /** Alarms that are not over: when each was raised last, for which reasons so far, and for how many steps it has been calm. */
-  raised: z.record(z.string(), z.strictObject({ step: z.int(), calmSteps: z.int(), reasons: z.array(z.string()) })),
+  raised: z.record(
+    z.string(),
+    z.strictObject({ step: z.int().nonnegative(), calmSteps: z.int().nonnegative(), reasons: z.array(z.string()) }),
+  ),
   /** Of the last steps, oldest first. */
   entropies: z.array(z.number()),
   /** Of the policy that the stage started with, once it is known. */

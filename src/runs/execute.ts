@@ -20,6 +20,7 @@ import type { RlRecord } from "../rl/record.ts";
 import { trainSupervised } from "../sft/loop.ts";
 import type { EncodedDemonstration } from "../sft/loss.ts";
 import { backendFromCheckpoint, copyOf, criticOf, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
+import { referenceOf } from "./checkpoints.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { practiceTerms } from "./recipe.ts";
@@ -146,10 +147,9 @@ function openCritic({ run, policy }: Workplace): EmbeddedBackend {
 }
 
 /** The policy as the stage found it, which its first checkpoint keeps. */
-function openReference({ run, policy }: Workplace): EmbeddedBackend {
-  const { engine } = run.recipe;
-  const first = run.firstOf("rl");
-  return first === undefined ? copyOf(policy, engine) : policyFromCheckpoint(first.folder, engine);
+function openReference({ run: { recipe, latest }, policy }: Workplace): EmbeddedBackend {
+  const first = latest && referenceOf(latest);
+  return first === undefined ? copyOf(policy, recipe.engine) : policyFromCheckpoint(first.folder, recipe.engine);
 }
 
 /** The stage's record, which also tells the observer. */

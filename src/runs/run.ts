@@ -12,10 +12,12 @@ import type { SavedPoint, StagePoint, StageStart, StepRecord } from "../train/st
 import { digestDifferences, type Fingerprint, nextHash } from "./chain.ts";
 import {
   type Checkpoint,
+  checkCheckpoint,
+  checkpointName,
   deleteCheckpoint,
   listCheckpoints,
+  type NewTrainerState,
   pruneCheckpoints,
-  type TrainerState,
   writeCheckpoint,
   writeTrainer,
 } from "./checkpoints.ts";
@@ -80,11 +82,6 @@ export class Run implements Disposable {
 
   checkpoints(): Checkpoint[] {
     return listCheckpoints(this.folder, stages);
-  }
-
-  /** A stage's first checkpoint; undefined before it has one. */
-  firstOf(stage: Stage): Checkpoint | undefined {
-    return this.checkpoints().find(({ trainer }) => trainer.stage === stage);
   }
 
   setState(state: RunState): void {
@@ -159,13 +156,14 @@ export class Run implements Disposable {
   ): Promise<void> {
     const accuracy = nextStep === 0 ? undefined : this.store.step(this.id, { stage, step: nextStep - 1 })?.metrics[heldOutAccuracy];
     const measured = Number.isFinite(accuracy) ? { accuracy: accuracy! } : {}; // JSON has no NaN
-    const state: TrainerState = {
-      version: 1,
+    const reference = this.latest?.trainer.reference ?? checkpointName({ stage, nextStep }); // the first of its stage is its own
+    const state: NewTrainerState = {
       run: this.id,
       stage,
       nextStep,
       hash: this.#hash,
       guard: { ...guard, gradNorms: [...guard.gradNorms] },
+      ...(stage === "rl" && hasReference(this.recipe) ? { reference } : {}),
       ...(carried === undefined ? {} : { carried }),
       ...measured,
     };
@@ -180,6 +178,7 @@ export class Run implements Disposable {
   #goBack(stage: Stage, { step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] }): SavedPoint {
     const ofStage = this.checkpoints().filter(({ trainer }) => trainer.stage === stage);
     const last = ofStage.findLast((checkpoint) => this.#isGoneBackTo(checkpoint))!; // a stage saves its first step
+    checkCheckpoint(last);
     for (const { folder } of ofStage.slice(ofStage.indexOf(last) + 1)) deleteCheckpoint(folder);
     const { nextStep, hash } = last.trainer;
     this.store.goBack(this.id, {

@@ -6,6 +6,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writ
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { systemClock } from "../../src/base/clock.ts";
+import { RunStore } from "../../src/runs/store.ts";
 import { bin, type Finished, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
 
 const folder = workFolder();
@@ -315,8 +317,10 @@ describe("another folder of runs", () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /model\.safetensors": truncated: .*; or delete the folder "kept runs\/.*\/rl-000004" to go on from the checkpoint before it\n$/,
+      /model\.safetensors": must be the file that was saved, .*; delete the folder "kept runs\/.*\/rl-000004" to go on from the checkpoint before it\n$/,
     );
+    using store = new RunStore(join(folder, "kept runs"), systemClock);
+    store.setState(id, "stopped"); // one that never started has no such hint
     const shown = await run("runs", "show", id, ...here);
     assert.match(shown.stdout, new RegExp(`go on with: whetstone runs resume ${id} --runs 'kept runs'$`, "m"));
   });
