@@ -1,5 +1,5 @@
-// When a policy-gradient run is in trouble, and what is done about it. What is looked at stands in `alarms.ts`; a gradient that is no number
-// or far from its usual norm is the guard's matter (`optim/guard.ts`, the `stability` section).
+// When a policy-gradient run is in trouble, and what is done about it. What is looked at stands in `alarms.ts`; a gradient that is no
+// number or far from its usual norm is the guard's matter (`optim/guard.ts`, the `stability` section).
 
 import { z } from "zod";
 

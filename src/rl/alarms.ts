@@ -1,5 +1,5 @@
-// Alarms of a policy-gradient run as a pure state machine: from a step's metrics to what is raised and what the recipe wants done. The state
-// is plain JSON and part of every checkpoint, so that a resumed run raises what the undisturbed one would have.
+// Alarms of a policy-gradient run as a pure state machine: from a step's metrics to what is raised and what the recipe wants done. The
+// state is plain JSON and part of every checkpoint, so that a resumed run raises what the undisturbed one would have.
 //
 // An alarm is raised when its level is passed, and is over once its number was inside the level for `calmSteps` steps in a row. While it
 // persists it is raised again every `repeatSteps` steps, or when a reason is added, and is quiet between them; only "skip" acts on every
@@ -122,8 +122,8 @@ function judgeMismatch(metrics: StepMetrics, level: AlarmsConfig["mismatch"]): F
 }
 
 /**
- * With H the median of the last five steps, passed where H < floor H_start, or H < (1 - maxDrop) H' with H' the median of the first five of the
- * last `dropSteps`. Relative: an absolute level would go off at once on a small policy with few peaks.
+ * With H the median of the last five steps, passed where H < floor H_start, or H < (1 - maxDrop) H' with H' the median of the first five of
+ * the last `dropSteps`. Relative: an absolute level would go off at once on a small policy with few peaks.
  */
 function judgeEntropy({ entropies, startEntropy }: AlarmState, { floor, maxDrop, dropSteps }: AlarmsConfig["entropy"]): Finding[] {
   if (startEntropy === undefined) return [];

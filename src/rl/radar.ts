@@ -1,5 +1,5 @@
-// A radar for reward hacking, pure: a verifier that is never trained on scores the same rollouts as the reward does. Where the two drift apart,
-// or responses change their form, the policy may have found what the reward does not mean. The state is plain JSON and part of every
+// A radar for reward hacking, pure: a verifier that is never trained on scores the same rollouts as the reward does. Where the two drift
+// apart, or responses change their form, the policy may have found what the reward does not mean. The state is plain JSON and part of every
 // checkpoint.
 
 import { z } from "zod";
@@ -39,8 +39,8 @@ export const initialRadar: RadarState = { reference: [], recent: [] };
 const gramTokens = 4;
 
 /**
- * A step as the radar sees it; undefined where no rollout was scored by both. With R the reward, R_max the sum of the terms' weights and h the
- * held-out score:
+ * A step as the radar sees it; undefined where no rollout was scored by both. With R the reward, R_max the sum of the terms' weights and h
+ * the held-out score:
  *
  *     disagreement = mean |R / R_max - h|
  */

@@ -35,8 +35,8 @@ export type LearnedStep =
   | { readonly kind: "untrusted"; readonly guard: GuardState; readonly watch: StepWatch; readonly reason: string };
 
 /**
- * Puts each member's advantage beside it. A flat group has nothing to say to the objective; it is learned from where the loss has terms that
- * need no advantage.
+ * Puts each member's advantage beside it. A flat group has nothing to say to the objective; it is learned from where the loss has terms
+ * that need no advantage.
  */
 export function creditGroups(
   groups: readonly (readonly RewardedRollout[])[],
@@ -71,9 +71,9 @@ export interface Learning {
 
 /**
  * One update for each minibatch that has anything to learn from, `innerEpochs` times over. Stops early when the guard wants the run to go
- * back. What was sampled with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted. Nor is
- * a step whose alarms object: they judge the first update that the guard trusts before it is applied, and where they object to it the step's
- * other updates are not taken either.
+ * back. What was sampled with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted. Nor
+ * is a step whose alarms object: they judge the first update that the guard trusts before it is applied, and where they object to it the
+ * step's other updates are not taken either.
  */
 export async function learnFrom(groups: CreditedGroups, learning: Learning): Promise<LearnedStep> {
   const { policy, config, clock, step, watch } = learning;

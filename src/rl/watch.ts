@@ -1,5 +1,5 @@
-// The alarms of one step while it goes on: first those that its rollouts raise, then those of its first update before it is applied. What is
-// judged stands in `alarms.ts` and `radar.ts`; here it becomes what the step does about it.
+// The alarms of one step while it goes on: first those that its rollouts raise, then those of its first update before it is applied. What
+// is judged stands in `alarms.ts` and `radar.ts`; here it becomes what the step does about it.
 
 import { TrainingError } from "../base/errors.ts";
 import type { StepMetrics } from "../policy/backend.ts";
