@@ -110,7 +110,8 @@ function readMoments({ ratioSquare, negativeRatioMax, ...metrics }: StepMetrics)
 /**
  * How far what a step recomputes is from what was sampled, with w = exp(recomputed - sampled) over its tokens: mean of exp |log w|, KL
  * (k3), effective sample size, mean of w. 1, 0, 1 and 1 where sampling and training agree. From what the first update reported and, since
- * that is compared with the recomputed policy where an older one sampled, from the `correction`: whichever is worse. Absent where none tells.
+ * that is compared with the recomputed policy where an older one sampled, from the `correction`, whichever is worse. Absent where
+ * nothing tells.
  */
 export function mismatchLevels(first: StepMetrics, correction: StepMetrics = {}): StepMetrics {
   const { mismatchFactor, kl, ratio, ratioEss } = readMoments(first);
