@@ -57,7 +57,14 @@ const Unscorable = z.strictObject({
 
 const FlatGroups = z.strictObject({
   action: action("warn"),
-  above: share(0.6).meta({ description: "Groups whose members all earned the same, which teach nothing.", unit: "share of groups" }),
+  above: share(0.6).meta({
+    description: "Groups of the last steps whose members all earned the same, which teach nothing.",
+    unit: "share of groups",
+  }),
+  windowGroups: z.int().positive().max(100_000).default(200).meta({
+    description: "The last steps that together hold so many are judged, and nothing before there are as many.",
+    unit: "groups",
+  }),
 });
 
 const Hack = z.strictObject({ action: action("warn") });

@@ -14,6 +14,7 @@ import {
   judgeUpdate,
   raiseAlarms,
   rememberEntropy,
+  rememberGroups,
   strongest,
 } from "./alarms.ts";
 import { type Echo, echoOf, initialRadar, judgeRadar, type RadarState, radarMetrics, rememberEcho } from "./radar.ts";
@@ -50,12 +51,14 @@ export interface WatchedRollouts {
 /** Judges the rollouts of a step. */
 export function watchRollouts(before: Watched, { step, config, terms, rollouts, metrics }: WatchedRollouts): StepWatch {
   const { alarms, radar } = config;
-  const plain = { step, config: alarms, state: before, alarms: [] };
-  const findings = judgeRollouts(metrics, alarms);
+  const count = new Set(rollouts.map(({ rollout }) => rollout.group)).size;
+  const state = rememberGroups(before.alarms, { count, flatShare: metrics["flatGroups"], config: alarms });
+  const plain = { step, config: alarms, state: { ...before, alarms: state }, alarms: [] };
+  const findings = judgeRollouts(metrics, { state, config: alarms });
   const echo = radar === undefined ? undefined : echoOf(rollouts, { terms, radar });
   if (radar === undefined || echo === undefined) return judged(plain, findings);
   const seen = rememberEcho(before.radar ?? initialRadar, { echo, radar });
-  return judged({ ...plain, state: { ...before, radar: seen }, echo }, [...findings, ...judgeRadar(seen, radar)]);
+  return judged({ ...plain, state: { alarms: state, radar: seen }, echo }, [...findings, ...judgeRadar(seen, radar)]);
 }
 
 /** Judges what the step's first update reported before it is applied; the mismatch is among `metrics`. */

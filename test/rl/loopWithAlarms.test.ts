@@ -16,7 +16,7 @@ const flatThen: ScoreRollout = exactBut(troubled, rewardOf(1));
 const almostFlat: ScoreRollout = async (asked, signal) => (asked.rollout.group === 0 ? exact(asked, signal) : flatThen(asked, signal));
 
 const about = (action: AlarmAction, changes: object = {}): RlConfig =>
-  configure({ alarms: { flatGroups: { action, above: 0.7 }, calmSteps: 1, ...changes } });
+  configure({ alarms: { flatGroups: { action, above: 0.7, windowGroups: 1 }, calmSteps: 1, ...changes } });
 const run = (action: AlarmAction, changes: object = {}) => train({ config: about(action, changes), deps: { score: almostFlat } });
 
 describe("trainPolicy, its alarms", () => {
@@ -27,7 +27,7 @@ describe("trainPolicy, its alarms", () => {
       told.flatMap((notes, step) => (notes.length > 0 ? [step] : [])),
       [4],
     );
-    assert.match(told[4]![0]!, /alarm "flatGroups": 75 % of the groups have members that all earned the same, more than 70 %/);
+    assert.match(told[4]![0]!, /alarm "flatGroups": 75 % of the last 4 groups have members that all earned the same, more than 70 %/);
     assert.deepEqual(
       [record.steps[4]!.metrics["alarms"], record.steps[4]!.metrics["alarm/flatGroups"], record.steps[3]!.metrics["alarms"]],
       [1, 1, 0],
