@@ -63,6 +63,8 @@ export interface Learning {
   readonly guard: GuardState;
   /** What the step's rollouts raised. */
   readonly watch: StepWatch;
+  /** Whether anything was learned after the checkpoint that would be gone back to. Absent: something was. */
+  readonly hasLearned?: () => boolean;
   /** What sampling did not record. Absent: nothing is missing. */
   readonly logProbs?: StepLogProbs;
   /** Of sampling, where an older policy sampled. Absent: the first update compares, or where there is none the policy is asked. */
@@ -80,7 +82,7 @@ export async function learnFrom(groups: CreditedGroups, learning: Learning): Pro
   const startMs = clock.elapsedMs();
   const start = guardAfter(learning.guard, watch);
   const broken = brokenSampling(groups);
-  const objection = broken ?? objectionOf(watch);
+  const objection = broken ?? objectionOf(watch, learning.hasLearned);
   const refused = objection && refusedUpdate({ ...objection, guard: start, stability: config.stability });
   if (refused?.kind === "untrusted") return { ...refused, watch };
   const { credited, metrics: correction } = corrected(
@@ -144,7 +146,7 @@ async function takeUpdates(
     const inspect = (metrics: StepMetrics): Objection | undefined => {
       if (applied.length > 0) return undefined; // the policy is no longer the one that the step began with
       watch = watchUpdate(watch, { ...metrics, ...mismatchLevels(metrics, correction) });
-      return objectionOf(watch);
+      return objectionOf(watch, learning.hasLearned);
     };
     const outcome = await guardedUpdate(policy, { batch: asked, loss, optimizer, guard, stability: config.stability, inspect });
     if (outcome.kind === "untrusted") return { ...outcome, watch };

@@ -34,7 +34,11 @@ async function save(folder: string): Promise<void> {
 /** Takes rl steps as a loop would: `parameters` stands for what the step learned. */
 async function takeSteps(
   run: Run,
-  { until, parameters = (step) => `p${step}` }: { until: number; parameters?: (step: number) => string },
+  {
+    until,
+    parameters = (step) => `p${step}`,
+    updates = () => 1,
+  }: { until: number; parameters?: (step: number) => string; updates?: (step: number) => number },
 ): Promise<string[]> {
   const record = run.stageRecord("rl", { numeric: 3 });
   const hashes: string[] = [];
@@ -42,7 +46,7 @@ async function takeSteps(
   if (step === 0) await record.checkpoint({ nextStep: 0, guard: initialGuard }, save);
   while (step < until) {
     const rollouts = [{ ...sampleScored({ rollout: sampleRollout({ step }) }), advantage: 0.5 }];
-    const metrics = { reward: step, [heldOutAccuracy]: step / 10 };
+    const metrics = { reward: step, updates: updates(step), [heldOutAccuracy]: step / 10 };
     await record.recordStep({ step, metrics, digests: { parameters: parameters(step) }, guard: initialGuard, notes: [], rollouts });
     hashes.push(run.hash);
     step++;
@@ -208,6 +212,28 @@ describe("Run", () => {
     const record = run.stageRecord("rl");
     await record.checkpoint({ nextStep: 4, guard: { ...initialGuard, skippedInARow: 1 } }, save);
     assert.equal((await record.goBack({ step: 4, reason: "loss is NaN", guard: initialGuard })).nextStep, 2);
+  });
+
+  test("tells whether anything was learned since the checkpoint that it would go back to, also once it was stopped", async (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    await takeSteps(run, { until: 2 });
+    const record = run.stageRecord("rl");
+    assert.equal(record.hasLearned(2), false, "the checkpoint after two steps holds what they learned");
+    await takeSteps(run, { until: 3, updates: () => 0 });
+    assert.equal(record.hasLearned(3), false);
+    await record.checkpoint({ nextStep: 3, guard: initialGuard }, save); // as Ctrl-C makes one: not gone back to
+    assert.equal(record.hasLearned(3), false);
+    using other = createRun(created, at);
+    await takeSteps(other, { until: 3 });
+    await other.stageRecord("rl").checkpoint({ nextStep: 3, guard: initialGuard }, save);
+    assert.equal(other.stageRecord("rl").hasLearned(3), true);
+  });
+
+  test("names commands on itself", (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    assert.match(run.stageRecord("rl").command("rollouts", "--unscorable"), /^whetstone runs rollouts sums-1 --unscorable --runs /);
   });
 
   test("a fork goes back to where it started", async (t) => {
