@@ -124,6 +124,19 @@ describe("whetstone runs", () => {
     assert.ok(json(await run("runs", "show", "tiny-1", "--json")).events.every(({ kind }: { kind: string }) => kind !== "resumed"));
   });
 
+  test("a run that an alarm ended says how to go on with another action, which does", async () => {
+    const alarms = ["--set", "rl.alarms.flatGroups.windowGroups=1", "--set", "rl.alarms.flatGroups.above=0"];
+    const ended = await run("train", recipe, "--set", "name=alarmed", "--set", "rl.alarms.flatGroups.action=stop", ...alarms);
+    assert.equal(ended.code, 1, ended.stderr);
+    assert.match(ended.stderr, /^with other settings, go on with: whetstone runs fork alarmed-1 --set KEY=VALUE$/m);
+    assert.match(ended.stderr, /alarm "flatGroups" ends the run at step 0, .*, such as --set rl\.alarms\.flatGroups\.action=warn$/m);
+    const again = await run("runs", "resume", "alarmed-1");
+    assert.match(again.stderr, /alarm "flatGroups" ends the run at step 0, /);
+    const forked = await run("runs", "fork", "alarmed-1", "--set", "rl.alarms.flatGroups.action=warn", "--json");
+    assert.equal(forked.code, 0, forked.stderr);
+    assert.equal(json(forked).run, "alarmed-2");
+  });
+
   test("fork makes a run that starts from a checkpoint, and resume takes it to its end", async () => {
     const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--no-start", "--json", "--set", "rl.steps=8");
     assert.equal(forked.code, 0, forked.stderr);
