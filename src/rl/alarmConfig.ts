@@ -46,14 +46,22 @@ const Errored = z.strictObject({
   }),
 });
 
-const Unscorable = z.strictObject({
-  action: action("warn"),
-  above: share(0.01).meta({ description: "Rollouts whose reward nobody knows.", unit: "share of rollouts" }),
-  stopAbove: share(0.05).meta({
-    description: "The run stops when a larger share of a step's rollouts could not be scored.",
-    unit: "share",
-  }),
-});
+const usualUnscorable = 0.01;
+
+const Unscorable = z
+  .strictObject({
+    action: action("warn"),
+    above: share(usualUnscorable).meta({ description: "Rollouts whose reward nobody knows.", unit: "share of rollouts" }),
+    stopAbove: share(0.05).meta({
+      description: "The run stops when a larger share of a step's rollouts could not be scored.",
+      unit: "share",
+    }),
+  })
+  // The default is no mistake beside a lower stopAbove: nobody asked for it.
+  .refine(({ above, stopAbove }) => above <= stopAbove || above === usualUnscorable, {
+    path: ["above"],
+    error: "must be at most stopAbove, or the run stops before the alarm is raised",
+  });
 
 const FlatGroups = z.strictObject({
   action: action("warn"),
