@@ -228,6 +228,16 @@ describe("--set", () => {
     assert.equal(await messageOf(file, ["seed.x=1"]), '--set: "seed" holds no keys, so nothing below it can be set');
   });
 
+  test("says how to choose another kind where keys of the former one stand in the file", async (t) => {
+    const file = changed(t, 'r.rl.kl = { kind: "loss", estimator: "k2", weight: 0.1 }');
+    const cure = `leave it out or change rl.kl.kind; --set 'rl.kl={"kind":"none"}' sets all of rl.kl`;
+    assert.deepEqual((await messageOf(file, ["rl.kl.kind=none"])).split("\n"), [
+      `recipe.ts: unknown key "rl.kl.estimator"; it belongs to kind "loss", but rl.kl.kind is "none"; ${cure}`,
+      `recipe.ts: unknown key "rl.kl.weight"; it belongs to kind "reward" or "loss", but rl.kl.kind is "none"; ${cure}`,
+    ]);
+    assert.deepEqual((await loadRecipe(file, ['rl.kl={"kind":"none"}'])).recipe.rl?.kl, { kind: "none" });
+  });
+
   test("changes one place where the recipe uses an object twice", async (t) => {
     const file = recipeFile(t, `const r: any = ${good};\nr.data.evaluation = r.data.training;\nexport default r;\n`);
     const { training, evaluation } = (await loadRecipe(file, ["data.evaluation.families.0.weight=3"])).recipe.data;
