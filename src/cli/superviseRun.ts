@@ -47,7 +47,8 @@ export async function superviseRun(
 /** A damaged checkpoint that the run was to go on from can be left for the one before it. */
 function withWayBack(error: unknown, { latest }: Run): unknown {
   if (!(error instanceof CheckpointError) || latest === undefined || !error.message.includes(latest.folder)) return error;
-  return new CheckpointError(`${error.message}; or delete the folder "${latest.folder}" to go on from the checkpoint before it`, error);
+  if (error.message.includes("delete the folder")) return error;
+  return new CheckpointError(`${error.message}. To go on from the checkpoint before it, delete the folder "${latest.folder}"`, error);
 }
 
 /** What a finished run has to say. */

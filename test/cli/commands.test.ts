@@ -119,7 +119,10 @@ describe("whetstone runs", () => {
   test("resume leaves a finished run as it is, and says its result again", async () => {
     const again = await run("runs", "resume", "tiny-1", "--json");
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stderr, /^run tiny-1 has nothing left to do; /);
+    assert.match(
+      again.stderr,
+      /^run tiny-1 is finished, so there is nothing to resume; to train on, fork it with more steps: whetstone runs fork tiny-1 --set rl\.steps=12$/m,
+    );
     assert.deepEqual(json(again), json(trained));
     assert.ok(json(await run("runs", "show", "tiny-1", "--json")).events.every(({ kind }: { kind: string }) => kind !== "resumed"));
   });
@@ -314,7 +317,7 @@ describe("another folder of runs", () => {
     assert.ok(id !== undefined, forked.stdout + forked.stderr);
     assert.match(
       (await run("runs", "resume", "tiny-1", ...here)).stderr,
-      /; whetstone runs fork tiny-1 --runs 'kept runs' goes on from it/,
+      /: whetstone runs fork tiny-1 --set rl\.steps=12 --runs 'kept runs'$/m,
     );
     const none = await run("runs", "rollouts", "tiny-1", "--family", "none", ...here);
     assert.match(none.stderr, /; whetstone runs show tiny-1 --runs 'kept runs' tells/);
@@ -329,7 +332,7 @@ describe("another folder of runs", () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /model\.safetensors": truncated: .*; or delete the folder "kept runs\/.*\/rl-000004" to go on from the checkpoint before it\n$/,
+      /model\.safetensors": truncated: .*\. To go on from the checkpoint before it, delete the folder "kept runs\/.*\/rl-000004"\n$/,
     );
     const shown = await run("runs", "show", id, ...here);
     assert.match(shown.stdout, new RegExp(`go on with: whetstone runs resume ${id} --runs 'kept runs'$`, "m"));
