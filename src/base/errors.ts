@@ -85,7 +85,7 @@ export class StorageError extends WhetstoneError {
   }
 }
 
-/** Training cannot go on: too many unscorable verdicts, or non-finite numbers that did not go away. */
+/** Training cannot go on: an alarm that stops, too many unscorable verdicts, or non-finite numbers that did not go away. */
 export class TrainingError extends WhetstoneError {
   constructor(message: string, cause?: unknown) {
     super("TRAINING", message, { exitCode: 1, cause });

@@ -112,6 +112,8 @@ export class Run implements Disposable {
           verifierVersions,
         }),
       recordedReward: this.#recordedRewards(stage),
+      hasLearned: (step) => this.#hasLearned(stage, step),
+      command: (verb, options) => withRuns(`whetstone runs ${verb} ${this.id} ${options}`, this.store.folder),
     };
   }
 
@@ -177,7 +179,7 @@ export class Run implements Disposable {
 
   #goBack(stage: Stage, { step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] }): SavedPoint {
     const ofStage = this.checkpoints().filter(({ trainer }) => trainer.stage === stage);
-    const last = ofStage.findLast((checkpoint) => this.#isGoneBackTo(checkpoint))!; // a stage saves its first step
+    const last = this.#lastGood(ofStage);
     checkCheckpoint(last);
     for (const { folder } of ofStage.slice(ofStage.indexOf(last) + 1)) deleteCheckpoint(folder);
     const { nextStep, hash } = last.trainer;
@@ -190,6 +192,17 @@ export class Run implements Disposable {
     writeTrainer(last.folder, { ...last.trainer, guard: { ...guard, gradNorms: [...guard.gradNorms] } });
     this.#hash = hash;
     return pointOf(last);
+  }
+
+  /** The one of a stage's checkpoints that is gone back to; the stage saves its first step. */
+  #lastGood(ofStage: readonly Checkpoint[]): Checkpoint {
+    return ofStage.findLast((checkpoint) => this.#isGoneBackTo(checkpoint))!;
+  }
+
+  #hasLearned(stage: Stage, until: number): boolean {
+    const from = this.#lastGood(this.checkpoints().filter(({ trainer }) => trainer.stage === stage)).trainer.nextStep;
+    const steps = Array.from({ length: until - from }, (_, i) => from + i);
+    return steps.some((step) => this.store.step(this.id, { stage, step })!.metrics["updates"]! > 0);
   }
 
   /** Whether a run that nobody stopped has it too: where another one was gone back to, a run that was stopped and resumed would not repeat. */

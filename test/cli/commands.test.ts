@@ -123,9 +123,25 @@ describe("whetstone runs", () => {
   test("resume leaves a finished run as it is, and says its result again", async () => {
     const again = await run("runs", "resume", "tiny-1", "--json");
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stderr, /^run tiny-1 has nothing left to do; /);
+    assert.match(
+      again.stderr,
+      /^run tiny-1 is finished, so there is nothing to resume; to train on, fork it with more steps: whetstone runs fork tiny-1 --set rl\.steps=12$/m,
+    );
     assert.deepEqual(json(again), json(trained));
     assert.ok(json(await run("runs", "show", "tiny-1", "--json")).events.every(({ kind }: { kind: string }) => kind !== "resumed"));
+  });
+
+  test("a run that an alarm ended says how to go on with another action, which does", async () => {
+    const alarms = ["--set", "rl.alarms.flatGroups.windowGroups=1", "--set", "rl.alarms.flatGroups.above=0"];
+    const ended = await run("train", recipe, "--set", "name=alarmed", "--set", "rl.alarms.flatGroups.action=stop", ...alarms);
+    assert.equal(ended.code, 1, ended.stderr);
+    assert.match(ended.stderr, /^with other settings, go on with: whetstone runs fork alarmed-1 --set KEY=VALUE$/m);
+    assert.match(ended.stderr, /alarm "flatGroups" ends the run at step 0, .*, such as --set rl\.alarms\.flatGroups\.action=warn$/m);
+    const again = await run("runs", "resume", "alarmed-1");
+    assert.match(again.stderr, /alarm "flatGroups" ends the run at step 0, /);
+    const forked = await run("runs", "fork", "alarmed-1", "--set", "rl.alarms.flatGroups.action=warn", "--json");
+    assert.equal(forked.code, 0, forked.stderr);
+    assert.equal(json(forked).run, "alarmed-2");
   });
 
   test("fork makes a run that starts from a checkpoint, and resume takes it to its end", async () => {
@@ -181,6 +197,9 @@ describe("whetstone sample", () => {
 
   test("a folder that is no checkpoint is refused", async () => {
     assert.equal((await run("sample", "runs/tiny-1", "--prompt", "1+2")).code, 2);
+    const beyond = await run("sample", checkpoint, "--prompt", "1+2", "--thinking-budget", "64");
+    assert.equal(beyond.code, 2);
+    assert.match(beyond.stderr, /^sample: --thinking-budget must be less than the policy's positions, .*, got 64 and 64$/m);
   });
 });
 
@@ -302,7 +321,7 @@ describe("another folder of runs", () => {
     assert.ok(id !== undefined, forked.stdout + forked.stderr);
     assert.match(
       (await run("runs", "resume", "tiny-1", ...here)).stderr,
-      /; whetstone runs fork tiny-1 --runs 'kept runs' goes on from it/,
+      /: whetstone runs fork tiny-1 --set rl\.steps=12 --runs 'kept runs'$/m,
     );
     const none = await run("runs", "rollouts", "tiny-1", "--family", "none", ...here);
     assert.match(none.stderr, /; whetstone runs show tiny-1 --runs 'kept runs' tells/);

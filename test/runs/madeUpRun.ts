@@ -30,7 +30,11 @@ export async function save(folder: string): Promise<void> {
 /** Takes rl steps as a loop would: `parameters` stands for what the step learned. */
 export async function takeSteps(
   run: Run,
-  { until, parameters = (step) => `p${step}` }: { until: number; parameters?: (step: number) => string },
+  {
+    until,
+    parameters = (step) => `p${step}`,
+    updates = () => 1,
+  }: { until: number; parameters?: (step: number) => string; updates?: (step: number) => number },
 ): Promise<string[]> {
   const record = run.stageRecord("rl", { numeric: 3 });
   const hashes: string[] = [];
@@ -38,7 +42,7 @@ export async function takeSteps(
   if (step === 0) await record.checkpoint({ nextStep: 0, guard: initialGuard }, save);
   while (step < until) {
     const rollouts = [{ ...sampleScored({ rollout: sampleRollout({ step }) }), advantage: 0.5 }];
-    const metrics = { reward: step, [heldOutAccuracy]: step / 10 };
+    const metrics = { reward: step, updates: updates(step), [heldOutAccuracy]: step / 10 };
     await record.recordStep({ step, metrics, digests: { parameters: parameters(step) }, guard: initialGuard, notes: [], rollouts });
     hashes.push(run.hash);
     step++;

@@ -173,6 +173,28 @@ describe("Run", () => {
     assert.equal((await record.goBack({ step: 4, reason: "loss is NaN", guard: initialGuard })).nextStep, 2);
   });
 
+  test("tells whether anything was learned since the checkpoint that it would go back to, also once it was stopped", async (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    await takeSteps(run, { until: 2 });
+    const record = run.stageRecord("rl");
+    assert.equal(record.hasLearned(2), false, "the checkpoint after two steps holds what they learned");
+    await takeSteps(run, { until: 3, updates: () => 0 });
+    assert.equal(record.hasLearned(3), false);
+    await record.checkpoint({ nextStep: 3, guard: initialGuard }, save); // as Ctrl-C makes one: not gone back to
+    assert.equal(record.hasLearned(3), false);
+    using other = createRun(created, at);
+    await takeSteps(other, { until: 3 });
+    await other.stageRecord("rl").checkpoint({ nextStep: 3, guard: initialGuard }, save);
+    assert.equal(other.stageRecord("rl").hasLearned(3), true);
+  });
+
+  test("names commands on itself", (t) => {
+    const at = place(t);
+    using run = createRun(created, at);
+    assert.match(run.stageRecord("rl").command("rollouts", "--unscorable"), /^whetstone runs rollouts sums-1 --unscorable --runs /);
+  });
+
   test("a fork goes back to where it started", async (t) => {
     const at = place(t);
     using parent = createRun(created, at);
