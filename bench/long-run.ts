@@ -3,9 +3,10 @@
 // With --hard the forks have five times the learning rate and four updates a step, so that there is something to be stable against.
 // Options: --run=long-run-1, --runs=runs, --ablate, --hard, --steps=300. scripts/stepCurves.ts draws what the forks recorded.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 
+import { ConfigError, TrainingError } from "../src/base/errors.ts";
 import { nameOddNumbers } from "../src/base/json.ts";
 import { ShownRun } from "../src/runs/shown.ts";
 import type { BenchOptions } from "./main.ts";
@@ -35,7 +36,7 @@ export async function run({ run = "long-run-1", runs = "runs", steps = "300", ..
       const exitCode = trained(fork, runs);
       const judgement = { fork, ...judgementOf(fork, runs) };
       if (!leavesResult(exitCode, judgement))
-        throw new Error(`long-run: ${fork} must be trained, got exit code ${exitCode}; see what it said`);
+        throw new TrainingError(`long-run: ${fork} must be trained, got exit code ${exitCode}; see what it said`);
       console.error(`${name}: ${JSON.stringify(judgement, nameOddNumbers)}`);
       return [name, judgement];
     }),
@@ -55,10 +56,15 @@ function trained(run: string, runs: string): number | null {
 
 function judgementOf(run: string, runs: string): LongRunJudgement {
   const { recipe, steps, events } = ShownRun.parse(command(["runs", "show", run, "--runs", runs, "--json"]));
-  if (recipe.rl === undefined) throw new Error(`long-run: --run must name a run with reinforcement learning, got ${run}; name another one`);
+  if (recipe.rl === undefined)
+    throw new ConfigError(`long-run: --run must name a run with reinforcement learning, got ${run}; name another one`);
   return judgeLongRun({ steps, events, wantedSteps: recipe.rl.steps });
 }
 
+/** What a command printed as JSON; what it refuses is refused here, in its words. */
 function command(args: readonly string[]): unknown {
-  return JSON.parse(execFileSync(process.execPath, [whetstone, ...args], { maxBuffer: 2 ** 30 }).toString());
+  const { status, stdout, stderr } = spawnSync(process.execPath, [whetstone, ...args], { maxBuffer: 2 ** 30, encoding: "utf8" });
+  if (status === 2) throw new ConfigError(`long-run: ${stderr.trim()}`);
+  if (status !== 0) throw new TrainingError(`long-run: whetstone ${args.join(" ")} must come to its end, got ${stderr.trim()}`);
+  return JSON.parse(stdout);
 }

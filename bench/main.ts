@@ -1,9 +1,10 @@
 // npm run bench -- NAME [--json] [--key=value | --key value ...]: runs bench/NAME.ts and, with --json, prints its numbers as one JSON object on the last line.
-// Each bench exports `run(options)`; what a person reads while it works goes to stderr.
+// Each bench exports `run(options)`; what a person reads while it works goes to stderr. What it refuses is one line there, and exit code 2.
 
 import { globSync } from "node:fs";
 import { basename } from "node:path";
 
+import { WhetstoneError } from "../src/base/errors.ts";
 import { nameOddNumbers } from "../src/base/json.ts";
 
 /** Options are what follows the name, without the dashes: `--rounds=3` is `{ rounds: "3" }`. */
@@ -24,8 +25,14 @@ if (name === undefined || !names.includes(name)) {
 }
 const options = Object.fromEntries(joinValues(args).map(parseOption));
 const { run } = (await import(`./${name}.ts`)) as Bench;
-const numbers = await run(options);
-console.log("json" in options ? JSON.stringify(numbers, nameOddNumbers) : numbers);
+try {
+  const numbers = await run(options);
+  console.log("json" in options ? JSON.stringify(numbers, nameOddNumbers) : numbers);
+} catch (error) {
+  if (!(error instanceof WhetstoneError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.exitCode;
+}
 
 /** `--key value` as `--key=value`. */
 function joinValues(words: readonly string[]): string[] {

@@ -2,7 +2,7 @@
 // it an answer. What makes it GRPO is below: groups, advantages, the clipped loss. `src/rl/loop.ts` is the same with checkpoints,
 // verifiers in processes of their own, and a record that a killed run goes on from. Takes a few seconds.
 //
-//     node examples/grpo-in-one-file.ts
+//     npx node examples/grpo-in-one-file.ts
 
 import {
   characterTokenizerJson,

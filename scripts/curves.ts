@@ -2,7 +2,7 @@
 // one, from what the runs recorded. What docs/quickstart.svg was drawn with:
 //
 //     npx whetstone runs show ID --json > ID.json        (for each run)
-//     node scripts/curves.ts ID.json ... > docs/quickstart.svg
+//     npx node scripts/curves.ts ID.json ... > docs/quickstart.svg
 //
 // A run whose name ends in "control" is drawn dashed.
 

@@ -1,4 +1,4 @@
-// Writes docs/recipe.md from the schemas: `node scripts/recipe-docs.ts`.
+// Writes docs/recipe.md from the schemas: `npx node scripts/recipe-docs.ts`.
 // A test fails while the page and the schemas differ.
 
 import { writeFileSync } from "node:fs";

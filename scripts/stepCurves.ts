@@ -2,7 +2,7 @@
 // docs/long-run.svg was drawn with:
 //
 //     npx whetstone runs show long-run-1 --json > run.json        (for each run)
-//     node scripts/stepCurves.ts heldOut/accuracy,entropy,log:gradNorm,rssMiB "examples/long-run.ts=run.json" > docs/long-run.svg
+//     npx node scripts/stepCurves.ts heldOut/accuracy,entropy,log:gradNorm,rssMiB "examples/long-run.ts=run.json" > docs/long-run.svg
 //
 // Lines are means over a few steps, of what was recorded in them; `log:` gives a panel a logarithmic scale.
 

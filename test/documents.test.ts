@@ -39,6 +39,12 @@ describe("documents", () => {
     });
   }
 
+  test("run TypeScript with npx node, since the Node of the machine may be too old for it", () => {
+    const texts = [...documents, ...globSync(["examples/*.ts", "scripts/*.ts"], { cwd: root })].map(read);
+    const commands = texts.flatMap((text) => [...text.matchAll(/(?:npx )?\bnode (?:examples|scripts|bench)\/[\w-]+\.ts/g)].map(String));
+    assert.deepEqual([commands.length > 5, commands.filter((command) => !command.startsWith("npx "))], [true, []]);
+  });
+
   test("are searched for paths and links", () => {
     assert.deepEqual(namedFiles("see `src/rl/loop.ts`, `src/rl/NAME.ts`, `npm test` and `docs/decisions`"), [
       "src/rl/loop.ts",

@@ -19,31 +19,34 @@ const smoothedSteps = 5;
 /** Steps whose median memory is taken, from step 100 on and at the end: between two collections of garbage it rises and falls by some 5 %. */
 const memorySteps = 20;
 
-/** Numbers of a run's steps of reinforcement learning, and which criteria hold. */
+/** Whether a criterion holds; one whose numbers were not recorded, or are none, is neither met nor broken. */
+export type Held = "yes" | "no" | "not judged";
+
+/** Numbers of a run's steps of reinforcement learning, undefined where they were not recorded, and which criteria hold. */
 export interface LongRunJudgement {
   readonly steps: number;
-  readonly secondsPerStep: number;
-  readonly hours: number;
-  readonly bestAccuracy: number;
-  readonly lastAccuracy: number;
-  readonly entropyAtStart: number;
-  readonly leastEntropy: number;
-  readonly memoryRatio: number;
+  readonly secondsPerStep: number | undefined;
+  readonly hours: number | undefined;
+  readonly bestAccuracy: number | undefined;
+  readonly lastAccuracy: number | undefined;
+  readonly entropyAtStart: number | undefined;
+  readonly leastEntropy: number | undefined;
+  readonly memoryRatio: number | undefined;
   /** What the stabilisers had to deal with. */
   readonly strain: {
     /** Updates that were refused. */
     readonly skippedUpdates: number;
     /** Before clipping. */
-    readonly largestGradNorm: number;
+    readonly largestGradNorm: number | undefined;
     /** Probability ratio of a token to the policy that sampled it. */
-    readonly largestRatio: number;
+    readonly largestRatio: number | undefined;
     /** From the policy that sampled a step to the one that makes its last update, nats a token; mean over the steps with an update. */
-    readonly meanKl: number;
+    readonly meanKl: number | undefined;
   };
   readonly alarms: Readonly<Record<string, number>>;
   /** What the failure said that kept the run from its end. */
   readonly endedBy?: string;
-  readonly holds: Readonly<Record<"cameToItsEnd" | "lastNearBest" | "noNaN" | "entropyAboveFloor" | "memoryFlat" | "inTime", boolean>>;
+  readonly holds: Readonly<Record<"cameToItsEnd" | "lastNearBest" | "noNaN" | "entropyAboveFloor" | "memoryFlat" | "inTime", Held>>;
 }
 
 /** Seconds a step are medians of the times between steps, so that an interruption does not count; `hours` are these times all steps. */
@@ -53,39 +56,82 @@ export function judgeLongRun({ steps: recorded, events, wantedSteps }: RecordedR
   const failure = cameToItsEnd ? undefined : events.findLast(({ kind }) => kind === "failed");
   const values = (name: string): number[] => steps.flatMap(({ metrics }) => metrics[name] ?? []);
   const [accuracies, entropies] = [values("heldOut/accuracy"), smoothed(values("entropy"))];
-  const gaps = steps.slice(1).map(({ finishedMs }, i) => (finishedMs - steps[i]!.finishedMs) / 1000);
-  const secondsPerStep = median(gaps);
-  const memory = values("rssMiB");
-  const [best, last] = [Math.max(...accuracies), accuracies.at(-1) ?? Number.NaN];
-  const [entropyAtStart, leastEntropy] = [entropies[0] ?? Number.NaN, Math.min(...entropies)];
-  const memoryRatio = median(memory.slice(-memorySteps)) / median(memory.slice(criteria.memoryFromStep).slice(0, memorySteps));
-  const hours = gaps.reduce((sum, seconds) => sum + Math.min(seconds, 10 * secondsPerStep), 0) / 3600;
+  const [bestAccuracy, lastAccuracy] = [largest(accuracies), accuracies.at(-1)];
+  const [entropyAtStart, leastEntropy] = [entropies[0], ofAny(entropies, (all) => Math.min(...all))];
+  const memoryRatio = memoryRatioOf(values("rssMiB"));
+  const { secondsPerStep, hours } = durationOf(steps);
   return {
     steps: steps.length,
     secondsPerStep,
     hours,
-    bestAccuracy: best,
-    lastAccuracy: last,
+    bestAccuracy,
+    lastAccuracy,
     entropyAtStart,
     leastEntropy,
     memoryRatio,
     strain: {
       skippedUpdates: values("skippedUpdates").reduce((sum, count) => sum + count, 0),
-      largestGradNorm: Math.max(...values("gradNorm")),
-      largestRatio: Math.max(...values("ratioMax")),
-      meanKl: mean(steps.flatMap(({ metrics }) => metrics["kl/last"] ?? metrics["kl"] ?? [])), // the same where a step has one update
+      largestGradNorm: largest(values("gradNorm")),
+      largestRatio: largest(values("ratioMax")),
+      // the same where a step has one update
+      meanKl: ofAny(
+        steps.flatMap(({ metrics }) => metrics["kl/last"] ?? metrics["kl"] ?? []),
+        mean,
+      ),
     },
     alarms: alarmCounts(steps.map(({ metrics }) => metrics)),
     ...(failure === undefined ? {} : { endedBy: failure.detail }),
     holds: {
-      cameToItsEnd,
-      lastNearBest: best - last <= criteria.points,
-      noNaN: steps.every(({ metrics }) => Object.values(metrics).every(Number.isFinite)),
-      entropyAboveFloor: leastEntropy >= criteria.entropyFloor * entropyAtStart,
-      memoryFlat: memoryRatio <= criteria.memoryRatio,
-      inTime: hours <= criteria.hours,
+      cameToItsEnd: cameToItsEnd ? "yes" : "no",
+      // One measurement is its own best, one median entropy its own least.
+      lastNearBest: held(accuracies.length < 2 ? [] : [bestAccuracy, lastAccuracy], (best, last) => best - last <= criteria.points),
+      noNaN: held([ofAny(steps, numOdd)], (odd) => odd === 0),
+      entropyAboveFloor: held(
+        entropies.length < 2 ? [] : [leastEntropy, entropyAtStart],
+        (least, start) => least >= criteria.entropyFloor * start,
+      ),
+      memoryFlat: held([memoryRatio], (ratio) => ratio <= criteria.memoryRatio),
+      inTime: held([hours], (took) => took <= criteria.hours),
     },
   };
+}
+
+type Numbers = readonly (number | undefined)[];
+
+/** `rule` of numbers that are all there and are numbers. */
+function held(numbers: Numbers, rule: (...numbers: [number, number]) => boolean): Held {
+  const known = numbers.filter((number) => number !== undefined && !Number.isNaN(number));
+  if (known.length === 0 || known.length < numbers.length) return "not judged";
+  return rule(...(known as [number, number])) ? "yes" : "no";
+}
+
+/** Undefined for an empty list, of which there is no mean and no largest. */
+function ofAny<T>(list: readonly T[], number: (list: readonly T[]) => number): number | undefined {
+  return list.length === 0 ? undefined : number(list);
+}
+
+function largest(numbers: readonly number[]): number | undefined {
+  return ofAny(numbers, (all) => Math.max(...all));
+}
+
+/** Metrics that are NaN or infinite. */
+function numOdd(steps: readonly RecordedRun["steps"][number][]): number {
+  return steps.flatMap(({ metrics }) => Object.values(metrics).filter((value) => !Number.isFinite(value))).length;
+}
+
+function durationOf(steps: RecordedRun["steps"]): Pick<LongRunJudgement, "secondsPerStep" | "hours"> {
+  const gaps = steps.slice(1).map(({ finishedMs }, i) => (finishedMs - steps[i]!.finishedMs) / 1000);
+  if (gaps.length === 0) return { secondsPerStep: undefined, hours: undefined };
+  const secondsPerStep = median(gaps);
+  const hours = gaps.reduce((sum, seconds) => sum + Math.min(seconds, 10 * secondsPerStep), 0) / 3600;
+  return { secondsPerStep, hours };
+}
+
+/** Memory at the end by that at step 100; of fewer steps than give two medians there is none. */
+function memoryRatioOf(memory: readonly number[]): number | undefined {
+  const later = memory.slice(criteria.memoryFromStep);
+  if (later.length < 2 * memorySteps) return undefined;
+  return median(later.slice(-memorySteps)) / median(later.slice(0, memorySteps));
 }
 
 /**

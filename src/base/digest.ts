@@ -2,6 +2,7 @@
 // keeps a secret.
 
 import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
 
 import { canonicalJson, type Json } from "./json.ts";
 
@@ -15,4 +16,17 @@ export function digestBytes(...parts: readonly ArrayBufferView[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   return hash.digest("hex");
+}
+
+/** SHA-256 of a file's content, in hexadecimal. Read in pieces: files of weights may be larger than a buffer can be. */
+export function digestFile(path: string): string {
+  const hash = createHash("sha256");
+  const file = openSync(path, "r");
+  try {
+    const piece = Buffer.allocUnsafe(2 ** 20);
+    for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) hash.update(piece.subarray(0, length));
+    return hash.digest("hex");
+  } finally {
+    closeSync(file);
+  }
 }

@@ -57,6 +57,13 @@ export class VerifierError extends WhetstoneError {
   }
 }
 
+/** A process that runs verifiers did not come to work in time: the machine is busy, or a file waits for something. */
+export class WorkerError extends WhetstoneError {
+  constructor(message: string, cause?: unknown) {
+    super("WORKER", message, { exitCode: 1, cause });
+  }
+}
+
 /** Untrusted code cannot be run on this machine, or the sandbox was asked for what it does not do. */
 export class SandboxError extends WhetstoneError {
   constructor(message: string, cause?: unknown) {
@@ -78,7 +85,7 @@ export class StorageError extends WhetstoneError {
   }
 }
 
-/** Training cannot go on: too many unscorable verdicts, or non-finite numbers that did not go away. */
+/** Training cannot go on: an alarm that stops, too many unscorable verdicts, or non-finite numbers that did not go away. */
 export class TrainingError extends WhetstoneError {
   constructor(message: string, cause?: unknown) {
     super("TRAINING", message, { exitCode: 1, cause });

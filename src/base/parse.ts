@@ -90,8 +90,8 @@ function oneOf(values: readonly unknown[]): string {
 }
 
 function bound(origin: string, { inclusive, limit, side }: { inclusive: boolean; limit: number; side: "least" | "most" }): string {
-  if (origin === "string") return `have at ${side} ${limit} characters`;
-  if (origin === "array" || origin === "set") return `have at ${side} ${limit} entries`;
+  if (origin === "string") return `have at ${side} ${limit} ${limit === 1 ? "character" : "characters"}`;
+  if (origin === "array" || origin === "set") return `have at ${side} ${limit} ${limit === 1 ? "entry" : "entries"}`;
   if (inclusive) return `be at ${side} ${limit}`;
   return side === "least" ? `be greater than ${limit}` : `be less than ${limit}`;
 }

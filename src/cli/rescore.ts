@@ -95,7 +95,7 @@ function notes({ id, versionsThen, versionNow, differ, unscorableNow, reworded }
 function changeText({ stage, step, rollout, task, verifier, old, now, rewardOld, rewardNow }: RescoredVerdict): string {
   const reward = (value: number | undefined) => (value === undefined ? "none" : shortNumber(value));
   return [
-    `-- ${stage} step ${step}, rollout ${rollout}, task ${task}: ${verifier}, reward ${reward(rewardOld)} then, ${reward(rewardNow)} now`,
+    `-- ${stage} after ${step} steps, rollout ${rollout}, task ${task}: ${verifier}, reward ${reward(rewardOld)} then, ${reward(rewardNow)} now`,
     `  then ${verdictText(old)}`,
     `  now  ${verdictText(now)}`,
   ].join("\n");

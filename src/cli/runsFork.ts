@@ -13,9 +13,9 @@ import { fingerprintHere } from "../runs/fingerprint.ts";
 import { checkFork } from "../runs/fork.ts";
 import { asJson, forkRun } from "../runs/openRun.ts";
 import { openRewards, prepare } from "../runs/prepare.ts";
-import { type Recipe, withoutDerived } from "../runs/recipe.ts";
+import { withoutDerived } from "../runs/recipe.ts";
 import { parseRecipe } from "../runs/recipeFile.ts";
-import { hasReference, stages } from "../runs/run.ts";
+import { stages } from "../runs/run.ts";
 import { openStore } from "../runs/store.ts";
 import { collect, runsFolder, stepReference } from "./options.ts";
 import { print, printJson } from "./output.ts";
@@ -45,42 +45,36 @@ export function addFork(runs: Command): void {
 async function fork(id: string, { runs, from, set, start, json }: Options): Promise<void> {
   using store = openStore(runs, systemClock);
   const row = store.run(id);
-  const checkpoint = findCheckpoint(id, { folder: join(runs, id), from });
   const file = `recipe of run ${id}`;
   const parentRecipe = parseRecipe(row.recipe, { file });
   const recipe = parseRecipe(withoutDerived(parentRecipe), { file, overrides: set });
-  checkFork({ parent: id, parentRecipe, checkpoint, recipe });
+  const choose = (): Checkpoint => {
+    const others = listCheckpoints(join(runs, id), stages);
+    const checkpoint = findCheckpoint(id, { others, from });
+    checkFork({ parent: id, parentRecipe, checkpoint, others, recipe });
+    return checkpoint;
+  };
+  choose(); // what cannot be forked is said before verifiers are opened
   const folder = dirname(row.recipeFile);
   const prepared = await prepare(recipe, folder);
   await using pool = await openRewards(recipe, { folder, prepared });
   const place = { store, clock: systemClock, fingerprint: fingerprintHere(asJson(recipe), prepared.inputs) };
-  using run = await forkRun(
-    { parent: id, checkpoint, ...referenceOf(parentRecipe, { folder: join(runs, id), checkpoint }), recipe, recipeFile: row.recipeFile },
-    place,
-  );
+  using run = await forkRun({ parent: id, choose, recipe, recipeFile: row.recipeFile }, place);
   if (start) return await superviseRun(run, { prepared, pool, json: json === true });
   if (json) printJson({ run: run.id, folder: run.folder, hash: run.hash });
   else {
     const goOn = withRuns(`whetstone runs resume ${run.id}`, runs);
-    print(`run ${run.id} forked from ${checkpointName(checkpoint.trainer)} of ${id}; start it with: ${goOn}`);
+    print(`run ${run.id} forked from ${checkpointName(run.latest!.trainer)} of ${id}; start it with: ${goOn}`);
   }
 }
 
-/** The checkpoint that the parent's policy is held near, for the child to be held near it too. */
-function referenceOf(parent: Recipe, { folder, checkpoint }: { folder: string; checkpoint: Checkpoint }): { first?: Checkpoint } {
-  if (!hasReference(parent) || checkpoint.trainer.stage !== "rl") return {};
-  const first = listCheckpoints(folder, stages).find(({ trainer }) => trainer.stage === "rl")!;
-  return first.trainer.nextStep === checkpoint.trainer.nextStep ? {} : { first };
-}
-
-function findCheckpoint(id: string, { folder, from }: { folder: string; from: Options["from"] }): Checkpoint {
-  const all = listCheckpoints(folder, stages);
-  const found = all.findLast(
+function findCheckpoint(id: string, { others, from }: { others: readonly Checkpoint[]; from: Options["from"] }): Checkpoint {
+  const found = others.findLast(
     ({ trainer }) =>
       (from?.stage === undefined || trainer.stage === from.stage) && (from?.step === undefined || trainer.nextStep === from.step),
   );
   if (found !== undefined) return found;
-  const names = all.map(({ trainer }) => `${trainer.stage}:${trainer.nextStep}`).join(", ") || "none";
+  const names = others.map(({ trainer }) => `${trainer.stage}:${trainer.nextStep}`).join(", ") || "none";
   const wanted = from === undefined ? "any" : [from.stage, from.step].filter((part) => part !== undefined).join(":");
   throw new RunError(`run ${id}: a fork starts from a checkpoint, got ${wanted}; there are: ${names}`);
 }

@@ -43,8 +43,11 @@ async function resume(id: string, { runs, newChain, json }: Options): Promise<vo
   const row = store.run(id);
   const report = row.state === "finished" ? readReport(join(runs, id)) : undefined;
   if (report !== undefined) {
-    printError(`run ${id} has nothing left to do; ${withRuns(`whetstone runs fork ${id}`, runs)} goes on from it`);
-    return printResult({ run: id, folder: join(runs, id), hash: summariseRun(store, id).hash, report }, { json: json === true });
+    const { hash, stages } = summariseRun(store, id);
+    const { stage, steps } = stages.at(-1)!;
+    const fork = withRuns(`whetstone runs fork ${id} --set ${stage}.steps=${2 * steps}`, runs);
+    printError(`run ${id} is finished, so there is nothing to resume; to train on, fork it with more steps: ${fork}`);
+    return printResult({ run: id, folder: join(runs, id), hash, report }, { json: json === true });
   }
   const recipe = parseRecipe(row.recipe, { file: `recipe of run ${id}` });
   const folder = dirname(row.recipeFile);

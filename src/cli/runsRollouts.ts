@@ -29,7 +29,7 @@ export function addRollouts(runs: Command): void {
     .description("read stored rollouts as transcripts")
     .argument("<run>", "id of the run")
     .option(...runsFolder)
-    .option("--step <step>", "only of this step, such as 12 or rl:12", stepReference)
+    .option("--step <step>", "only what was sampled after so many steps, such as 12 or rl:12", stepReference)
     .option("--set <name>", "answers of a measurement instead of what was practised: heldOut or heldOutBeyond")
     .option("--family <family>", "only of tasks of this family")
     .option("--min-reward <reward>", "only with at least this reward", decimal)
@@ -62,7 +62,7 @@ function transcript(found: FoundRollout): string {
   const earned = reward === undefined ? "could not be scored" : `reward ${shortNumber(reward)}`;
   const credit = advantage === undefined ? "not learned from" : `advantage ${shortNumber(advantage)}`;
   const parts = [
-    `-- ${stage} step ${step}, rollout ${rollout.id}, ${task.family} ${task.id}: ${earned}, ${credit}`,
+    `-- ${stage} after ${step} steps, rollout ${rollout.id}, ${task.family} ${task.id}: ${earned}, ${credit}`,
     ...task.messages.map(({ role, content }) => labelled(role, content)),
     ...thinkingPart(found),
     labelled(

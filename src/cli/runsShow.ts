@@ -71,5 +71,5 @@ function stageLine({ stage, done, steps, metrics }: StageSummary): string[] {
 }
 
 function eventLine({ atMs, stage, step, kind, detail }: EventRow): string[] {
-  return [timestamp(atMs), stage === undefined ? "" : `${stage}${step === undefined ? "" : ` step ${step}`}`, `${kind}: ${detail}`];
+  return [timestamp(atMs), stage === undefined ? "" : `${stage}${step === undefined ? "" : ` after ${step} steps`}`, `${kind}: ${detail}`];
 }

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 
 import type { Command } from "commander";
 
-import { EngineError, WhetstoneError } from "../base/errors.ts";
+import { ConfigError, EngineError, WhetstoneError } from "../base/errors.ts";
 import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { SampleRequest } from "../policy/backend.ts";
@@ -49,9 +49,18 @@ async function sample(checkpoint: string, options: Options): Promise<void> {
   const given = { command: "sample", options: { "--prompt": prompt, "--prompt-tokens": promptTokens } };
   refuseTogether(given, ["--prompt", "--prompt-tokens"]);
   await using policy = policyFromCheckpoint(checkpoint, EngineConfig.parse({}));
+  checkBudget(options, policy.config);
   if (promptTokens !== undefined) return await respond(policy, { promptTokens, options, number: 0 });
   if (prompt !== undefined) return await respond(policy, { promptTokens: promptOf(prompt, { policy, options }), options, number: 0 });
   await converse(policy, options);
+}
+
+/** A budget that no response can use up would be named in the prompt and close nothing. */
+function checkBudget({ thinkingBudget = 0 }: Options, { maxPositions }: EmbeddedBackend["config"]): void {
+  if (thinkingBudget < maxPositions) return;
+  throw new ConfigError(
+    `sample: --thinking-budget must be less than the policy's positions, which prompt and response share, got ${thinkingBudget} and ${maxPositions}`,
+  );
 }
 
 /** One prompt a line until the input ends. */

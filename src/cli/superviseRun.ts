@@ -2,7 +2,7 @@
 // Its result goes to standard output, all else to standard error.
 
 import { systemClock } from "../base/clock.ts";
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, TrainingError } from "../base/errors.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { withRuns } from "../runs/commandText.ts";
 import { executeRun } from "../runs/execute.ts";
@@ -19,6 +19,7 @@ export async function superviseRun(
   { prepared, pool, json }: { prepared: Preparation; pool: VerifierPool; json: boolean },
 ): Promise<void> {
   const goOn = withRuns(`whetstone runs resume ${run.id}`, run.store.folder);
+  const withSettings = withRuns(`whetstone runs fork ${run.id} --set KEY=VALUE`, run.store.folder);
   const progress = progressObserver(process.stderr, systemClock);
   using interrupts = catchInterrupts(() => progress.note("finishing the step and saving; Ctrl-C again stops at once"));
   progress.note(`run ${run.id} in ${run.folder}`);
@@ -35,6 +36,7 @@ export async function superviseRun(
     progress.done();
     if (!interrupts.signal.aborted) {
       printError(`the run failed and is kept as it was recorded; once the cause is gone, go on with: ${goOn}`);
+      if (error instanceof TrainingError) printError(`with other settings, go on with: ${withSettings}`);
       throw withWayBack(error, run);
     }
     printError(`go on from the last checkpoint with: ${goOn}`);
@@ -45,7 +47,8 @@ export async function superviseRun(
 /** A damaged checkpoint that the run was to go on from can be left for the one before it. */
 function withWayBack(error: unknown, { latest }: Run): unknown {
   if (!(error instanceof CheckpointError) || latest === undefined || !error.message.includes(latest.folder)) return error;
-  return new CheckpointError(`${error.message}; or delete the folder "${latest.folder}" to go on from the checkpoint before it`, error);
+  if (error.message.includes("delete the folder")) return error;
+  return new CheckpointError(`${error.message}. To go on from the checkpoint before it, delete the folder "${latest.folder}"`, error);
 }
 
 /** What a finished run has to say. */

@@ -57,3 +57,8 @@ const rounding = 1e-9;
 export function largestBudget({ grid }: BudgetMix): number {
   return "from" in grid ? grid.to : Math.max(...grid);
 }
+
+/** The smallest budget that can be drawn. */
+export function smallestBudget({ grid }: Pick<BudgetMix, "grid">): number {
+  return "from" in grid ? grid.from : Math.min(...grid);
+}

@@ -48,9 +48,14 @@ export type DataSource = z.output<typeof DataSource>;
 /** Where demonstrations come from. */
 export const DemonstrationSource = z.discriminatedUnion("kind", [
   FamiliesSource.extend({
-    budgets: BudgetMix.exactOptional().describe(
-      "Thinking budgets that are demonstrated: under a budget the thinking is in the most detailed style that fits, or cut where none does. Absent: none",
-    ),
+    budgets: BudgetMix.refine(({ autonomousShare }) => autonomousShare < 1, {
+      path: ["autonomousShare"],
+      error: "must be less than 1, or no demonstration gets a budget; leave budgets out for that",
+    })
+      .exactOptional()
+      .describe(
+        "Thinking budgets that are demonstrated: under a budget the thinking is in the most detailed style that fits, or cut where none does. Absent: none",
+      ),
   }),
   FileSource,
 ]);

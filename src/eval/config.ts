@@ -1,5 +1,5 @@
 // How often, on how much, and how a run is measured on held-out tasks. Measuring draws from random streams of its own, so that
-// these settings cannot alter what a run learns.
+// these settings cannot alter what a run learns, but for one: tasks of a file that are held out are not trained on.
 
 import { z } from "zod";
 

@@ -65,7 +65,7 @@ export async function examineVerifier(
 }
 
 async function readCases(file: string, containment: Containment) {
-  await using worker = new WorkerProcess([file], containment);
+  await using worker = new WorkerProcess([file], { containment });
   const [description] = await worker.ready;
   return { description: description!, cases: parseCases(await worker.cases(file), file) };
 }
@@ -83,7 +83,7 @@ async function tryLeftovers(
   { id, question, deadlineMs, containment }: LeftoverSettings,
   signal: AbortSignal,
 ): Promise<LawResult> {
-  await using worker = new WorkerProcess([file], containment);
+  await using worker = new WorkerProcess([file], { containment });
   const call = callOf(question, id);
   const run = async (times: number): Promise<Verdict> => {
     for (let i = 1; i < times && worker.alive; i++) {

@@ -42,7 +42,7 @@ interface Job {
 export async function startVerifierPool(settings: PoolSettings): Promise<VerifierPool> {
   const files = settings.verifiers.map(({ file }) => file);
   const containment = settings.containment ?? "jail";
-  const workers = Array.from({ length: settings.numWorkers }, () => new WorkerProcess(files, containment));
+  const workers = Array.from({ length: settings.numWorkers }, () => new WorkerProcess(files, { containment }));
   try {
     const [descriptions] = await Promise.all(workers.map((worker) => worker.ready));
     await checkContainment(descriptions!, containment);
@@ -112,7 +112,7 @@ export class VerifierPool implements AsyncDisposable {
 
   /** The first of `references` that its verifier does not take. They are parsed in a process of their own, which ends with the call. */
   async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
-    await using worker = new WorkerProcess(this.#files, this.containment);
+    await using worker = new WorkerProcess(this.#files, { containment: this.containment });
     for (let from = 0; from < references.length; from += referencesAtATime) {
       const refused = await worker.refusedReference(references.slice(from, from + referencesAtATime));
       if (refused !== undefined) return { ...refused, index: from + refused.index };
@@ -143,7 +143,7 @@ export class VerifierPool implements AsyncDisposable {
 
   async #replace(worker: WorkerProcess): Promise<WorkerProcess> {
     await worker[Symbol.asyncDispose]();
-    return new WorkerProcess(this.#files, this.containment);
+    return new WorkerProcess(this.#files, { containment: this.containment });
   }
 
   /** The next call that somebody still waits for; undefined once the pool is closed. */
@@ -173,6 +173,6 @@ function closedError(): VerifierError {
 
 /** What the verifiers of `files` say about themselves, in their order. */
 export async function describeVerifiers(files: readonly string[]): Promise<readonly VerifierDescription[]> {
-  await using worker = new WorkerProcess(files, "jail");
+  await using worker = new WorkerProcess(files, { containment: "jail" });
   return await worker.ready;
 }

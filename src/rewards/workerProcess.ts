@@ -9,7 +9,7 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { Containment } from "../../sandbox/client.ts";
-import { VerifierError } from "../base/errors.ts";
+import { VerifierError, WorkerError } from "../base/errors.ts";
 import type { FailureKind, Verdict } from "../data/verdict.ts";
 import {
   type Holdings,
@@ -21,10 +21,18 @@ import {
   WorkerMessage,
 } from "./protocol.ts";
 
-/** Importing an author's file may take a while, but not forever. */
-const startLimitMs = 30_000;
-/** For a batch of references: schemas are quick, an author's own may not be. */
-const referencesLimitMs = 30_000;
+/** For what is no call: importing files, parsing a batch of references, telling what is held. An author's own may take a while, but not forever. */
+export interface WorkLimits {
+  /** Of the worker's own processor time, which other programs on the machine do not use up. Linux only. */
+  readonly cpuMs: number;
+  /** On the clock: for what waits and uses no processor. Long, since a busy machine makes everything wait. */
+  readonly wallMs: number;
+}
+const workLimits: WorkLimits = { cpuMs: 30_000, wallMs: 300_000 };
+/** Between two looks at the processor time. */
+const lookMs = 500;
+/** Units of /proc: clock ticks of 10 ms, as every Linux of these processors has them. */
+const msPerTick = 10;
 /** A verifier that listens to its signal has this long to give its process back; then it is killed. */
 const graceMs = 100;
 /** Garbage-collected memory, and everything that a process allocates: V8 alone claims about half of the second. */
@@ -36,14 +44,22 @@ const maxTailLines = 20;
 
 type Received =
   | { readonly kind: "message"; readonly message: WorkerMessage }
-  | { readonly kind: "overran" }
+  | { readonly kind: "overran"; readonly limit: keyof WorkLimits; readonly usedMs: number | undefined }
   | { readonly kind: "ended"; readonly how: string };
+
+interface WorkerSettings {
+  /** What holds the programs that its verifiers run. */
+  readonly containment: Containment;
+  /** Default: 30 s of the processor, 5 minutes on the clock. */
+  readonly limits?: WorkLimits;
+}
 
 /** A worker from its start to its end; disposing of it kills it. */
 export class WorkerProcess implements AsyncDisposable {
-  /** What the worker's files hold; rejects with a VerifierError when one of them cannot be used. */
+  /** What the worker's files hold; rejects with a VerifierError when one of them cannot be used, a WorkerError when it never got that far. */
   readonly ready: Promise<readonly VerifierDescription[]>;
   readonly #child: ChildProcess;
+  readonly #limits: WorkLimits;
   readonly #ended = Promise.withResolvers<void>();
   #deliver: ((received: Received) => void) | undefined;
   #how: string | undefined;
@@ -51,7 +67,8 @@ export class WorkerProcess implements AsyncDisposable {
   #tail = "";
   #numCalls = 0;
 
-  constructor(files: readonly string[], containment: Containment) {
+  constructor(files: readonly string[], { containment, limits = workLimits }: WorkerSettings) {
+    this.#limits = limits;
     this.#child = spawnWorker();
     this.#watch();
     this.ready = this.#load(files, containment);
@@ -71,7 +88,7 @@ export class WorkerProcess implements AsyncDisposable {
       return unscorable("crash", `the worker could not be started again: ${(error as Error).message}`);
     }
     const number = ++this.#numCalls;
-    const received = await this.#ask({ kind: "call", number, deadlineMs, call }, deadlineMs + graceMs);
+    const received = await this.#ask({ kind: "call", number, deadlineMs, call }, { wallMs: deadlineMs + graceMs });
     switch (received.kind) {
       case "message":
         if (received.message.kind === "verdict" && received.message.number === number) return received.message.verdict;
@@ -87,30 +104,27 @@ export class WorkerProcess implements AsyncDisposable {
     }
   }
 
-  /** The cases in one of the worker's files, as they are written; a VerifierError where they cannot be told. */
+  /** The cases in one of the worker's files, as they are written; a VerifierError or WorkerError where they cannot be told. */
   async cases(file: string): Promise<unknown> {
     await this.ready;
-    const received = await this.#ask({ kind: "tell cases", file }, startLimitMs);
+    const received = await this.#ask({ kind: "tell cases", file }, this.#limits);
     if (received.kind === "message" && received.message.kind === "cases") return received.message.cases;
     if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);
-    this.kill("killed because it did not tell its cases");
-    throw new VerifierError(`verifier "${file}": the worker did not tell its cases: ${howItEnded(received, startLimitMs)}`);
+    throw this.#failed(received, { what: `verifier "${file}"`, doing: "telling its cases" });
   }
 
-  /** The first of `references` that its verifier does not take; a VerifierError where that cannot be told. */
+  /** The first of `references` that its verifier does not take; a VerifierError or WorkerError where that cannot be told. */
   async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
     await this.ready;
-    const received = await this.#ask({ kind: "parse references", references }, referencesLimitMs);
+    const received = await this.#ask({ kind: "parse references", references }, this.#limits);
     if (received.kind === "message" && received.message.kind === "references") return received.message.refused ?? undefined;
-    this.kill("killed because it did not parse references");
-    const how = howItEnded(received, referencesLimitMs);
     const names = [...new Set(references.map(({ verifier }) => `"${verifier}"`))].join(", ");
-    throw new VerifierError(`verifiers ${names}: parsing the references of ${references.length} tasks must come to an end: ${how}`);
+    throw this.#failed(received, { what: `verifiers ${names}`, doing: `parsing the references of ${references.length} tasks` });
   }
 
   /** What the process holds between two calls; undefined where it does not say. */
   async holdings(): Promise<Holdings | undefined> {
-    const received = await this.#ask({ kind: "tell holdings" }, startLimitMs);
+    const received = await this.#ask({ kind: "tell holdings" }, this.#limits);
     return received.kind === "message" && received.message.kind === "holdings" ? received.message.holdings : undefined;
   }
 
@@ -131,25 +145,46 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   async #load(files: readonly string[], containment: Containment): Promise<readonly VerifierDescription[]> {
-    const received = await this.#ask({ kind: "load", files, containment }, startLimitMs);
+    const received = await this.#ask({ kind: "load", files, containment }, this.#limits);
     if (received.kind === "message" && received.message.kind === "ready") return received.message.verifiers;
-    this.kill("killed before it was ready");
-    if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);
-    const how = howItEnded(received, startLimitMs);
-    throw new VerifierError(`verifiers ${files.map((file) => `"${file}"`).join(", ")}: the worker that loads them ended: ${how}`);
+    const failure = this.#failed(received, { what: `verifiers ${files.map((file) => `"${file}"`).join(", ")}`, doing: "loading them" });
+    throw received.kind === "message" && received.message.kind === "refused" ? new VerifierError(received.message.message) : failure;
+  }
+
+  /** Ends a worker that did not do what it was asked, and says why: a VerifierError for what its files did, else a WorkerError. */
+  #failed(received: Received, { what, doing }: { readonly what: string; readonly doing: string }): VerifierError | WorkerError {
+    this.kill(`killed while ${doing}`);
+    if (received.kind === "ended") return new VerifierError(`${what}: the worker ended while ${doing}: ${received.how}`);
+    if (received.kind === "message") return new VerifierError(`${what}: the worker sent a message out of turn while ${doing}`);
+    const { cpuMs, wallMs } = this.#limits;
+    const used = received.usedMs === undefined ? "" : ` after ${seconds(received.usedMs)} of processor time`;
+    if (received.limit === "cpuMs") {
+      const rule = `${doing} may take ${seconds(cpuMs)} of processor time`;
+      return new VerifierError(`${what}: ${rule}, got no end${used}; look for what loops or computes there`);
+    }
+    const cure = "try again when the machine is less busy, or look for what is waited for there";
+    return new WorkerError(`${what}: ${doing} may take ${seconds(wallMs)}, got no end${used}; ${cure}`);
   }
 
   /** Sends, and waits for one message or the end. */
-  #ask(message: PoolMessage, limitMs: number): Promise<Received> {
+  #ask(message: PoolMessage, { cpuMs, wallMs }: Pick<WorkLimits, "wallMs"> & Partial<WorkLimits>): Promise<Received> {
     if (this.#how !== undefined) return Promise.resolve({ kind: "ended", how: this.#how });
     const { promise, resolve } = Promise.withResolvers<Received>();
-    // A message that already waits in the channel is read before `setImmediate`: a busy pool is not a slow verifier.
-    const timer = setTimeout(() => setImmediate(() => this.#deliver?.({ kind: "overran" })), limitMs);
-    this.#deliver = (received) => {
+    // Calls are many, and have a limit on the clock alone: /proc is not read for them.
+    const usedMs = cpuMs === undefined ? () => undefined : processorWatch(this.#child.pid);
+    // A message that already waits in the channel is read before `setImmediate`: a busy pool is not a slow verifier. By then the next
+    // thing may have been asked, which has its own time.
+    const overrun = (limit: keyof WorkLimits) =>
+      setImmediate(() => this.#deliver === deliver && deliver({ kind: "overran", limit, usedMs: usedMs() }));
+    const timer = setTimeout(() => overrun("wallMs"), wallMs);
+    const looks = cpuMs === undefined ? undefined : setInterval(() => (usedMs() ?? 0) > cpuMs && overrun("cpuMs"), lookMs);
+    const deliver = (received: Received): void => {
       clearTimeout(timer);
+      clearInterval(looks);
       this.#deliver = undefined;
       resolve(received);
     };
+    this.#deliver = deliver;
     this.#child.send(message, () => {}); // a channel that is closed means a process that ends, which is seen there
     return promise;
   }
@@ -193,8 +228,29 @@ export class WorkerProcess implements AsyncDisposable {
   }
 }
 
-function howItEnded(received: Received, limitMs: number): string {
-  return received.kind === "ended" ? received.how : `nothing that fits within ${limitMs} ms`;
+/** Its processor time from now on. */
+function processorWatch(pid: number | undefined): () => number | undefined {
+  const startMs = processorMs(pid) ?? 0;
+  return () => {
+    const nowMs = processorMs(pid);
+    return nowMs === undefined ? undefined : nowMs - startMs;
+  };
+}
+
+/** Of all its threads; undefined once it has ended, or where there is no /proc. */
+function processorMs(pid: number | undefined): number | undefined {
+  try {
+    // Fields after the name, which may hold spaces and parentheses; numbers as in proc(5), from field 3 on.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return msPerTick * (Number(fields[14 - 3]) + Number(fields[15 - 3]));
+  } catch {
+    return undefined;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`;
 }
 
 function childrenOf(pid: number | undefined): number {

@@ -1,5 +1,5 @@
-// When a policy-gradient run is in trouble, and what is done about it. What is looked at stands in `alarms.ts`; a gradient that is no number
-// or far from its usual norm is the guard's matter (`optim/guard.ts`, the `stability` section).
+// When a policy-gradient run is in trouble, and what is done about it. What is looked at stands in `alarms.ts`; a gradient that is no
+// number or far from its usual norm is the guard's matter (`optim/guard.ts`, the `stability` section).
 
 import { z } from "zod";
 
@@ -46,18 +46,33 @@ const Errored = z.strictObject({
   }),
 });
 
-const Unscorable = z.strictObject({
-  action: action("warn"),
-  above: share(0.01).meta({ description: "Rollouts whose reward nobody knows.", unit: "share of rollouts" }),
-  stopAbove: share(0.05).meta({
-    description: "The run stops when a larger share of a step's rollouts could not be scored.",
-    unit: "share",
-  }),
-});
+const usualUnscorable = 0.01;
+
+const Unscorable = z
+  .strictObject({
+    action: action("warn"),
+    above: share(usualUnscorable).meta({ description: "Rollouts whose reward nobody knows.", unit: "share of rollouts" }),
+    stopAbove: share(0.05).meta({
+      description: "The run stops when a larger share of a step's rollouts could not be scored.",
+      unit: "share",
+    }),
+  })
+  // The default is no mistake beside a lower stopAbove: nobody asked for it.
+  .refine(({ above, stopAbove }) => above <= stopAbove || above === usualUnscorable, {
+    path: ["above"],
+    error: "must be at most stopAbove, or the run stops before the alarm is raised",
+  });
 
 const FlatGroups = z.strictObject({
   action: action("warn"),
-  above: share(0.6).meta({ description: "Groups whose members all earned the same, which teach nothing.", unit: "share of groups" }),
+  above: share(0.6).meta({
+    description: "Groups of the last steps whose members all earned the same, which teach nothing.",
+    unit: "share of groups",
+  }),
+  windowGroups: z.int().positive().max(100_000).default(200).meta({
+    description: "The last steps that together hold so many are judged, and nothing before there are as many.",
+    unit: "groups",
+  }),
 });
 
 const Hack = z.strictObject({ action: action("warn") });

@@ -1,5 +1,5 @@
-// Alarms of a policy-gradient run as a pure state machine: from a step's metrics to what is raised and what the recipe wants done. The state
-// is plain JSON and part of every checkpoint, so that a resumed run raises what the undisturbed one would have.
+// Alarms of a policy-gradient run as a pure state machine: from a step's metrics to what is raised and what the recipe wants done. The
+// state is plain JSON and part of every checkpoint, so that a resumed run raises what the undisturbed one would have.
 //
 // An alarm is raised when its level is passed, and is over once its number was inside the level for `calmSteps` steps in a row. While it
 // persists it is raised again every `repeatSteps` steps, or when a reason is added, and is quiet between them; only "skip" acts on every
@@ -15,16 +15,21 @@ import { type AlarmAction, type AlarmName, type AlarmsConfig, alarmActions } fro
 /** What is remembered between steps. */
 export const AlarmState = z.strictObject({
   /** Alarms that are not over: when each was raised last, for which reasons so far, and for how many steps it has been calm. */
-  raised: z.record(z.string(), z.strictObject({ step: z.int(), calmSteps: z.int(), reasons: z.array(z.string()) })),
+  raised: z.record(
+    z.string(),
+    z.strictObject({ step: z.int().nonnegative(), calmSteps: z.int().nonnegative(), reasons: z.array(z.string()) }),
+  ),
   /** Of the last steps, oldest first. */
   entropies: z.array(z.number()),
+  /** Of the last steps that had any, oldest first: how many groups, and the share that was flat. */
+  groups: z.array(z.strictObject({ count: z.int(), flatShare: z.number() })).default([]),
   /** Of the policy that the stage started with, once it is known. */
   startEntropy: z.number().exactOptional(),
 });
 export type AlarmState = z.infer<typeof AlarmState>;
 
 /** Of a stage that has taken no step. */
-export const initialAlarms: AlarmState = { raised: {}, entropies: [] };
+export const initialAlarms: AlarmState = { raised: {}, entropies: [], groups: [] };
 
 /** A level that was passed, and what is done about it. */
 export interface Alarm {
@@ -74,13 +79,25 @@ export function strongest(alarms: readonly Alarm[]): Alarm | undefined {
   return alarms.toSorted((a, b) => alarmActions.indexOf(b.action) - alarmActions.indexOf(a.action))[0];
 }
 
-/** What is known once a step's rollouts are scored. */
-export function judgeRollouts(metrics: StepMetrics, { errored, unscorable, flatGroups }: AlarmsConfig): Finding[] {
+/** What is known once a step's rollouts are scored. `state` holds the groups, this step's included. */
+export function judgeRollouts(metrics: StepMetrics, { state, config }: { state: AlarmState; config: AlarmsConfig }): Finding[] {
+  const { errored, unscorable } = config;
   return [
     ...above("errored", { value: metrics["errored"], level: errored.above, what: "rollouts had a verifier that failed" }),
     ...above("unscorable", { value: metrics["unscorable"], level: unscorable.above, what: "rollouts have no reward" }),
-    ...above("flatGroups", { value: metrics["flatGroups"], level: flatGroups.above, what: "groups have members that all earned the same" }),
+    ...(metrics["flatGroups"] === undefined ? [] : judgeFlatGroups(state, config.flatGroups)),
   ];
+}
+
+/** Adds a step's groups to what is remembered: the last steps that together hold enough to be judged. A step may have none. */
+export function rememberGroups(
+  state: AlarmState,
+  { count, flatShare, config }: { count: number; flatShare: number | undefined; config: AlarmsConfig },
+): AlarmState {
+  if (flatShare === undefined) return state;
+  const groups = [...state.groups, { count, flatShare }];
+  while (countGroups(groups.slice(1)) >= config.flatGroups.windowGroups) groups.shift();
+  return { ...state, groups };
 }
 
 /** What is known of the step's first update before it is applied. `state` holds the entropies, this step's included. */
@@ -105,6 +122,18 @@ function above(alarm: AlarmName, { value, level, what }: { value: number | undef
   return [{ alarm, cause }];
 }
 
+/** Over a window: a step may hold one or two groups, all of them flat by chance. */
+function judgeFlatGroups({ groups }: AlarmState, { above: level, windowGroups }: AlarmsConfig["flatGroups"]): Finding[] {
+  const count = countGroups(groups);
+  if (count < windowGroups) return [];
+  const value = groups.reduce((sum, step) => sum + step.flatShare * step.count, 0) / count;
+  return above("flatGroups", { value, level, what: `last ${count} groups have members that all earned the same` });
+}
+
+function countGroups(groups: AlarmState["groups"]): number {
+  return groups.reduce((sum, { count }) => sum + count, 0);
+}
+
 /** Levels of NeMo-RL (`token_mult_prob_error`) and verl; with the sampled log-probability as mu, w = exp(recomputed - mu). */
 function judgeMismatch(metrics: StepMetrics, level: AlarmsConfig["mismatch"]): Finding[] {
   const rules: readonly (readonly [name: string, isPassed: (value: number) => boolean, text: (value: string) => string])[] = [
@@ -122,8 +151,8 @@ function judgeMismatch(metrics: StepMetrics, level: AlarmsConfig["mismatch"]): F
 }
 
 /**
- * With H the median of the last five steps, passed where H < floor H_start, or H < (1 - maxDrop) H' with H' the median of the first five of the
- * last `dropSteps`. Relative: an absolute level would go off at once on a small policy with few peaks.
+ * With H the median of the last five steps, passed where H < floor H_start, or H < (1 - maxDrop) H' with H' the median of the first five of
+ * the last `dropSteps`. Relative: an absolute level would go off at once on a small policy with few peaks.
  */
 function judgeEntropy({ entropies, startEntropy }: AlarmState, { floor, maxDrop, dropSteps }: AlarmsConfig["entropy"]): Finding[] {
   if (startEntropy === undefined) return [];

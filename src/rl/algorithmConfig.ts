@@ -266,6 +266,9 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
       `must be "none" where every step learns from its own policy's rollouts, since all weights are 1, got "${stage.correction.kind}"; set sampling.lag or sampling.partial, or leave it out`,
     );
   }
+  if (stage.correction.kind === "masked" && stage.correction.min === stage.correction.max) {
+    fail(["correction", "min"], "must be below max, or only tokens whose probability has not moved at all are learned from, got 1 and 1");
+  }
   // The ratio to an older policy that sampled is not 1 at the first update either, unless it is taken to the present one.
   const isOffPolicy = isSampledByOthers && stage.correction.kind === "none";
   if (entropy.kind === "kl-cov" && minibatchTasks === tasksPerStep && innerEpochs === 1 && !isOffPolicy) {

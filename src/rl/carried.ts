@@ -33,6 +33,11 @@ export function readCarried({ carried = {}, folder = "" }: Pick<StageStart, "car
   );
 }
 
+/** How many rollouts a checkpoint carries that are still to be learned from. */
+export function numCarriedRollouts(point: Pick<StageStart, "carried" | "folder">): number {
+  return readCarried(point).source?.rollouts ?? 0;
+}
+
 /** The `carried` of a checkpoint; absent where no owner has anything to carry. */
 export function carriedPoint(parts: { readonly [Owner in keyof Carried]: Json | undefined }): Pick<StagePoint, "carried"> {
   const kept = Object.entries(parts).filter((entry): entry is [string, Json] => entry[1] !== undefined);

@@ -64,7 +64,14 @@ export const RlConfig = z
     checkWarmup({ ...stage, steps: policySteps(stage) }, context);
     checkAlgorithm(stage, context);
     checkSampling(stage, (path, message) => context.addIssue({ code: "custom", path: [...path], message }));
-    const { minibatchTasks, tasksPerStep, steps, thinking, maxNewTokens } = stage;
+    const { minibatchTasks, tasksPerStep, steps, thinking, maxNewTokens, alarms, radar } = stage;
+    if (radar === undefined && !["off", "warn"].includes(alarms.hack.action)) {
+      context.addIssue({
+        code: "custom",
+        path: ["alarms", "hack", "action"],
+        message: "must be left out where there is no radar to raise the alarm; name a held-out verifier as rl.radar.verifier",
+      });
+    }
     const pretraining = pretrainingSteps(stage);
     if (pretraining > 0 && pretraining >= steps) {
       context.addIssue({

@@ -1,5 +1,5 @@
-// Where log-ratios of two policies are cut off, as in verl, so that no exponential overflows: exp(20) and its square are finite in 32 bits. In
-// losses and corrections, and in the numbers that are reported of them; a guard of ranges, not a trust region.
+// Where log-ratios of two policies are cut off, as in verl, so that no exponential overflows: exp(20) and its square are finite in 32 bits.
+// In losses and corrections, and in the numbers that are reported of them; a guard of ranges, not a trust region.
 
 import { clip } from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";

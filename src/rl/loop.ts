@@ -64,7 +64,8 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       if (error instanceof TrainingError) await record.recordAttempt(attempt); // this step ends the run: its rollouts are kept
       throw error;
     };
-    const tooMany = tooManyUnscorable(attempt, { terms, maxShare: config.alarms.unscorable.stopAbove });
+    const look = record.command("rollouts", "--unscorable");
+    const tooMany = tooManyUnscorable(attempt, { terms, maxShare: config.alarms.unscorable.stopAbove, look });
     if (tooMany !== undefined) return endsHere(tooMany);
     const { credited, logProbs, metrics: recomputed } = await credit(sampled.groups, { config, deps, step }).catch(endsHere);
     const rolled = rolloutMetrics(all, { compared: comparedGroups(all, { config, terms }), terms });
@@ -165,11 +166,12 @@ interface LearnPlace extends StepPlace {
 /** The policy's updates, watched by the alarms; none while the critic is pretrained. Its schedule starts when it does. */
 async function learn(
   { groups }: CreditedStep,
-  { config, deps: { policy, seed, clock, terms }, step, guard, logProbs, mismatch, seen }: LearnPlace,
+  { config, deps: { policy, seed, clock, terms, record }, step, guard, logProbs, mismatch, seen }: LearnPlace,
 ): Promise<LearnedStep> {
   const watch = watchRollouts(seen.before, { ...seen, step, config, terms });
   const before = pretrainingSteps(config);
-  const place = { policy, seed, clock, logProbs, mismatch, guard, watch, config: { ...config, steps: config.steps - before } };
+  const hasLearned = (): boolean => record.hasLearned(step);
+  const place = { policy, seed, clock, logProbs, mismatch, guard, watch, hasLearned, config: { ...config, steps: config.steps - before } };
   if (step >= before) return learnFrom(groups, { ...place, step: step - before });
   const learned = await learnFrom(groups.map(withoutCredit), { ...place, step: 0 });
   if (learned.kind === "untrusted") return learned;
@@ -212,13 +214,13 @@ async function criticDigests(critic: PolicyBackend | undefined): Promise<Readonl
 /** A checker that fails often says something about the checker, not about the policy. */
 function tooManyUnscorable(
   { step, rollouts }: { step: number; rollouts: readonly RewardedRollout[] },
-  { terms, maxShare }: { terms: readonly RewardTerm[]; maxShare: number },
+  { terms, maxShare, look }: { terms: readonly RewardTerm[]; maxShare: number; look: string },
 ): TrainingError | undefined {
   const unscorable = rollouts.filter(({ reward }) => reward === undefined);
   if (unscorable.length <= maxShare * rollouts.length) return undefined;
   const failure = failureOf(unscorable[0]!, terms);
   const why = failure === undefined ? "" : `, the first by verifier "${failure.verifier}": ${failureText(failure)}`;
   return new TrainingError(
-    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} in step ${step}${why}; whetstone runs rollouts RUN --unscorable shows them`,
+    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} after ${step} steps${why}; ${look} shows them`,
   );
 }

@@ -66,12 +66,12 @@ export interface UpdateReport {
   readonly metrics: StepMetrics;
 }
 
-/** Compared with what sampling recorded: before the first update of a step the policy is the one that sampled, and any difference is a fault. */
+/** Compared with what sampling recorded: before a step's first update the policy is the one that sampled, and any difference is a fault. */
 const ofFirstUpdate = new Set(["mismatch", "mismatchShare", "mismatchMax", "mismatchFactor"]);
 
 /**
- * One number for each name over the updates of a step, weighted by trained tokens. Those that compare with sampling are of the first, extremes
- * are extremes of all; `kl/last` says how far the policy had gone before the last update, where there are several.
+ * One number for each name over the updates of a step, weighted by trained tokens. Those that compare with sampling are of the first,
+ * extremes are extremes of all; `kl/last` says how far the policy had gone before the last update, where there are several.
  */
 export function updateMetrics(reports: readonly UpdateReport[]): StepMetrics {
   const read = reports.map(({ numTokens, metrics }) => ({ numTokens, metrics: readMoments(metrics) }));
@@ -108,9 +108,10 @@ function readMoments({ ratioSquare, negativeRatioMax, ...metrics }: StepMetrics)
 }
 
 /**
- * How far what a step recomputes is from what was sampled, with w = exp(recomputed - sampled) over its tokens: mean of exp |log w|, KL (k3),
- * effective sample size, mean of w. 1, 0, 1 and 1 where sampling and training agree. From what the first update reported and, since that is
- * compared with the recomputed policy where an older one sampled, from the `correction`: whichever is worse. Absent where nothing tells.
+ * How far what a step recomputes is from what was sampled, with w = exp(recomputed - sampled) over its tokens: mean of exp |log w|, KL
+ * (k3), effective sample size, mean of w. 1, 0, 1 and 1 where sampling and training agree. From what the first update reported and, since
+ * that is compared with the recomputed policy where an older one sampled, from the `correction`, whichever is worse. Absent where
+ * nothing tells.
  */
 export function mismatchLevels(first: StepMetrics, correction: StepMetrics = {}): StepMetrics {
   const { mismatchFactor, kl, ratio, ratioEss } = readMoments(first);

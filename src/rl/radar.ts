@@ -1,5 +1,5 @@
-// A radar for reward hacking, pure: a verifier that is never trained on scores the same rollouts as the reward does. Where the two drift apart,
-// or responses change their form, the policy may have found what the reward does not mean. The state is plain JSON and part of every
+// A radar for reward hacking, pure: a verifier that is never trained on scores the same rollouts as the reward does. Where the two drift
+// apart, or responses change their form, the policy may have found what the reward does not mean. The state is plain JSON and part of every
 // checkpoint.
 
 import { z } from "zod";
@@ -11,6 +11,10 @@ import type { Finding } from "./alarms.ts";
 import type { RadarConfig } from "./radarConfig.ts";
 import type { RewardedRollout } from "./rollout.ts";
 
+/** Responses of 2^doubling tokens or more, and fewer than twice as many. */
+const AtLength = z.strictObject({ doubling: z.int(), count: z.int(), heldOut: z.number() });
+type AtLength = z.infer<typeof AtLength>;
+
 /** Means over the rollouts of a step that both could score; `reward` as a share of the largest there is. */
 const Echo = z.strictObject({
   reward: z.number(),
@@ -18,6 +22,8 @@ const Echo = z.strictObject({
   disagreement: z.number(),
   tokens: z.number(),
   repetition: z.number(),
+  /** The held-out score by the length of the response. */
+  byLength: z.array(AtLength).default([]),
 });
 export type Echo = z.infer<typeof Echo>;
 
@@ -29,6 +35,8 @@ export const RadarState = z.strictObject({
   recent: z.array(Echo),
   /** Of all windows so far, means of the one with the best held-out score. */
   best: Echo.exactOptional(),
+  /** Of the one whose responses were better than others of the same length; the newest where lengths have little in common. */
+  bestAtLength: Echo.exactOptional(),
 });
 export type RadarState = z.infer<typeof RadarState>;
 
@@ -39,8 +47,8 @@ export const initialRadar: RadarState = { reference: [], recent: [] };
 const gramTokens = 4;
 
 /**
- * A step as the radar sees it; undefined where no rollout was scored by both. With R the reward, R_max the sum of the terms' weights and h the
- * held-out score:
+ * A step as the radar sees it; undefined where no rollout was scored by both. With R the reward, R_max the sum of the terms' weights and h
+ * the held-out score:
  *
  *     disagreement = mean |R / R_max - h|
  */
@@ -60,6 +68,7 @@ export function echoOf(
     disagreement: mean(seen.map(({ reward, heldOut }) => Math.abs(reward - heldOut))),
     tokens: mean(seen.map(({ rollout }) => rollout.tokens.length)),
     repetition: mean(seen.map(({ rollout }) => repetition(rollout.tokens))),
+    byLength: pooled(seen.map(({ rollout: { tokens }, heldOut }) => ({ doubling: doublingOf(tokens), count: 1, heldOut }))),
   };
 }
 
@@ -70,16 +79,18 @@ export function rememberEcho(state: RadarState, { echo, radar }: { readonly echo
   const recent = [...state.recent, echo].slice(-windowSteps);
   const now = recent.length < windowSteps ? undefined : meanEcho(recent);
   const best = now !== undefined && (state.best === undefined || now.heldOut > state.best.heldOut) ? now : state.best;
-  return { reference, recent, ...(best === undefined ? {} : { best }) };
+  const change = now && state.bestAtLength && changeAtLength(state.bestAtLength, now);
+  const bestAtLength = now !== undefined && (change === undefined || change > 0) ? now : state.bestAtLength;
+  return { reference, recent, ...(best === undefined ? {} : { best }), ...(bestAtLength === undefined ? {} : { bestAtLength }) };
 }
 
 /** What speaks for a hole in the reward; nothing is judged before there is a window to compare with. */
-export function judgeRadar({ reference, recent, best }: RadarState, radar: RadarConfig): Finding[] {
-  if (best === undefined) return [];
+export function judgeRadar({ reference, recent, best, bestAtLength }: RadarState, radar: RadarConfig): Finding[] {
+  if (best === undefined || bestAtLength === undefined) return [];
   const [before, now] = [meanEcho(reference), meanEcho(recent)];
   const causes = Object.entries({
     disagreement: disagreementCause(before, { now, radar }),
-    trend: trendCause(best, { now, radar }),
+    trend: trendCause(best, { now, radar }) ?? trendAtLengthCause(bestAtLength, { now, radar }),
     length: lengthCause(before, { now, radar }),
     repetition: repetitionCause(before, { now, radar }),
   }).filter((entry): entry is [string, string] => entry[1] !== undefined);
@@ -107,6 +118,39 @@ function trendCause(best: Echo, { now, radar }: Compared): string | undefined {
   return `the reward rose from ${reward} while the held-out score fell from ${heldOut}`;
 }
 
+/** Where longer responses make up for worse ones, the held-out score by itself does not fall. */
+function trendAtLengthCause(best: Echo, { now, radar }: Compared): string | undefined {
+  const fall = -(changeAtLength(best, now) ?? 0);
+  if (fall <= radar.minFall || now.reward - best.reward <= radar.minRise) return undefined;
+  const reward = `${short(best.reward)} to ${short(now.reward)}`;
+  return `the reward rose from ${reward} while the held-out score of responses of the same length fell by ${short(fall)}`;
+}
+
+/** With less in common, two windows say nothing of responses of the same length. */
+const minOverlap = 0.5;
+
+/**
+ * How much the held-out score of responses of the same length has changed; undefined where too few have the same. With p_b the share and
+ * h_b the score of responses in doubling b, p'_b and h'_b those before:
+ *
+ *     change = sum_b w_b (h_b - h'_b) / sum_b w_b,   w_b = min(p_b, p'_b)
+ */
+function changeAtLength(before: Echo, now: Echo): number | undefined {
+  const [total, totalBefore] = [countOf(now), countOf(before)];
+  const shared = now.byLength.flatMap(({ doubling, count, heldOut }) => {
+    const same = before.byLength.find((other) => other.doubling === doubling);
+    if (same === undefined) return [];
+    return [{ weight: Math.min(count / total, same.count / totalBefore), change: heldOut - same.heldOut }];
+  });
+  const overlap = shared.reduce((sum, { weight }) => sum + weight, 0);
+  if (overlap < minOverlap) return undefined;
+  return shared.reduce((sum, { weight, change }) => sum + weight * change, 0) / overlap;
+}
+
+function countOf({ byLength }: Echo): number {
+  return byLength.reduce((sum, { count }) => sum + count, 0);
+}
+
 function lengthCause(before: Echo, { now, radar }: Compared): string | undefined {
   const ratio = now.tokens / before.tokens;
   if (ratio <= radar.maxLengthRatio && ratio >= 1 / radar.maxLengthRatio) return undefined;
@@ -126,14 +170,28 @@ function repetition(tokens: Int32Array): number {
   return 1 - new Set(grams).size / numGrams;
 }
 
+function doublingOf({ length }: Int32Array): number {
+  return Math.floor(Math.log2(Math.max(1, length)));
+}
+
+/** One entry for each doubling, shorter ones first. */
+function pooled(parts: readonly AtLength[]): AtLength[] {
+  const byDoubling = [...Map.groupBy(parts, ({ doubling }) => doubling)].toSorted(([a], [b]) => a - b);
+  return byDoubling.map(([doubling, same]) => {
+    const count = same.reduce((sum, part) => sum + part.count, 0);
+    return { doubling, count, heldOut: same.reduce((sum, part) => sum + part.count * part.heldOut, 0) / count };
+  });
+}
+
 function meanEcho(echoes: readonly Echo[]): Echo {
-  const over = (name: keyof Echo): number => mean(echoes.map((echo) => echo[name]));
+  const over = (name: Exclude<keyof Echo, "byLength">): number => mean(echoes.map((echo) => echo[name]));
   return {
     reward: over("reward"),
     heldOut: over("heldOut"),
     disagreement: over("disagreement"),
     tokens: over("tokens"),
     repetition: over("repetition"),
+    byLength: pooled(echoes.flatMap(({ byLength }) => byLength)),
   };
 }
 

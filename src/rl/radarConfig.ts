@@ -28,7 +28,12 @@ export const RadarConfig = z.strictObject({
     .max(1)
     .default(0.02)
     .meta({ description: "The reward counts as rising by this since the held-out score was best.", unit: "share of the largest reward" }),
-  minFall: z.number().positive().max(1).default(0.05).describe("The held-out score counts as falling by this below its best."),
+  minFall: z
+    .number()
+    .positive()
+    .max(1)
+    .default(0.05)
+    .describe("The held-out score, of all responses or of those of the same length, counts as falling by this below its best."),
   maxLengthRatio: z
     .number()
     .gt(1)

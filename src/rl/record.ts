@@ -28,6 +28,10 @@ export interface RlRecord extends StageRecord<RlStepRecord> {
    * where there was none, and where it could not be scored in an attempt that is no part of the run: then it is asked for again.
    */
   recordedReward(step: number, rollout: Rollout): RolloutReward | undefined;
+  /** Whether a recorded step between the checkpoint that `goBack` leads to and `step` updated the policy. */
+  hasLearned(step: number): boolean;
+  /** A command that looks at the run, for messages: "rollouts", "--unscorable". */
+  command(verb: string, options: string): string;
 }
 
 /** Links of the hash chain that come from sampling and scoring: every token with its log-probability and experts, and every verdict. */

@@ -98,7 +98,14 @@ const unshaped: Readonly<Record<string, string>> = {
 };
 
 /** Rules between sampling and the rest of the section. */
-export function checkSampling({ sampling, overlong, maxNewTokens, advantages }: Sampled, fail: Fail): void {
+export function checkSampling({ sampling, overlong, maxNewTokens, advantages, steps }: Sampled, fail: Fail): void {
+  if (sampling.lag >= steps) {
+    const numbers = `got ${sampling.lag} and ${steps}`;
+    fail(
+      ["sampling", "lag"],
+      `must be less than steps, since the first lag + 1 steps learn from the starting policy's rollouts, ${numbers}`,
+    );
+  }
   if (sampling.refill !== undefined && advantages.kind === "gae") {
     fail(["sampling", "refill"], 'must not be there with "gae" advantages, since a critic learns from every group; leave it out');
   }
@@ -127,5 +134,6 @@ interface Sampled {
   readonly sampling: z.infer<typeof SamplingConfig>;
   readonly overlong: OverlongConfig;
   readonly maxNewTokens: number;
+  readonly steps: number;
   readonly advantages: { readonly kind: string };
 }

@@ -22,13 +22,15 @@ const rolloutsFile = "rollouts.jsonl.gz";
 
 type SavedGroups = Pick<SourceState, "ahead" | "inFlight">;
 
+const Step = z.int().nonnegative();
+
 /** The part of trainer.json. */
 export const SavedSource = z.strictObject({
   /** [step last drawn for, running pass rate] by task. */
-  curriculum: z.record(z.string(), z.union([z.tuple([z.int()]), z.tuple([z.int(), z.number()])])).exactOptional(),
+  curriculum: z.record(z.string(), z.union([z.tuple([Step]), z.tuple([Step, z.number().min(0).max(1)])])).exactOptional(),
   /** How many `rolloutsFile` holds. */
   rollouts: z.int().positive().exactOptional(),
-  sampledAt: z.record(z.string(), z.int()).exactOptional(),
+  sampledAt: z.record(z.string(), Step).exactOptional(),
 });
 type SavedSource = z.infer<typeof SavedSource>;
 

@@ -1,5 +1,5 @@
-// Log-probabilities that sampling did not record: under the policy that a step's training starts from, where an older one sampled, and under
-// the reference. Only what the recipe needs is asked for, before the step's first update.
+// Log-probabilities that sampling did not record: under the policy that a step's training starts from, where an older one sampled, and
+// under the reference. Only what the recipe needs is asked for, before the step's first update.
 
 import { mean } from "../base/statistics.ts";
 import type { Rollout } from "../data/rollout.ts";

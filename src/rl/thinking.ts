@@ -32,8 +32,8 @@ export function withBudgets(tasks: readonly Task[], { thinking, seed, step, firs
  *
  *     R' = R max(0, 1 - lambda overrun / max(n, 1))
  *
- * n is the budget in tokens, overrun what was thought beyond it, lambda the penalty. A factor, so that no length is paid for by itself and no
- * answer within its budget is punished (unlike the additive terms of L1, arXiv:2503.04697). Without a budget it is 1.
+ * n is the budget in tokens, overrun what was thought beyond it, lambda the penalty. A factor, so that no length is paid for by itself and
+ * no answer within its budget is punished (unlike the additive terms of L1, arXiv:2503.04697). Without a budget it is 1.
  */
 export function overrunFactor(thinking: Rollout["thinking"], config: ThinkingConfig): number {
   const { budget: n } = thinking;

@@ -35,8 +35,8 @@ export type LearnedStep =
   | { readonly kind: "untrusted"; readonly guard: GuardState; readonly watch: StepWatch; readonly reason: string };
 
 /**
- * Puts each member's advantage beside it. A flat group has nothing to say to the objective; it is learned from where the loss has terms that
- * need no advantage.
+ * Puts each member's advantage beside it. A flat group has nothing to say to the objective; it is learned from where the loss has terms
+ * that need no advantage.
  */
 export function creditGroups(
   groups: readonly (readonly RewardedRollout[])[],
@@ -63,6 +63,8 @@ export interface Learning {
   readonly guard: GuardState;
   /** What the step's rollouts raised. */
   readonly watch: StepWatch;
+  /** Whether anything was learned after the checkpoint that would be gone back to. Absent: something was. */
+  readonly hasLearned?: () => boolean;
   /** What sampling did not record. Absent: nothing is missing. */
   readonly logProbs?: StepLogProbs;
   /** Of sampling, where an older policy sampled. Absent: the first update compares, or where there is none the policy is asked. */
@@ -71,16 +73,16 @@ export interface Learning {
 
 /**
  * One update for each minibatch that has anything to learn from, `innerEpochs` times over. Stops early when the guard wants the run to go
- * back. What was sampled with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted. Nor is
- * a step whose alarms object: they judge the first update that the guard trusts before it is applied, and where they object to it the step's
- * other updates are not taken either.
+ * back. What was sampled with log-probabilities that are no numbers is not learned from: the policy that gave them cannot be trusted. Nor
+ * is a step whose alarms object: they judge the first update that the guard trusts before it is applied, and where they object to it the
+ * step's other updates are not taken either.
  */
 export async function learnFrom(groups: CreditedGroups, learning: Learning): Promise<LearnedStep> {
   const { policy, config, clock, step, watch } = learning;
   const startMs = clock.elapsedMs();
   const start = guardAfter(learning.guard, watch);
   const broken = brokenSampling(groups);
-  const objection = broken ?? objectionOf(watch);
+  const objection = broken ?? objectionOf(watch, learning.hasLearned);
   const refused = objection && refusedUpdate({ ...objection, guard: start, stability: config.stability });
   if (refused?.kind === "untrusted") return { ...refused, watch };
   const { credited, metrics: correction } = corrected(
@@ -144,7 +146,7 @@ async function takeUpdates(
     const inspect = (metrics: StepMetrics): Objection | undefined => {
       if (applied.length > 0) return undefined; // the policy is no longer the one that the step began with
       watch = watchUpdate(watch, { ...metrics, ...mismatchLevels(metrics, correction) });
-      return objectionOf(watch);
+      return objectionOf(watch, learning.hasLearned);
     };
     const outcome = await guardedUpdate(policy, { batch: asked, loss, optimizer, guard, stability: config.stability, inspect });
     if (outcome.kind === "untrusted") return { ...outcome, watch };

@@ -40,7 +40,7 @@ function square(x_N: Tensor): Tensor {
 }
 
 /**
- * Share of the returns' variance that the values foretell: 1 for a perfect critic, 0 for one that says the mean, less for one that misleads.
+ * Share of the returns' variance that the values foretell: 1 for a perfect critic, 0 for one that says the mean, less for a misleading one.
  *
  *     1 - Var(G - V) / Var(G)
  *

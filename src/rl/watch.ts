@@ -1,11 +1,11 @@
-// The alarms of one step while it goes on: first those that its rollouts raise, then those of its first update before it is applied. What is
-// judged stands in `alarms.ts` and `radar.ts`; here it becomes what the step does about it.
+// The alarms of one step while it goes on: first those that its rollouts raise, then those of its first update before it is applied. What
+// is judged stands in `alarms.ts` and `radar.ts`; here it becomes what the step does about it.
 
 import { TrainingError } from "../base/errors.ts";
 import type { StepMetrics } from "../policy/backend.ts";
 import type { RewardTerm } from "../rewards/compose.ts";
 import { type GuardState, type Objection, slowedDown } from "../train/stage.ts";
-import type { AlarmsConfig } from "./alarmConfig.ts";
+import type { AlarmName, AlarmsConfig } from "./alarmConfig.ts";
 import {
   type Alarm,
   type AlarmState,
@@ -14,6 +14,7 @@ import {
   judgeUpdate,
   raiseAlarms,
   rememberEntropy,
+  rememberGroups,
   strongest,
 } from "./alarms.ts";
 import { type Echo, echoOf, initialRadar, judgeRadar, type RadarState, radarMetrics, rememberEcho } from "./radar.ts";
@@ -50,12 +51,14 @@ export interface WatchedRollouts {
 /** Judges the rollouts of a step. */
 export function watchRollouts(before: Watched, { step, config, terms, rollouts, metrics }: WatchedRollouts): StepWatch {
   const { alarms, radar } = config;
-  const plain = { step, config: alarms, state: before, alarms: [] };
-  const findings = judgeRollouts(metrics, alarms);
+  const count = new Set(rollouts.map(({ rollout }) => rollout.group)).size;
+  const state = rememberGroups(before.alarms, { count, flatShare: metrics["flatGroups"], config: alarms });
+  const plain = { step, config: alarms, state: { ...before, alarms: state }, alarms: [] };
+  const findings = judgeRollouts(metrics, { state, config: alarms });
   const echo = radar === undefined ? undefined : echoOf(rollouts, { terms, radar });
   if (radar === undefined || echo === undefined) return judged(plain, findings);
   const seen = rememberEcho(before.radar ?? initialRadar, { echo, radar });
-  return judged({ ...plain, state: { ...before, radar: seen }, echo }, [...findings, ...judgeRadar(seen, radar)]);
+  return judged({ ...plain, state: { alarms: state, radar: seen }, echo }, [...findings, ...judgeRadar(seen, radar)]);
 }
 
 /** Judges what the step's first update reported before it is applied; the mismatch is among `metrics`. */
@@ -71,16 +74,35 @@ function judged(watch: StepWatch, findings: readonly Finding[]): StepWatch {
   const stopping = alarms.find(({ action }) => action === "stop");
   if (stopping === undefined) return all;
   throw new TrainingError(
-    `rl: alarm "${stopping.alarm}" ends the run at step ${watch.step}, as rl.alarms.${stopping.alarm}.action says: ${stopping.cause}; whetstone runs fork RUN goes on from a checkpoint with other settings`,
+    `rl: alarm "${stopping.alarm}" ends the run after ${watch.step} steps, as rl.alarms.${stopping.alarm}.action says: ${stopping.cause}; ${cureOf(stopping)}`,
   );
 }
 
-/** Why the step must not be learned from, with all else that was raised in it; undefined where it may. */
-export function objectionOf({ alarms, config }: Pick<StepWatch, "alarms" | "config">): Objection | undefined {
+/** Alarms of verdicts that were not given: those of a step that is no part of the run are asked for again. */
+const ofVerifiers: ReadonlySet<AlarmName> = new Set(["errored", "unscorable"]);
+
+/** What helps where an alarm ends the run. Only failed verdicts may differ in a step taken again. */
+function cureOf({ alarm }: Alarm): string {
+  const mended = ofVerifiers.has(alarm)
+    ? "repair the verifier and resume the run, which asks again for the verdicts that failed, or fork it"
+    : "resumed as it is, the run ends here again: fork it without what raises the alarm, or";
+  return `${mended} with another level or action, such as --set rl.alarms.${alarm}.action=warn`;
+}
+
+/**
+ * Why the step must not be learned from, with all else that was raised in it; undefined where it may. `hasLearned` tells whether the policy
+ * is another one than that of the checkpoint that would be gone back to.
+ */
+export function objectionOf(
+  { alarms, config }: Pick<StepWatch, "alarms" | "config">,
+  hasLearned: () => boolean = () => true,
+): Objection | undefined {
   const alarm = strongest(alarms);
   if (alarm?.action !== "skip" && alarm?.action !== "go-back") return undefined;
-  const all = [alarm, ...alarms.filter((other) => other !== alarm)];
-  return { wants: alarm.action, reason: all.map((each) => alarmNote(each, config)).join("; ") };
+  const all = [alarm, ...alarms.filter((other) => other !== alarm)].map((each) => alarmNote(each, config));
+  const isRepeated = !hasLearned();
+  const stays = isRepeated && alarm.action === "go-back" ? ["not gone back, since nothing was learned after the last checkpoint"] : [];
+  return { wants: alarm.action, reason: [...all, ...stays].join("; "), cure: cureOf(alarm), isRepeated };
 }
 
 /** The guard with a lower learning rate where an alarm wants that. */

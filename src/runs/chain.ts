@@ -7,6 +7,7 @@
 
 import { digestJson } from "../base/digest.ts";
 import type { Json } from "../base/json.ts";
+import { valueAt } from "../base/parse.ts";
 
 /** What decides a run's bits beside its own steps. */
 export interface Fingerprint {
@@ -40,10 +41,34 @@ export function nextHash(previous: string, { config, stage, step, digests }: Cha
   return digestJson({ previous, config, stage, step, digests });
 }
 
-/** Digest of the parts of a resolved recipe that can alter a step: not its name, how it is measured and saved, nor on how many threads. */
+/**
+ * Digest of the parts of a resolved recipe that can alter a step: not its name, how it is measured, what it keeps, nor on how many threads.
+ * Where it is saved can alter one if it may go back there, and how many tasks are held out if they are those of a file, since what is
+ * trained on is drawn beside them.
+ */
 export function recipeDigest(recipe: { readonly [key: string]: Json }): string {
-  const { name: _name, eval: _eval, checkpoints: _checkpoints, rewards, engine, ...deciding } = recipe;
-  return digestJson({ ...deciding, rewards: without(rewards, ["numWorkers"]), engine: without(engine, ["numThreads", "maxSequences"]) });
+  const { name: _name, eval: evaluation, checkpoints, rewards, engine, ...deciding } = recipe;
+  return digestJson({
+    ...deciding,
+    rewards: without(rewards, ["numWorkers"]),
+    engine: without(engine, ["numThreads", "maxSequences"]),
+    ...(canGoBack(recipe) ? { goesBackEverySteps: at(checkpoints, "everySteps") } : {}),
+    ...(holdsOutFile(recipe) ? { heldOut: [at(evaluation, "tasks"), at(evaluation, "finalTasks")] } : {}),
+  });
+}
+
+/** Whether a stage may go back to a checkpoint. */
+function canGoBack(recipe: { readonly [key: string]: Json }): boolean {
+  return Object.values(recipe).some((section) => (valueAt(section, ["stability", "maxRollbacks"]) ?? 0) !== 0);
+}
+
+/** Families are evaluated on their own side of the split, which training never draws from. */
+function holdsOutFile({ data = null }: { readonly [key: string]: Json }): boolean {
+  return ["evaluation", "evaluationBeyond"].some((source) => valueAt(data, [source, "kind"]) === "file");
+}
+
+function at(section: Json | undefined, key: string): Json {
+  return (valueAt(section, [key]) ?? null) as Json; // of a recipe, which is JSON
 }
 
 function without(section: Json | undefined, keys: readonly string[]): Json {

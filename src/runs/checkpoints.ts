@@ -1,9 +1,11 @@
 // The checkpoints of a run: `checkpoints/rl-000050/` is the policy after 50 steps of the stage `rl`, with `trainer.json` beside the
 // model. A folder under such a name is complete: it is written under another name and renamed, and renamed again before it is deleted.
+// A run that is at work deletes and replaces its checkpoints while others look.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
 import { z } from "zod";
 
@@ -11,10 +13,17 @@ import { CheckpointError, StorageError, WhetstoneError } from "../base/errors.ts
 import { syncFolder, writeFileAtomic } from "../base/files.ts";
 import type { Json } from "../base/json.ts";
 import { parseJsonWith } from "../base/parse.ts";
+import { checkFiles, digestFolder, trainerFile } from "./checkpointFiles.ts";
+
+/** `rl-000050`. */
+const complete = /^[a-z]+-\d{6,}$/;
+
+/** What helps where a checkpoint is damaged. */
+const earlier = "delete the folder to go on from the checkpoint before it";
 
 /** What the trainer needs to go on, beside the policy and its optimizer. */
 export const TrainerState = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   run: z.string(),
   stage: z.string(),
   /** Steps of the stage done; also the next one to take. */
@@ -22,17 +31,23 @@ export const TrainerState = z.strictObject({
   /** Of the last step before it: what the next link of the chain starts from. */
   hash: z.string(),
   guard: z.strictObject({
-    gradNorms: z.array(z.number()),
+    gradNorms: z.array(z.number().nonnegative()),
     skippedInARow: z.int().nonnegative(),
     rollbacks: z.int().nonnegative(),
-    learningRateScale: z.number(),
+    learningRateScale: z.number().positive().max(1),
   }),
+  /** Name of the checkpoint of the same run whose policy this one is held near: the first of its stage, maybe this one itself. */
+  reference: z.string().regex(complete).exactOptional(),
   /** What else the stage wants to find again. */
   carried: (z.json() as z.ZodType<Json>).exactOptional(),
   /** Held-out accuracy, where it was measured at this point. */
-  accuracy: z.number().exactOptional(),
+  accuracy: z.number().min(0).max(1).exactOptional(),
+  /** SHA-256 of every other file of the folder by its path in it: of the policy, the optimizer, the critic, the saved rollouts. */
+  files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
 });
 export type TrainerState = z.infer<typeof TrainerState>;
+/** A state before its checkpoint is written. */
+export type NewTrainerState = Omit<TrainerState, "version" | "files">;
 
 /** A complete checkpoint on disk. */
 export interface Checkpoint {
@@ -72,7 +87,7 @@ export function surveyCheckpoints(
       checkpoints.push({ folder: join(folder, name), trainer: readTrainer(join(folder, name)) });
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      damaged.push(error);
+      if (existsSync(join(folder, name))) damaged.push(error); // else it was deleted meanwhile
     }
   }
   const inOrder = checkpoints.toSorted(
@@ -82,18 +97,25 @@ export function surveyCheckpoints(
 }
 
 /** Writes a checkpoint: `save` makes a folder with what the stage keeps, this adds the trainer's state. Resolves to its folder. */
-export async function writeCheckpoint(runFolder: string, trainer: TrainerState, save: (folder: string) => Promise<void>): Promise<string> {
+export function writeCheckpoint(runFolder: string, trainer: NewTrainerState, save: (folder: string) => Promise<void>): Promise<string> {
+  return putCheckpoint(runFolder, trainer, async (folder) => {
+    await save(folder);
+    return { version: 2, ...trainer, files: digestFolder(folder) };
+  });
+}
+
+/** Puts what `fill` makes in the place of the checkpoint, with the trainer's state that it gives. */
+async function putCheckpoint(runFolder: string, point: NewTrainerState, fill: (folder: string) => Promise<TrainerState>): Promise<string> {
   const parent = join(runFolder, "checkpoints");
-  const name = checkpointName(trainer);
+  const name = checkpointName(point);
   const writing = join(parent, `.writing-${name}`);
   const final = join(parent, name);
   try {
     // A step that is taken again saves what is there: the hash says so.
-    if (existsSync(final) && readTrainer(final).hash === trainer.hash) return final;
+    if (existsSync(final) && readTrainer(final).hash === point.hash) return final;
     mkdirSync(parent, { recursive: true });
     rmSync(writing, { recursive: true, force: true });
-    await save(writing);
-    writeTrainer(writing, trainer);
+    writeTrainer(writing, await fill(writing));
     const replaced = join(parent, `.replaced-${name}`);
     if (existsSync(final)) renameSync(final, replaced);
     renameSync(writing, final);
@@ -110,17 +132,62 @@ export async function writeCheckpoint(runFolder: string, trainer: TrainerState, 
   }
 }
 
-/** A checkpoint of one run as the first of another, under its own trainer's state. */
-export function copyCheckpoint(
-  { folder }: Checkpoint,
+/**
+ * A checkpoint of one run as the first of another, under its own trainer's state; false where it is not there any more, since its run has
+ * deleted or replaced it.
+ */
+export async function copyCheckpoint(
+  { folder, trainer: { files } }: Checkpoint,
   { runFolder, trainer }: { runFolder: string; trainer: TrainerState },
-): Promise<string> {
-  return writeCheckpoint(runFolder, trainer, (copy) => cp(folder, copy, { recursive: true }));
+): Promise<boolean> {
+  try {
+    await putCheckpoint(runFolder, trainer, async (copy) => {
+      await cp(folder, copy, { recursive: true });
+      checkFiles(copy, { files, place: folder, cure: "fork from another checkpoint with --from" });
+      return trainer;
+    });
+    return true;
+  } catch (error) {
+    if (holdsFiles(folder, files)) throw error;
+    return false;
+  }
+}
+
+/** Whether the folder still states these files; what else its trainer says may have changed. */
+function holdsFiles(folder: string, files: TrainerState["files"]): boolean {
+  try {
+    return isDeepStrictEqual(readTrainer(folder).files, files);
+  } catch {
+    return false; // it is being deleted
+  }
+}
+
+/** Refuses a checkpoint, and the one that it is held near, unless their files are those that were saved. For whoever goes on from it. */
+export function checkCheckpoint(checkpoint: Checkpoint): void {
+  const { folder, trainer } = checkpoint;
+  checkFiles(folder, { files: trainer.files, place: folder, cure: `delete the folder "${folder}" to go on from the checkpoint before it` });
+  const reference = referenceOf(checkpoint);
+  if (reference === undefined) return;
+  checkFiles(reference.folder, { files: reference.trainer.files, place: reference.folder, cure: referenceCure(trainer) });
+}
+
+/** The checkpoint whose policy another one is held near; undefined where it is held near none. */
+export function referenceOf({ folder, trainer }: Checkpoint): Checkpoint | undefined {
+  if (trainer.reference === undefined) return undefined;
+  const held = join(dirname(folder), trainer.reference);
+  if (existsSync(held)) return { folder: held, trainer: readTrainer(held) };
+  throw new CheckpointError(
+    `"${held}": must be there, since rl.kl holds the policy of ${checkpointName(trainer)} near it, got no such folder; ${referenceCure(trainer)}`,
+  );
+}
+
+function referenceCure({ run }: TrainerState): string {
+  return `put it back from a copy, or go on without it: whetstone runs fork ${run} --set 'rl.kl={"kind":"none"}'`;
 }
 
 /** Puts the trainer's state into a checkpoint folder, in place of the one that is there. */
 export function writeTrainer(folder: string, trainer: TrainerState): void {
-  writeFileAtomic(join(folder, "trainer.json"), [`${JSON.stringify(trainer, null, 2)}\n`]);
+  writeFileAtomic(join(folder, trainerFile), [`${JSON.stringify(trainer, null, 2)}\n`]);
 }
 
 /** Removes what an interrupted process left: checkpoints half-written, half-replaced or half-deleted. Needs the run's lock. */
@@ -170,8 +237,6 @@ export function checkpointName({ stage, nextStep }: { readonly stage: string; re
   return `${stage}-${String(nextStep).padStart(6, "0")}`;
 }
 
-const complete = /^[a-z]+-\d{6,}$/;
-
 /** Deletes a checkpoint. Takes the complete name away first, so that a folder half-deleted is never taken for one. */
 export function deleteCheckpoint(folder: string): void {
   const doomed = join(dirname(folder), `.deleting-${basename(folder)}`);
@@ -181,10 +246,25 @@ export function deleteCheckpoint(folder: string): void {
 }
 
 function readTrainer(folder: string): TrainerState {
-  const path = join(folder, "trainer.json");
-  const cure = "delete the folder to go on from the checkpoint before it";
-  if (!existsSync(path)) throw new CheckpointError(`${path}: must hold the trainer's state, got no such file; ${cure}`);
-  const parsed = parseJsonWith(TrainerState, readFileSync(path, "utf8"));
+  const path = join(folder, trainerFile);
+  const text = readText(path);
+  if (text === undefined) throw new CheckpointError(`${path}: must hold the trainer's state, got no such file; ${earlier}`);
+  const parsed = parseJsonWith(TrainerState, text);
   if (parsed.success) return parsed.data;
-  throw new CheckpointError(`${path}: ${parsed.path === "" ? "it" : parsed.path} ${parsed.rule}; ${cure}`, parsed.cause);
+  const rule = `${path}: ${parsed.path === "" ? "it" : parsed.path} ${parsed.rule}`;
+  if (parsed.path !== "version") throw new CheckpointError(`${rule}; ${earlier}`, parsed.cause);
+  throw new CheckpointError(
+    `${rule}; use the version of whetstone that wrote it, or train another run from it with model: { kind: "checkpoint", path, optimizer: "checkpoint" }`,
+    parsed.cause,
+  );
+}
+
+/** Undefined where there is no such file, maybe since a moment ago. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw cause;
+  }
 }

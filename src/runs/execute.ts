@@ -20,6 +20,7 @@ import type { RlRecord } from "../rl/record.ts";
 import { trainSupervised } from "../sft/loop.ts";
 import type { EncodedDemonstration } from "../sft/loss.ts";
 import { backendFromCheckpoint, copyOf, criticOf, EmbeddedBackend, policyFromCheckpoint } from "../train/backend.ts";
+import { referenceOf } from "./checkpoints.ts";
 import { type MemoryWatch, watchMemory } from "./memory.ts";
 import type { Preparation } from "./prepare.ts";
 import { practiceTerms } from "./recipe.ts";
@@ -27,7 +28,7 @@ import { type RunReport, reportFile, runReport } from "./report.ts";
 import type { StoredRollout } from "./rows.ts";
 import { hasReference, heldOutAccuracy, type Run, type Stage, stages } from "./run.ts";
 
-/** Whoever watches. Steps and notes are told once they are recorded. */
+/** Whoever watches. Steps and notes are told once they are recorded; `step` counts those before, as in the record. */
 export interface RunObserver {
   step(done: { readonly stage: Stage; readonly step: number; readonly steps: number; readonly metrics: StepMetrics }): void;
   /** While a set of held-out tasks is measured at the end of a stage. */
@@ -146,10 +147,9 @@ function openCritic({ run, policy }: Workplace): EmbeddedBackend {
 }
 
 /** The policy as the stage found it, which its first checkpoint keeps. */
-function openReference({ run, policy }: Workplace): EmbeddedBackend {
-  const { engine } = run.recipe;
-  const first = run.firstOf("rl");
-  return first === undefined ? copyOf(policy, engine) : policyFromCheckpoint(first.folder, engine);
+function openReference({ run: { recipe, latest }, policy }: Workplace): EmbeddedBackend {
+  const first = latest && referenceOf(latest);
+  return first === undefined ? copyOf(policy, recipe.engine) : policyFromCheckpoint(first.folder, recipe.engine);
 }
 
 /** The stage's record, which also tells the observer. */
@@ -161,12 +161,12 @@ function observed(stage: Stage, { run, pool, observer, memory }: Workplace): RlR
     recordStep: async (done) => {
       memory.look();
       await record.recordStep({ ...done, metrics: { ...done.metrics, rssMiB: memory.rssMiB(), peakRssMiB: memory.peakRssMiB() } });
-      for (const note of done.notes) observer.note(`${stage} step ${done.step}: ${note}`);
+      for (const note of done.notes) observer.note(`${stage} after ${done.step} steps: ${note}`);
       observer.step({ stage, step: done.step, steps, metrics: done.metrics });
     },
     goBack: async (cause) => {
       const checkpoint = await record.goBack(cause);
-      observer.note(`${stage} step ${cause.step}: ${cause.reason}; back to step ${checkpoint.nextStep} with a lower learning rate`);
+      observer.note(`${stage} after ${cause.step} steps: ${cause.reason}; back to ${checkpoint.nextStep} steps with a lower learning rate`);
       return checkpoint;
     },
   };

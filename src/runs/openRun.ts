@@ -1,7 +1,7 @@
 // The three ways to come by a run to work on: make a new one, go on with one, fork one. Each takes the run's lock before it
 // touches anything.
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Clock } from "../base/clock.ts";
@@ -9,12 +9,22 @@ import { RunError, StorageError } from "../base/errors.ts";
 import { writeFileAtomic } from "../base/files.ts";
 import type { Json } from "../base/json.ts";
 import { type Fingerprint, fingerprintDifferences, startHash } from "./chain.ts";
-import { type Checkpoint, copyCheckpoint, listCheckpoints, sweepCheckpoints, writeTrainer } from "./checkpoints.ts";
+import {
+  type Checkpoint,
+  checkCheckpoint,
+  checkpointName,
+  copyCheckpoint,
+  listCheckpoints,
+  referenceOf,
+  sweepCheckpoints,
+  type TrainerState,
+  writeTrainer,
+} from "./checkpoints.ts";
 import { withRuns } from "./commandText.ts";
 import { lockRun, type RunLock } from "./lock.ts";
 import type { Recipe } from "./recipe.ts";
 import type { RunRow } from "./rows.ts";
-import { Run, type Stage, stages } from "./run.ts";
+import { hasReference, Run, type Stage, stages } from "./run.ts";
 import type { RunStore } from "./store.ts";
 
 /** What opening a run needs to know about here and now. */
@@ -26,11 +36,12 @@ export interface RunPlace {
 
 /** A new run, locked, named after its recipe and the first free number. */
 export function createRun({ recipe, recipeFile }: { recipe: Recipe; recipeFile: string }, { store, clock, fingerprint }: RunPlace): Run {
-  const id = makeRunFolder(store, recipe.name);
-  const lock = lockRun(join(store.folder, id), { runId: id, nowMs: clock.nowMs() });
+  using undo = new DisposableStack();
+  const { id, folder, lock } = makeRun(undo, { store, clock, name: recipe.name });
   const hash = startHash(fingerprint);
-  writeRecipe(join(store.folder, id), recipe);
+  writeRecipe(folder, recipe);
   store.createRun({ id, name: recipe.name, recipe: asJson(recipe), recipeFile, fingerprint, startHash: hash });
+  undo.move();
   return new Run({ id, recipe, recipeFile, fingerprint, store, lock, hash });
 }
 
@@ -59,6 +70,7 @@ function newestCheckpoint({ id, parent }: RunRow, { folder, lock }: { folder: st
   try {
     sweepCheckpoints(folder);
     const latest = listCheckpoints(folder, stages).at(-1);
+    if (latest !== undefined) checkCheckpoint(latest);
     if (latest !== undefined || parent === undefined) return latest;
     throw new RunError(`run ${id}: a fork goes on from a checkpoint, got none in "${folder}"; fork ${parent.run} again`);
   } catch (error) {
@@ -70,36 +82,55 @@ function newestCheckpoint({ id, parent }: RunRow, { folder, lock }: { folder: st
 interface Fork {
   /** Id of the run that is forked. */
   readonly parent: string;
-  readonly checkpoint: Checkpoint;
-  /** The parent's first checkpoint of the stage, where its policy is held near that one. */
-  readonly first?: Checkpoint;
+  /** Which of its checkpoints; asked again where the parent, which may be at work, has deleted the one that was chosen. */
+  readonly choose: () => Checkpoint;
   readonly recipe: Recipe;
   readonly recipeFile: string;
 }
 
-/** A new run that starts from a checkpoint of another one, possibly with another recipe. */
-export async function forkRun(
-  { parent, checkpoint, first, recipe, recipeFile }: Fork,
-  { store, clock, fingerprint }: RunPlace,
-): Promise<Run> {
-  const { stage, nextStep, hash: parentHash } = checkpoint.trainer;
-  const id = makeRunFolder(store, recipe.name);
-  const folder = join(store.folder, id);
-  const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
-  const hash = startHash(fingerprint, parentHash);
-  if (first !== undefined) await copyCheckpoint(first, { runFolder: folder, trainer: { ...first.trainer, run: id } });
-  await copyCheckpoint(checkpoint, { runFolder: folder, trainer: { ...checkpoint.trainer, run: id, hash } });
-  writeRecipe(folder, recipe);
-  store.createRun({
-    id,
-    name: recipe.name,
-    recipe: asJson(recipe),
-    recipeFile,
-    fingerprint,
-    startHash: hash,
-    parent: { run: parent, stage, step: nextStep },
-  });
-  return new Run({ id, recipe, recipeFile, fingerprint, store, lock, hash });
+/** A run that deletes its checkpoints faster than they can be copied is not waited for. */
+const maxChoices = 5;
+
+/** A new run that starts from a checkpoint of another one, possibly with another recipe. Where it cannot be made, nothing of it is left. */
+export async function forkRun({ parent, choose, recipe, recipeFile }: Fork, { store, clock, fingerprint }: RunPlace): Promise<Run> {
+  using undo = new DisposableStack();
+  const { id, folder, lock } = makeRun(undo, { store, clock, name: recipe.name });
+  for (let choices = 0; choices < maxChoices; choices++) {
+    const checkpoint = choose();
+    const { stage, nextStep, hash: parentHash } = checkpoint.trainer;
+    const hash = startHash(fingerprint, parentHash);
+    if (!(await copyForFork(checkpoint, { id, folder, hash, recipe }))) continue;
+    writeRecipe(folder, recipe);
+    store.createRun({
+      id,
+      name: recipe.name,
+      recipe: asJson(recipe),
+      recipeFile,
+      fingerprint,
+      startHash: hash,
+      parent: { run: parent, stage, step: nextStep },
+    });
+    undo.move();
+    return new Run({ id, recipe, recipeFile, fingerprint, store, lock, hash });
+  }
+  throw new RunError(
+    `run ${parent}: a fork takes a copy of a checkpoint, got ${maxChoices} that the run, which is at work, deleted meanwhile; stop it first, or let it keep more with checkpoints.keepLast`,
+  );
+}
+
+/** Copies a checkpoint into the run that starts from it, and the one that its policy is held near; false where either has gone. */
+async function copyForFork(
+  checkpoint: Checkpoint,
+  { id, folder, hash, recipe }: { readonly id: string; readonly folder: string; readonly hash: string; readonly recipe: Recipe },
+): Promise<boolean> {
+  const { reference: _, ...trainer }: TrainerState = { ...checkpoint.trainer, run: id, hash };
+  if (trainer.stage !== "rl" || !hasReference(recipe)) return copyCheckpoint(checkpoint, { runFolder: folder, trainer });
+  const reference = referenceOf(checkpoint) ?? checkpoint;
+  if (reference.folder !== checkpoint.folder) {
+    const copied = await copyCheckpoint(reference, { runFolder: folder, trainer: { ...reference.trainer, run: id } });
+    if (!copied) return false;
+  }
+  return copyCheckpoint(checkpoint, { runFolder: folder, trainer: { ...trainer, reference: checkpointName(reference.trainer) } });
 }
 
 /** Takes back the steps after the newest checkpoint, and lets the chain go on from it under the present fingerprint. */
@@ -119,6 +150,17 @@ function startNewChain(at: {
   store.startNewChain(id, { fingerprint, cuts, detail: `new chain ${hash.slice(0, 12)}: ${said}` });
   if (latest !== undefined) writeTrainer(latest.folder, { ...latest.trainer, hash });
   return hash;
+}
+
+/** The folder of a new run, locked; disposing of `undo` removes both. */
+function makeRun(
+  undo: DisposableStack,
+  { store, clock, name }: Pick<RunPlace, "store" | "clock"> & { readonly name: string },
+): { readonly id: string; readonly folder: string; readonly lock: RunLock } {
+  const id = makeRunFolder(store, name);
+  const folder = join(store.folder, id);
+  undo.defer(() => rmSync(folder, { recursive: true, force: true }));
+  return { id, folder, lock: undo.use(lockRun(folder, { runId: id, nowMs: clock.nowMs() })) };
 }
 
 /** Makes `name-1`, or the first number after it that is free: neither a folder nor a record has it, which may outlive its folder. */

@@ -21,6 +21,7 @@ import type { VerifierPool } from "../rewards/pool.ts";
 import { locateVerifiers, openVerifierPool } from "../rewards/verifiable/open.ts";
 import { checkOptimizer } from "../train/backend.ts";
 import type { InputFile } from "./fingerprint.ts";
+import { brokenPositionRules } from "./positions.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** A recipe made concrete. */
@@ -47,6 +48,7 @@ export async function prepare(recipe: Recipe, folder: string): Promise<Preparati
   const heldOutBeyond = data.evaluationBeyond === undefined ? [] : await evaluationTasks(source(data.evaluationBeyond), { seed, count });
   const training = { seed, heldOut: [...heldOut, ...heldOutBeyond] };
   const model = prepareModel(recipe, folder);
+  checkPositions(recipe, model);
   const demonstrations = data.demonstrations === undefined ? undefined : await openDemonstrations(source(data.demonstrations), training);
   const tasks = data.training === undefined ? undefined : await openTasks(source(data.training), training);
   for (const task of [...training.heldOut, ...practised(recipe, tasks)]) checkPrompt(task, model);
@@ -126,8 +128,10 @@ function checkRadar(recipe: Recipe, { pool, prepared }: RewardParts): void {
     const learned = rewardingVerifiers(rewards.terms, verifier);
     const both = verifiersOf(heldOut, verifier).find((id) => learned.includes(id));
     if (both === undefined) continue;
+    const held = namesOf(rl.radar).includes(ownVerifier) && both === verifier ? `"${ownVerifier}", which is "${both}"` : `"${both}"`;
+    const own = both === verifier && !namesOf(rl.radar).includes(ownVerifier) ? ", which is their own verifier," : "";
     throw new VerifierError(
-      `rl.radar.verifier: must not be one that the reward is made of, got "${both}" for tasks of family "${family}"; hold another one out`,
+      `rl.radar.verifier: must not be one that the reward is made of, got ${held}${own} for tasks of family "${family}"; hold another one out`,
     );
   }
 }
@@ -153,6 +157,14 @@ async function checkReferences({ data, rl }: Recipe, { pool, prepared }: RewardP
   throw new DataError(
     `${file}: the reference of task "${task.id}" must be one that its verifier "${task.verifier}" takes, got ${JSON.stringify(task.reference).slice(0, maxReferenceChars)} (${refused.reason}); correct the row`,
   );
+}
+
+/** The schema has judged a policy that the recipe makes itself. */
+function checkPositions(recipe: Recipe, { architecture: { maxPositions }, checkpoint }: ModelParts): void {
+  if (checkpoint === undefined) return;
+  const broken = brokenPositionRules(recipe, { maxPositions, name: "the positions of the checkpoint" });
+  if (broken.length === 0) return;
+  throw new ConfigError(broken.map(({ path, message }) => `${path.join(".")} ${message} in "${checkpoint}"`).join("\n"));
 }
 
 /** A prompt that the policy cannot read would end the run at its first measurement. */

@@ -12,6 +12,7 @@ import { RewardConfig } from "../rewards/config.ts";
 import { RlConfig } from "../rl/config.ts";
 import { SftConfig } from "../sft/config.ts";
 import { EngineConfig, usualWarmup } from "../train/config.ts";
+import { brokenPositionRules } from "./positions.ts";
 
 const Tokenizer = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -82,7 +83,7 @@ export const Recipe = z
     engine: EngineConfig.prefault({}).describe("How the machine is used."),
     checkpoints: Checkpoints.prefault({}).describe("When the run is saved and what is kept."),
   })
-  .superRefine(({ data, rewards, sft, rl, model }, context) => {
+  .superRefine(({ data, rewards, sft, rl, model, eval: evaluation }, context) => {
     const fail = (path: readonly string[], message: string) => context.addIssue({ code: "custom", path: [...path], message });
     if (sft === undefined && rl === undefined) fail(["rl"], "or sft must be there, since a run without both does nothing");
     if (sft !== undefined && data.demonstrations === undefined)
@@ -102,12 +103,10 @@ export const Recipe = z
     if (heldOut !== undefined) {
       fail(["rl", "radar", "verifier"], `must not be one that rewards.terms weighs or gates, or it sees no hole in them, got "${heldOut}"`);
     }
-    if (rl !== undefined && model.kind === "new" && rl.maxNewTokens >= model.architecture.maxPositions) {
-      fail(
-        ["rl", "maxNewTokens"],
-        `must be less than model.architecture.maxPositions, which prompt and response share, got ${rl.maxNewTokens} and ${model.architecture.maxPositions}`,
-      );
-    }
+    if (model.kind !== "new") return; // a checkpoint's positions are known once it is read
+    const { maxPositions } = model.architecture;
+    const broken = brokenPositionRules({ rl, data, eval: evaluation }, { maxPositions, name: "model.architecture.maxPositions" });
+    for (const { path, message } of broken) fail(path, message);
   });
 
 /** Whom rollouts that are learned from are scored by: the reward's terms, and the radar's verifier beside them. */

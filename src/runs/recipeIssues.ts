@@ -48,7 +48,7 @@ export function unknownKey({ path, tree, input }: { path: readonly string[]; tre
   return `${said}; known here: ${neighbours.join(", ") || "none"}`;
 }
 
-/** Whose key it is, where another choice at it or above it would have it: `kind "new", but model.kind is "checkpoint"`. */
+/** Whose key it is, where another choice at it or above it would have it: `kind "new", but model.kind is "checkpoint"`, and what to do. */
 function kindOf(path: readonly string[], { tree, input }: { tree: SchemaNode; input: unknown }): string | undefined {
   for (let depth = path.length - 1; depth >= 0; depth--) {
     const at = path.slice(0, depth);
@@ -60,7 +60,10 @@ function kindOf(path: readonly string[], { tree, input }: { tree: SchemaNode; in
     const others = members.filter((member) => !fitting.includes(member) && hasPath(member, path.slice(depth)));
     if (others.length === 0) continue;
     const names = others.map(({ properties }) => JSON.stringify(properties![chosenBy]!.const));
-    return `${chosenBy} ${names.join(" or ")}, but ${[...at, chosenBy].join(".")} is ${JSON.stringify(valueAt(value, [chosenBy]))}`;
+    const chosen = [...at, chosenBy].join(".");
+    const whole = `--set '${at.join(".")}=${JSON.stringify({ [chosenBy]: valueAt(value, [chosenBy]) })}'`;
+    const is = JSON.stringify(valueAt(value, [chosenBy]));
+    return `${chosenBy} ${names.join(" or ")}, but ${chosen} is ${is}; leave it out or change ${chosen}; ${whole} sets all of ${at.join(".")}`;
   }
   return undefined;
 }

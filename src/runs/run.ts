@@ -12,10 +12,12 @@ import type { SavedPoint, StagePoint, StageStart, StepRecord } from "../train/st
 import { digestDifferences, type Fingerprint, nextHash } from "./chain.ts";
 import {
   type Checkpoint,
+  checkCheckpoint,
+  checkpointName,
   deleteCheckpoint,
   listCheckpoints,
+  type NewTrainerState,
   pruneCheckpoints,
-  type TrainerState,
   writeCheckpoint,
   writeTrainer,
 } from "./checkpoints.ts";
@@ -82,11 +84,6 @@ export class Run implements Disposable {
     return listCheckpoints(this.folder, stages);
   }
 
-  /** A stage's first checkpoint; undefined before it has one. */
-  firstOf(stage: Stage): Checkpoint | undefined {
-    return this.checkpoints().find(({ trainer }) => trainer.stage === stage);
-  }
-
   setState(state: RunState): void {
     this.store.setState(this.id, state);
   }
@@ -115,6 +112,8 @@ export class Run implements Disposable {
           verifierVersions,
         }),
       recordedReward: this.#recordedRewards(stage),
+      hasLearned: (step) => this.#hasLearned(stage, step),
+      command: (verb, options) => withRuns(`whetstone runs ${verb} ${this.id} ${options}`, this.store.folder),
     };
   }
 
@@ -147,7 +146,7 @@ export class Run implements Disposable {
     } else if (recorded.hash !== hash) {
       const differing = digestDifferences(recorded.digests, digests).join(", ") || "hash of the step before";
       throw new TrainingError(
-        `run ${this.id}: step ${step} of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: ${withRuns(`whetstone runs resume ${this.id} --new-chain`, this.store.folder)}`,
+        `run ${this.id}: the step after ${step} steps of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: ${withRuns(`whetstone runs resume ${this.id} --new-chain`, this.store.folder)}`,
       );
     }
     this.#hash = hash;
@@ -159,13 +158,14 @@ export class Run implements Disposable {
   ): Promise<void> {
     const accuracy = nextStep === 0 ? undefined : this.store.step(this.id, { stage, step: nextStep - 1 })?.metrics[heldOutAccuracy];
     const measured = Number.isFinite(accuracy) ? { accuracy: accuracy! } : {}; // JSON has no NaN
-    const state: TrainerState = {
-      version: 1,
+    const reference = this.latest?.trainer.reference ?? checkpointName({ stage, nextStep }); // the first of its stage is its own
+    const state: NewTrainerState = {
       run: this.id,
       stage,
       nextStep,
       hash: this.#hash,
       guard: { ...guard, gradNorms: [...guard.gradNorms] },
+      ...(stage === "rl" && hasReference(this.recipe) ? { reference } : {}),
       ...(carried === undefined ? {} : { carried }),
       ...measured,
     };
@@ -179,18 +179,30 @@ export class Run implements Disposable {
 
   #goBack(stage: Stage, { step, reason, guard }: { step: number; reason: string; guard: StagePoint["guard"] }): SavedPoint {
     const ofStage = this.checkpoints().filter(({ trainer }) => trainer.stage === stage);
-    const last = ofStage.findLast((checkpoint) => this.#isGoneBackTo(checkpoint))!; // a stage saves its first step
+    const last = this.#lastGood(ofStage);
+    checkCheckpoint(last);
     for (const { folder } of ofStage.slice(ofStage.indexOf(last) + 1)) deleteCheckpoint(folder);
     const { nextStep, hash } = last.trainer;
     this.store.goBack(this.id, {
       stage,
       step,
       nextStep,
-      reason: `${reason}; back to step ${nextStep} with ${guard.learningRateScale} times the learning rate`,
+      reason: `${reason}; back to ${nextStep} steps with ${guard.learningRateScale} times the learning rate`,
     });
     writeTrainer(last.folder, { ...last.trainer, guard: { ...guard, gradNorms: [...guard.gradNorms] } });
     this.#hash = hash;
     return pointOf(last);
+  }
+
+  /** The one of a stage's checkpoints that is gone back to; the stage saves its first step. */
+  #lastGood(ofStage: readonly Checkpoint[]): Checkpoint {
+    return ofStage.findLast((checkpoint) => this.#isGoneBackTo(checkpoint))!;
+  }
+
+  #hasLearned(stage: Stage, until: number): boolean {
+    const from = this.#lastGood(this.checkpoints().filter(({ trainer }) => trainer.stage === stage)).trainer.nextStep;
+    const steps = Array.from({ length: until - from }, (_, i) => from + i);
+    return steps.some((step) => this.store.step(this.id, { stage, step })!.metrics["updates"]! > 0);
   }
 
   /** Whether a run that nobody stopped has it too: where another one was gone back to, a run that was stopped and resumed would not repeat. */

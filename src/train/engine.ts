@@ -12,7 +12,7 @@ import { createDecoder, type Decoder } from "../policy/decoder.ts";
 import { type ParameterPiece, parameterPieces } from "../policy/parameters.ts";
 import type { ResponseTokens, SampledResponse } from "../policy/response.ts";
 import { sampleResponses } from "../policy/sample.ts";
-import { compile, type NDArray, type Session } from "../runtime/session.ts";
+import { compile, type NDArray, release, type Session } from "../runtime/session.ts";
 import { type BlockRange, blockRanges, measureBlocks } from "./blocks.ts";
 import { type ForwardGraph, forwardGraph, type Routing } from "./forwardGraph.ts";
 import { type BatchSize, microBatchFeeds } from "./microBatchFeeds.ts";
@@ -167,6 +167,7 @@ export class Engine implements AsyncDisposable {
         if (isFirst) gradient.set(values, offset);
         else addTo(gradient.subarray(offset, offset + values.length), values);
       }
+      release(graph.pieces.map(({ name }) => outputs[gradientName(name)]!));
       isFirst = false;
     }
     return { sums, maxima, vectors };

@@ -70,6 +70,10 @@ export interface GuardedUpdate {
 export interface Objection {
   readonly wants: "skip" | "go-back";
   readonly reason: string;
+  /** What helps where the run ends for it. Absent: a lower learning rate. */
+  readonly cure?: string;
+  /** Nothing was learned since the last checkpoint, so that going back would repeat the step: it is skipped, or the run ends. */
+  readonly isRepeated?: boolean;
 }
 
 /** `metrics` are those of the backend. After "untrusted" the stage has to go back to its last checkpoint. */
@@ -93,26 +97,42 @@ export async function guardedUpdate(
     return { kind: "applied", guard: decision.state, metrics: { ...metrics, ...applied } };
   }
   await policy.discardGradient();
-  const refused = decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, stability);
+  const refused = decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, { stability });
   return { ...refused, metrics };
 }
 
 /** An update that is not applied, since what it is made of cannot be trusted. */
-export function refusedUpdate({ wants, reason, guard, stability }: Pick<GuardedUpdate, "guard" | "stability"> & Objection): Refusal {
-  const refuse = wants === "skip" ? refuseUpdate : sendBack;
-  return refusal(refuse(guard, { reason, settings: stability }), stability);
+export function refusedUpdate({
+  wants,
+  reason,
+  guard,
+  stability,
+  cure,
+  isRepeated = false,
+}: Pick<GuardedUpdate, "guard" | "stability"> & Objection): Refusal {
+  const refuse = wants === "skip" || isRepeated ? refuseUpdate : sendBack;
+  const refused = refuse(guard, { reason, settings: stability });
+  if (isRepeated && refused.action !== "skip") {
+    throw new TrainingError(
+      `training: fewer than ${stability.maxSkippedInARow} steps in a row may be skipped where nothing was learned since the last checkpoint, as going back would take the same ones again, got another cause: ${reason}; ${cure ?? usualCure}`,
+    );
+  }
+  return refusal(refused, { stability, ...(cure === undefined ? {} : { cure }) });
 }
 
-function refusal({ action, state, reason }: GuardRefusal, stability: StabilityConfig): Refusal {
+const usualCure = "lower the learning rate";
+
+function refusal(
+  { action, state, reason }: GuardRefusal,
+  { stability, cure = usualCure }: Pick<GuardedUpdate, "stability"> & Pick<Objection, "cure">,
+): Refusal {
   switch (action) {
     case "skip":
       return { kind: "skipped", guard: state, reason };
     case "rollback":
       return { kind: "untrusted", guard: state, reason };
     case "abort":
-      throw new TrainingError(
-        `training: a run may go back at most ${stability.maxRollbacks} times, got another cause: ${reason}; lower the learning rate`,
-      );
+      throw new TrainingError(`training: a run may go back at most ${stability.maxRollbacks} times, got another cause: ${reason}; ${cure}`);
     default:
       return action satisfies never;
   }

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import { digestBytes, digestJson } from "../../src/base/digest.ts";
+import { digestBytes, digestFile, digestJson } from "../../src/base/digest.ts";
+import { tempFolder } from "../support/tempFolder.ts";
 
 // SHA-256 of "abc", FIPS 180-4 example.
 const shaOfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -24,6 +27,17 @@ describe("digestBytes", () => {
 
   test("tells -0 from 0, since the bits differ", () => {
     assert.notEqual(digestBytes(new Float32Array([-0])), digestBytes(new Float32Array([0])));
+  });
+});
+
+describe("digestFile", () => {
+  test("is SHA-256 of the content, however many pieces it is read in", (t) => {
+    const path = join(tempFolder(t), "file");
+    writeFileSync(path, "abc");
+    assert.equal(digestFile(path), shaOfAbc);
+    const large = Buffer.alloc(2.5 * 2 ** 20, "abcd");
+    writeFileSync(path, large);
+    assert.equal(digestFile(path), digestBytes(large));
   });
 });
 

@@ -33,7 +33,7 @@ describe("parseWith", () => {
     assert.equal(wrong({ ...good, count: 1.5 }), "count: must be an integer, got 1.5");
     assert.equal(wrong({ ...good, count: 0 }), "count: must be at least 1, got 0");
     assert.equal(wrong({ ...good, count: 10 }), "count: must be less than 10, got 10");
-    assert.equal(wrong({ ...good, kinds: [] }), "kinds: must have at least 1 entries, got []");
+    assert.equal(wrong({ ...good, kinds: [] }), "kinds: must have at least 1 entry, got []");
     assert.equal(wrong({ ...good, kinds: ["rl", "ppo"] }), 'kinds.1: must be one of "sft", "rl", got "ppo"');
     assert.equal(wrong({ ...good, off: 1 }), "off: must be null, got 1");
   });

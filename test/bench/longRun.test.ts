@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { judgeLongRun, leavesResult, type RecordedRun } from "../../bench/subject/longRun.ts";
+import { type Held, judgeLongRun, leavesResult, type RecordedRun } from "../../bench/subject/longRun.ts";
 
 /** Three hundred steps of two seconds, measured every hundred; what a test is about is laid over them. */
 function steps(about: (step: number) => Readonly<Record<string, number>> = () => ({})): RecordedRun["steps"] {
@@ -12,14 +12,15 @@ function steps(about: (step: number) => Readonly<Record<string, number>> = () =>
 }
 const judged = (recorded: RecordedRun["steps"], events: RecordedRun["events"] = []) =>
   judgeLongRun({ steps: recorded, events, wantedSteps: 300 });
-const broken = (recorded: RecordedRun["steps"]): string[] =>
-  Object.entries(judged(recorded).holds).flatMap(([name, holds]) => (holds ? [] : [name]));
+const answered = (recorded: RecordedRun["steps"], answer: Held): string[] =>
+  Object.entries(judged(recorded).holds).flatMap(([name, held]) => (held === answer ? [name] : []));
+const broken = (recorded: RecordedRun["steps"]): string[] => answered(recorded, "no");
 
 describe("judgeLongRun", () => {
   test("takes a sound run, and leaves other stages out", () => {
     const sft = { stage: "sft", step: 0, finishedMs: -1e9, metrics: { loss: Number.NaN } };
     const { holds: _, ...numbers } = judged([sft, ...steps()]);
-    assert.deepEqual(broken([sft, ...steps()]), []);
+    assert.equal(answered([sft, ...steps()], "yes").length, 6);
     assert.deepEqual([numbers.steps, numbers.secondsPerStep, numbers.memoryRatio, numbers.alarms], [300, 2, 1, {}]);
   });
 
@@ -47,6 +48,27 @@ describe("judgeLongRun", () => {
     assert.equal(judged(steps(), events).endedBy, undefined, "what failed before it was resumed");
     assert.ok(broken([]).includes("cameToItsEnd"));
     assert.deepEqual(broken(steps().slice(40)), [], "a fork begins where its parent was");
+  });
+
+  test("does not judge what was not recorded, nor what has nothing to be compared with", () => {
+    const without = (name: string) => steps().map(({ metrics: { [name]: _, ...metrics }, ...each }) => ({ ...each, metrics }));
+    const unjudged = (recorded: RecordedRun["steps"]) => answered(recorded, "not judged");
+    assert.deepEqual(unjudged(without("heldOut/accuracy")), ["lastNearBest"]);
+    assert.deepEqual(unjudged(without("entropy")), ["entropyAboveFloor"]);
+    assert.deepEqual(unjudged(without("rssMiB")), ["memoryFlat"]);
+    assert.deepEqual(unjudged(steps((step) => (step === 7 ? { entropy: Number.NaN } : {}))), ["entropyAboveFloor"]);
+    assert.deepEqual(unjudged(steps().slice(0, 140)), ["lastNearBest"], "one measurement is its own best");
+    assert.deepEqual(unjudged(steps().slice(0, 139)), ["lastNearBest", "memoryFlat"]);
+    assert.deepEqual(unjudged(steps().slice(0, 6)), ["lastNearBest", "memoryFlat"]);
+    assert.deepEqual(unjudged(steps().slice(0, 5)), ["lastNearBest", "entropyAboveFloor", "memoryFlat"]);
+    assert.deepEqual(unjudged(steps().slice(0, 1)), ["lastNearBest", "entropyAboveFloor", "memoryFlat", "inTime"]);
+    assert.deepEqual(unjudged([]), ["lastNearBest", "noNaN", "entropyAboveFloor", "memoryFlat", "inTime"]);
+  });
+
+  test("gives no number for what was not recorded", () => {
+    const { holds: _, strain, alarms: __, ...numbers } = judged([]);
+    const known = Object.entries({ ...numbers, ...strain }).filter(([, number]) => number !== undefined);
+    assert.deepEqual(Object.fromEntries(known), { steps: 0, skippedUpdates: 0 });
   });
 
   test("does not count the time in which a run was interrupted", () => {

@@ -5,6 +5,8 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
+import { tempFolder } from "../support/tempFolder.ts";
+
 const bench = (...args: readonly string[]): { status: number | null; stdout: string; stderr: string } =>
   spawnSync(process.execPath, [join(import.meta.dirname, "../../bench/main.ts"), ...args], { encoding: "utf8" });
 
@@ -16,6 +18,15 @@ describe("npm run bench", () => {
       assert.equal(status, 2);
     });
   }
+
+  test("says in one line what a bench refuses", (t) => {
+    const runs = tempFolder(t);
+    for (const more of [[], ["--ablate"]]) {
+      const { status, stdout, stderr } = bench("long-run", "--run", "nobody", "--runs", runs, ...more);
+      assert.match(stderr, /^long-run: run store "[^\n]*": must hold whetstone\.sqlite, [^\n]*\n$/);
+      assert.deepEqual([stdout, status], ["", 2]);
+    }
+  });
 
   test("takes an option as two words or as one, and a bench says that its data are absent", () => {
     for (const args of [

@@ -6,6 +6,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writ
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { systemClock } from "../../src/base/clock.ts";
+import { RunStore } from "../../src/runs/store.ts";
 import { bin, type Finished, whetstone, workFolder, writeTinyRecipe } from "./whetstone.ts";
 
 const folder = workFolder();
@@ -79,6 +81,8 @@ describe("whetstone runs", () => {
   test("show tells progress, measurements and checkpoints; as JSON every step", async () => {
     const shown = await run("runs", "show", "tiny-1");
     assert.match(shown.stdout, /tiny-1: finished[\s\S]*rl +6 of 6 steps[\s\S]*heldOut after 6 steps of rl[\s\S]*rl-000006/);
+    assert.match(shown.stdout, /^ +[\d-]+ [\d:]+ +rl after 0 steps +note: alarm "flatGroups": /m);
+    assert.match(trained.stderr, /^rl after 0 steps: alarm "flatGroups": .*\nrl 1\/6 /m);
     const { steps, hash, checkpoints } = json(await run("runs", "show", "tiny-1", "--json"));
     assert.equal(steps.length, 10);
     assert.equal(steps.at(-1).hash, hash);
@@ -90,7 +94,7 @@ describe("whetstone runs", () => {
     const { stdout, stderr } = await run("runs", "rollouts", "tiny-1", "--step", "rl:5", "--limit", "1");
     assert.match(
       stdout,
-      /^-- rl step 5, rollout 5\.0\.0, arithmetic-chain \w+: reward \d.*\nuser: \d[+-]\d=\?\n(thinking: .*\n)?answer: [\s\S]*\nnumeric \(version \d\): \d/,
+      /^-- rl after 5 steps, rollout 5\.0\.0, arithmetic-chain \w+: reward \d.*\nuser: \d[+-]\d=\?\n(thinking: .*\n)?answer: [\s\S]*\nnumeric \(version \d\): \d/,
     );
     assert.match(stderr, /the first 1; --limit shows more/);
   });
@@ -119,9 +123,25 @@ describe("whetstone runs", () => {
   test("resume leaves a finished run as it is, and says its result again", async () => {
     const again = await run("runs", "resume", "tiny-1", "--json");
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stderr, /^run tiny-1 has nothing left to do; /);
+    assert.match(
+      again.stderr,
+      /^run tiny-1 is finished, so there is nothing to resume; to train on, fork it with more steps: whetstone runs fork tiny-1 --set rl\.steps=12$/m,
+    );
     assert.deepEqual(json(again), json(trained));
     assert.ok(json(await run("runs", "show", "tiny-1", "--json")).events.every(({ kind }: { kind: string }) => kind !== "resumed"));
+  });
+
+  test("a run that an alarm ended says how to go on with another action, which does", async () => {
+    const alarms = ["--set", "rl.alarms.flatGroups.windowGroups=1", "--set", "rl.alarms.flatGroups.above=0"];
+    const ended = await run("train", recipe, "--set", "name=alarmed", "--set", "rl.alarms.flatGroups.action=stop", ...alarms);
+    assert.equal(ended.code, 1, ended.stderr);
+    assert.match(ended.stderr, /^with other settings, go on with: whetstone runs fork alarmed-1 --set KEY=VALUE$/m);
+    assert.match(ended.stderr, /alarm "flatGroups" ends the run at step 0, .*, such as --set rl\.alarms\.flatGroups\.action=warn$/m);
+    const again = await run("runs", "resume", "alarmed-1");
+    assert.match(again.stderr, /alarm "flatGroups" ends the run at step 0, /);
+    const forked = await run("runs", "fork", "alarmed-1", "--set", "rl.alarms.flatGroups.action=warn", "--json");
+    assert.equal(forked.code, 0, forked.stderr);
+    assert.equal(json(forked).run, "alarmed-2");
   });
 
   test("fork makes a run that starts from a checkpoint, and resume takes it to its end", async () => {
@@ -177,6 +197,9 @@ describe("whetstone sample", () => {
 
   test("a folder that is no checkpoint is refused", async () => {
     assert.equal((await run("sample", "runs/tiny-1", "--prompt", "1+2")).code, 2);
+    const beyond = await run("sample", checkpoint, "--prompt", "1+2", "--thinking-budget", "64");
+    assert.equal(beyond.code, 2);
+    assert.match(beyond.stderr, /^sample: --thinking-budget must be less than the policy's positions, .*, got 64 and 64$/m);
   });
 });
 
@@ -298,7 +321,7 @@ describe("another folder of runs", () => {
     assert.ok(id !== undefined, forked.stdout + forked.stderr);
     assert.match(
       (await run("runs", "resume", "tiny-1", ...here)).stderr,
-      /; whetstone runs fork tiny-1 --runs 'kept runs' goes on from it/,
+      /: whetstone runs fork tiny-1 --set rl\.steps=12 --runs 'kept runs'$/m,
     );
     const none = await run("runs", "rollouts", "tiny-1", "--family", "none", ...here);
     assert.match(none.stderr, /; whetstone runs show tiny-1 --runs 'kept runs' tells/);
@@ -313,8 +336,10 @@ describe("another folder of runs", () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /model\.safetensors": truncated: .*; or delete the folder "kept runs\/.*\/rl-000004" to go on from the checkpoint before it\n$/,
+      /model\.safetensors": must be the file that was saved, .*; delete the folder "kept runs\/.*\/rl-000004" to go on from the checkpoint before it\n$/,
     );
+    using store = new RunStore(join(folder, "kept runs"), systemClock);
+    store.setState(id, "stopped"); // one that never started has no such hint
     const shown = await run("runs", "show", id, ...here);
     assert.match(shown.stdout, new RegExp(`go on with: whetstone runs resume ${id} --runs 'kept runs'$`, "m"));
   });

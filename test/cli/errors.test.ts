@@ -60,7 +60,7 @@ describe("a recipe that is wrong", () => {
     test(`a key of ${what}`, () =>
       refuses(
         ["train", recipe, "--dry-run", ...sets.flatMap((set) => ["--set", set])],
-        new RegExp(`unknown key "${expected.replaceAll(".", "\\.")}$`, "m"),
+        new RegExp(`unknown key "${expected.replaceAll(".", "\\.")}; leave it out or change .*$`, "m"),
       ));
   test("a value out of range", () =>
     refuses(["train", recipe, "--set", "rl.steps=0"], /^tiny\.ts: rl\.steps must be greater than 0, got 0$/m));
@@ -140,7 +140,12 @@ describe("a recipe that is wrong", () => {
     const watchedBy = (id: string): string => changed("rl: {", `rl: { radar: { verifier: "${id}" },`);
     await refuses(
       ["train", watchedBy("numeric")],
-      /rl\.radar\.verifier: must not be one that the reward is made of, got "numeric" for tasks/,
+      /rl\.radar\.verifier: must not be one that the reward is made of, got "numeric", which is their own verifier, for tasks of family/,
+    );
+    const paid = changed("rl: {", 'rl: { radar: { verifier: "task" },');
+    await refuses(
+      ["train", paid, "--set", 'rewards.terms=[{"verifier":"numeric","weight":1}]'],
+      /rl\.radar\.verifier: must not be one that the reward is made of, got "task", which is "numeric" for tasks of family/,
     );
     await refuses(["train", watchedBy("math")], /rl\.radar\.verifier: must be one of rewards\.verifiers, got "math"; known: task, numeric/);
   });

@@ -62,4 +62,17 @@ describe("a run from a checkpoint", () => {
     assert.ok(!existsSync(join(folder, "refused")));
     await firstStep(); // it is not used, and need not be whole
   });
+
+  test("is refused where what it asks for is longer than the checkpoint's positions", async () => {
+    for (const [set, key] of [
+      ["rl.maxNewTokens=64", "rl.maxNewTokens"],
+      ["eval.maxNewTokens=64", "eval.maxNewTokens"],
+    ] as const) {
+      const refused = await run("train", "next.ts", "--set", set, "--dry-run");
+      assert.deepEqual([refused.code, refused.stdout], [2, ""], refused.stderr);
+      const rule = "must be less than the positions of the checkpoint, which prompt and response share, got 64 and 64";
+      assert.match(refused.stderr, new RegExp(`^${key} ${rule} in ".*start"$`, "m"));
+    }
+    assert.equal((await run("train", "next.ts", "--set", "rl.maxNewTokens=63", "--dry-run")).code, 0);
+  });
 });

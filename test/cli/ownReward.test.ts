@@ -54,7 +54,7 @@ describe("a verifier that breaks", () => {
     assert.equal(failed.code, 1, failed.stderr);
     assert.match(
       failed.stderr,
-      /at most 0\.05 of a step's rollouts may be unscorable, got \d+ of 16 in step 0, .*frail.*three.*--unscorable shows them$/m,
+      /at most 0\.05 of a step's rollouts may be unscorable, got \d+ of 16 after 0 steps, .*frail.*three.*--unscorable shows them$/m,
     );
     // One advice: whether a new chain is needed depends on what will have been repaired, and resume says so.
     assert.deepEqual(failed.stderr.match(/whetstone runs resume.*/g), ["whetstone runs resume broken-1"]);
@@ -66,7 +66,7 @@ describe("a verifier that breaks", () => {
     assert.ok(unscorable.every(({ verdicts }) => verdicts.frail.failure === "crash"));
     const { state, events } = json(await run("runs", "show", "broken-1", "--json"));
     assert.equal(state, "failed");
-    assert.deepEqual([events.at(-1).kind, /16 in step 0/.test(events.at(-1).detail)], ["failed", true]);
+    assert.deepEqual([events.at(-1).kind, /16 after 0 steps/.test(events.at(-1).detail)], ["failed", true]);
 
     writeVerifier("frail", told);
     const refused = await run("runs", "resume", "broken-1");

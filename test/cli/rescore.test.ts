@@ -108,7 +108,7 @@ describe("whetstone rescore", () => {
     assert.match(stdout, /^rewards: 1 differ, 1 could not be told then; mean 0\.167 then, 0\.333 now$/m);
     assert.match(
       stdout,
-      /^-- rl step 0, rollout 0\.0\.1, task task-arithmetic-chain: own, reward 0 then, 0\.5 now\n {2}then 0, looked at 42\.0\n {2}now {2}1, looked at 42\.0$/m,
+      /^-- rl after 0 steps, rollout 0\.0\.1, task task-arithmetic-chain: own, reward 0 then, 0\.5 now\n {2}then 0, looked at 42\.0\n {2}now {2}1, looked at 42\.0$/m,
     );
     assert.doesNotMatch(stdout, /raise its version/);
     const { changed, differs } = JSON.parse((await rescore("--json", "--all")).stdout);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
@@ -42,7 +42,7 @@ describe("a run whose checkpoints carry rollouts", () => {
       assert.deepEqual([refused.code, refused.stdout], [2, ""]);
       assert.match(
         refused.stderr,
-        /rollouts\.jsonl\.gz: must hold the \d+ rollouts .*, got a damaged file .*; delete the folder to go on from/,
+        new RegExp(`${last}/rollouts\\.jsonl\\.gz": must be the file that was saved, .*; delete the folder "\\S+${last}" to go on from`),
       );
       rmSync(inCheckpoint(killed, last), { recursive: true });
       assert.equal(json(await succeeds("runs", "resume", killed, "--json")).hash, hash);
@@ -50,6 +50,19 @@ describe("a run whose checkpoints carry rollouts", () => {
       const { run: fork } = json(await succeeds("runs", "fork", id, "--from", "rl:10", "--json"));
       const weights = (of: string) => readFileSync(inCheckpoint(of, "rl-000012", "model.safetensors"));
       assert.deepEqual(weights(fork), weights(id));
+    });
+
+    test(`are forked with other updates, and not with other rollouts, with ${sampling}`, async () => {
+      const { run: id } = json(await succeeds("train", recipe, "--json", "--set", `rl.sampling=${sampling}`));
+      const learning = ["rl.steps=13", "rl.learningRate=1e-3", "rl.minibatchTasks=2", 'rl.kl={"kind":"loss","weight":0.1}'];
+      await succeeds("runs", "fork", id, "--from", "rl:10", ...learning.flatMap((each) => ["--set", each]));
+      const before = [readdirSync(join(folder, "runs")), await newest()];
+      const refused = await run("runs", "fork", id, "--from", "rl:10", "--set", "rl.temperature=0.5");
+      assert.deepEqual([refused.code, refused.stdout], [2, ""]);
+      const told =
+        /^runs fork: rl\.temperature must stay .*, since rl-000010 of \S+ carries \d+ rollouts .*, got 0\.5 instead of 1; .* --from sft:4/m;
+      assert.match(refused.stderr, told);
+      assert.deepEqual([readdirSync(join(folder, "runs")), await newest()], before);
     });
   }
 

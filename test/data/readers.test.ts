@@ -128,7 +128,7 @@ describe("readTasks from JSON Lines", () => {
   });
 
   test("says what is wrong with a task in its own form", async () => {
-    await refuses(readTasks(jsonl(own, { ...other, messages: [] })), /:2: column "messages" must have at least 1 entries, got \[\]/);
+    await refuses(readTasks(jsonl(own, { ...other, messages: [] })), /:2: column "messages" must have at least 1 entry, got \[\]/);
     await refuses(readTasks(jsonl({ ...own, messages: [{ role: "robot", content: "x" }] })), /:1: column "messages\.0\.role"/);
     await refuses(readTasks(jsonl({ ...own, verifer: "numeric" })), /:1: the row must not have the key "verifer"/);
     await refuses(readTasks(jsonl({ question: "x", answer: "y" })), /:1: column "family" is required; .*set columns/);

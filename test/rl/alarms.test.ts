@@ -11,6 +11,7 @@ import {
   judgeUpdate,
   raiseAlarms,
   rememberEntropy,
+  rememberGroups,
   strongest,
 } from "../../src/rl/alarms.ts";
 
@@ -22,16 +23,77 @@ describe("judgeRollouts", () => {
   for (const [alarm, level] of [
     ["errored", 0.05],
     ["unscorable", 0.01],
-    ["flatGroups", 0.6],
   ] as const) {
     test(`takes ${alarm} at its level, and not above it`, () => {
-      const judge = (value: number) => causes(judgeRollouts({ [alarm]: value }, config))[alarm];
+      const judge = (value: number) => causes(judgeRollouts({ [alarm]: value }, { state: initialAlarms, config }))[alarm];
       assert.deepEqual([judge(level - 0.001), judge(level)], [undefined, undefined]);
       assert.match(judge(level + 0.001)!, new RegExp(`more than ${100 * level} %`));
     });
   }
 
-  test("judges nothing that was not measured", () => assert.deepEqual(judgeRollouts({ reward: 1 }, config), []));
+  test("judges nothing that was not measured", () => assert.deepEqual(judgeRollouts({ reward: 1 }, { state: initialAlarms, config }), []));
+});
+
+describe("judgeRollouts, of flat groups", () => {
+  const settings = AlarmsConfig.parse({ flatGroups: { windowGroups: 10 } });
+  type Step = readonly [count: number, flatShare: number | undefined];
+  const seen = (steps: readonly Step[]): AlarmState =>
+    steps.reduce((state, [count, flatShare]) => rememberGroups(state, { count, flatShare, config: settings }), initialAlarms);
+  const judge = (steps: readonly Step[]) => {
+    const flatShare = steps.at(-1)![1];
+    const metrics = flatShare === undefined ? {} : { flatGroups: flatShare };
+    return judgeRollouts(metrics, { state: seen(steps), config: settings })[0];
+  };
+
+  test("takes a window at its level, and not above it", () => {
+    assert.equal(judge([[10, 0.6]])?.cause, undefined);
+    assert.match(judge([[10, 0.7]])!.cause!, /^70 % of the last 10 groups have members that all earned the same, more than 60 %$/);
+  });
+
+  test("says nothing before the window is full, and counts groups, not steps", () => {
+    const two: Step = [2, 1];
+    assert.equal(judge([two, two, two, two]), undefined);
+    assert.match(judge([two, two, two, two, two])!.cause!, /^100 % of the last 10 groups/);
+    // (1 * 1 + 9 * 0.5) / 10 = 0.55, where the mean over steps is 0.75
+    assert.equal(
+      judge([
+        [1, 1],
+        [9, 0.5],
+      ])!.cause,
+      undefined,
+    );
+  });
+
+  test("forgets the steps that the window does not need", () => {
+    const state = seen([
+      [8, 1],
+      [1, 1],
+      [4, 0],
+      [5, 0.2],
+    ]);
+    assert.deepEqual(state.groups, [
+      { count: 1, flatShare: 1 },
+      { count: 4, flatShare: 0 },
+      { count: 5, flatShare: 0.2 },
+    ]);
+  });
+
+  test("does not judge a step that had no groups", () => {
+    assert.equal(
+      judge([
+        [10, 1],
+        [0, undefined],
+      ]),
+      undefined,
+    );
+    assert.deepEqual(
+      seen([
+        [10, 1],
+        [0, undefined],
+      ]),
+      seen([[10, 1]]),
+    );
+  });
 });
 
 describe("judgeUpdate, of the mismatch", () => {

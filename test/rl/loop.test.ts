@@ -229,7 +229,8 @@ describe("trainPolicy, in trouble", () => {
     const record = aRecord();
     await assert.rejects(train({ record, config: configure({ alarms: { unscorable: { stopAbove: 0.2 } } }), deps: { score } }), (error) => {
       assert.ok(error instanceof TrainingError);
-      assert.match(error.message, /at most 0\.2 .* got 8 of 32 in step 0, the first by verifier "exact": timeout, died/);
+      assert.match(error.message, /at most 0\.2 .* got 8 of 32 after 0 steps, the first by verifier "exact": timeout, died/);
+      assert.match(error.message, /; whetstone runs rollouts memory-1 --unscorable shows them$/);
       return true;
     });
     const [{ step, rollouts }] = record.attempts as [(typeof record.attempts)[number]];

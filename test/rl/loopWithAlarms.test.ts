@@ -16,7 +16,7 @@ const flatThen: ScoreRollout = exactBut(troubled, rewardOf(1));
 const almostFlat: ScoreRollout = async (asked, signal) => (asked.rollout.group === 0 ? exact(asked, signal) : flatThen(asked, signal));
 
 const about = (action: AlarmAction, changes: object = {}): RlConfig =>
-  configure({ alarms: { flatGroups: { action, above: 0.7 }, calmSteps: 1, ...changes } });
+  configure({ alarms: { flatGroups: { action, above: 0.7, windowGroups: 1 }, calmSteps: 1, ...changes } });
 const run = (action: AlarmAction, changes: object = {}) => train({ config: about(action, changes), deps: { score: almostFlat } });
 
 describe("trainPolicy, its alarms", () => {
@@ -27,7 +27,7 @@ describe("trainPolicy, its alarms", () => {
       told.flatMap((notes, step) => (notes.length > 0 ? [step] : [])),
       [4],
     );
-    assert.match(told[4]![0]!, /alarm "flatGroups": 75 % of the groups have members that all earned the same, more than 70 %/);
+    assert.match(told[4]![0]!, /alarm "flatGroups": 75 % of the last 4 groups have members that all earned the same, more than 70 %/);
     assert.deepEqual(
       [record.steps[4]!.metrics["alarms"], record.steps[4]!.metrics["alarm/flatGroups"], record.steps[3]!.metrics["alarms"]],
       [1, 1, 0],
@@ -59,7 +59,10 @@ describe("trainPolicy, its alarms", () => {
     const record = aRecord();
     const raised = await train({ config: about("go-back"), record, deps: { score: almostFlat } }).catch((error: unknown) => error);
     assert.ok(raised instanceof TrainingError);
-    assert.match(raised.message, /may go back at most 3 times, got another cause: alarm "flatGroups"/);
+    assert.match(
+      raised.message,
+      /may go back at most 3 times, got another cause: alarm "flatGroups": .*; resumed as it is, the run ends here/,
+    );
     assert.deepEqual(
       record.wentBack.map(({ step, reason }) => [step, /alarm "flatGroups": 75 %/.test(reason)]),
       [
@@ -116,7 +119,11 @@ describe("trainPolicy, its alarms", () => {
     const record = aRecord();
     await assert.rejects(train({ config: about("stop"), record, deps: { score: almostFlat } }), (error) => {
       assert.ok(error instanceof TrainingError);
-      assert.match(error.message, /alarm "flatGroups" ends the run at step 4, as rl\.alarms\.flatGroups\.action says: 75 %/);
+      assert.match(error.message, /alarm "flatGroups" ends the run after 4 steps, as rl\.alarms\.flatGroups\.action says: 75 %/);
+      assert.match(
+        error.message,
+        /; resumed as it is, the run ends here again: fork it .*, such as --set rl\.alarms\.flatGroups\.action=warn$/,
+      );
       return true;
     });
     assert.deepEqual([record.steps.length, record.attempts.map(({ step }) => step)], [4, [4]]);
@@ -138,6 +145,77 @@ describe("trainPolicy, its alarms", () => {
       const notes = (record: typeof killed) => record.steps.map((step) => step.notes);
       assert.deepEqual(notes(resumed.record), notes(undisturbed.record), action);
     }
+  });
+});
+
+describe("trainPolicy, alarms where nothing was learned since the last checkpoint", () => {
+  const flatFrom = (first: number, last: number) => {
+    const trouble = exactBut(
+      Array.from({ length: last - first + 1 }, (_, i) => first + i),
+      rewardOf(1),
+    );
+    const score: ScoreRollout = async (asked, signal) => (asked.rollout.group === 0 ? exact(asked, signal) : trouble(asked, signal));
+    return { score };
+  };
+
+  test("skips the step instead of going back to it, and goes on with other tasks at the same rate", async () => {
+    const { record, nextStep } = await train({ config: about("go-back"), deps: flatFrom(3, 3) });
+    assert.deepEqual([nextStep, record.wentBack], [12, []]);
+    assert.match(
+      record.steps[3]!.notes.join(),
+      /update skipped: alarm "flatGroups": 75 %.*; not gone back, since nothing was learned after/,
+    );
+    assert.equal(record.steps[3]!.digests["parameters"], record.steps[2]!.digests["parameters"]);
+    assert.deepEqual([record.steps[4]!.metrics["updates"], record.steps[4]!.metrics["learningRate"]], [1, 0.1]);
+  });
+
+  test("goes back where something was", async () => {
+    const config = configure({
+      alarms: { flatGroups: { action: "go-back", above: 0.7, windowGroups: 1 } },
+      stability: { maxRollbacks: 1 },
+    });
+    const record = aRecord();
+    await assert.rejects(train({ config, record, deps: flatFrom(4, 4) }), TrainingError);
+    assert.deepEqual(
+      record.wentBack.map(({ step }) => step),
+      [4],
+    );
+  });
+
+  for (const action of ["skip", "go-back"] as const) {
+    test(`ends at the third step of a row that is not learned from, and says what helps, with ${action}`, async () => {
+      const record = aRecord();
+      const raised = await train({ config: about(action, { repeatSteps: 1 }), record, deps: flatFrom(3, 11) }).catch(
+        (error: unknown) => error,
+      );
+      assert.ok(raised instanceof TrainingError);
+      assert.match(
+        raised.message,
+        /fewer than 3 steps in a row may be skipped where nothing was learned since .*, got another cause: alarm "flatGroups": .*; resumed as it is, .* --set rl\.alarms\.flatGroups\.action=warn$/,
+      );
+      assert.deepEqual([record.wentBack, record.steps.length, record.attempts.map(({ step }) => step)], [[], 5, [5]]);
+    });
+  }
+
+  test("ends the same after it was stopped between the checkpoint and the trouble", async () => {
+    const config = about("go-back");
+    const undisturbed = await train({ config, deps: flatFrom(3, 3) });
+    const killed = aRecord();
+    const crash: ScoreRollout = async (asked, signal) => {
+      if (asked.rollout.id.startsWith("4.2.")) throw new Error("killed");
+      return flatFrom(3, 3).score(asked, signal);
+    };
+    await assert.rejects(train({ config, record: killed, deps: { score: crash } }), /killed/);
+    const resumed = await train({ ...(await restarted(killed)), config, deps: flatFrom(3, 3) });
+    assert.equal(resumed.record.chain, undisturbed.record.chain);
+  });
+
+  test("says of a verifier that failed that a resumed run asks it again", async () => {
+    const config = configure({ alarms: { errored: { action: "stop" }, unscorable: { stopAbove: 1 } } });
+    await assert.rejects(
+      train({ config, deps: { score: exactBut([4], failed) } }),
+      /"errored" ends the run at step 4, .*; repair the verifier and resume the run, which asks again .* rl\.alarms\.errored\.action=warn$/,
+    );
   });
 });
 

@@ -29,6 +29,12 @@ describe("echoOf", () => {
     assert.deepEqual([echo.reward, echo.heldOut, echo.disagreement], [0.5, 1.75 / 3, 1.75 / 3]);
   });
 
+  test("sorts held-out scores by length, in doublings", () => {
+    const ofLength = (length: number, heldOut: number) => member(1, heldOut, new Array(length).fill(1));
+    const echo = echoOf([ofLength(8, 1), ofLength(0, 0), ofLength(15, 0), ofLength(16, 0.5), ofLength(7, 0.25)], { terms, radar })!;
+    assert.deepEqual(echo.byLength, [atLength(0, 1, 0), atLength(2, 1, 0.25), atLength(3, 2, 0.5), atLength(4, 1, 0.5)]);
+  });
+
   test("looks only at what both could score", () => {
     const unknown = { ...member(2, 1), reward: undefined };
     const echo = echoOf([member(2, 1, [1, 2, 3]), member(2, undefined), unknown], { terms, radar })!;
@@ -49,8 +55,10 @@ describe("echoOf", () => {
   });
 });
 
+const atLength = (doubling: number, count: number, heldOut: number) => ({ doubling, count, heldOut });
+
 describe("judgeRadar", () => {
-  const usual = { reward: 0.5, heldOut: 0.5, disagreement: 0.1, tokens: 10, repetition: 0.1 };
+  const usual = { reward: 0.5, heldOut: 0.5, disagreement: 0.1, tokens: 10, repetition: 0.1, byLength: [atLength(3, 10, 0.5)] };
   const after = (steps: readonly Partial<typeof usual>[]): RadarState =>
     steps.reduce<RadarState>((state, about) => rememberEcho(state, { echo: { ...usual, ...about }, radar }), initialRadar);
   const causeOf = (steps: readonly Partial<typeof usual>[]) => judgeRadar(after(steps), radar)[0]?.cause;
@@ -76,6 +84,29 @@ describe("judgeRadar", () => {
     assert.equal(causeOf([...four({}), ...peak, ...four({ reward: 0.61, heldOut: 0.54 })]), undefined);
     assert.equal(causeOf([...four({}), ...peak, ...four({ reward: 0.9, heldOut: 0.56 })]), undefined);
     assert.equal(causeOf([...four({}), ...peak, ...four({ reward: 0.3, heldOut: 0.3 })]), undefined);
+  });
+
+  test("suspects a reward that rises while responses of the same length get worse, whatever the held-out score", () => {
+    // Half of the responses move from the short ones (0.2) to the long ones (0.8): each is worse by 0.06 or 0.1, the mean better.
+    const before = { reward: 0.5, heldOut: 0.32, byLength: [atLength(3, 8, 0.2), atLength(4, 2, 0.8)] };
+    const after = (short: number, long: number, reward = 0.6) => ({
+      ...{ reward, heldOut: 0.4 * short + 0.6 * long },
+      byLength: [atLength(3, 4, short), atLength(4, 6, long)],
+    });
+    // w = 0.4 and 0.2: (0.4 * 0.06 + 0.2 * 0.1) / 0.6 = 0.0733
+    assert.match(
+      causeOf([...four(before), ...four(after(0.14, 0.7))])!,
+      /^the reward rose from 0\.5 to 0\.6 while the held-out score of responses of the same length fell by 0\.0733$/,
+    );
+    assert.equal(causeOf([...four(before), ...four(after(0.16, 0.75))]), undefined, "0.0433 is not 0.05");
+    assert.equal(causeOf([...four(before), ...four(after(0.14, 0.7, 0.51))]), undefined, "the reward has not risen");
+  });
+
+  test("does not compare where fewer than half have the same length", () => {
+    const short = { byLength: [atLength(3, 10, 0.5)] };
+    const long = (count: number) => ({ reward: 0.6, byLength: [atLength(3, count, 0.2), atLength(4, 10 - count, 0.6)] });
+    assert.equal(causeOf([...four(short), ...four(long(4))]), undefined);
+    assert.match(causeOf([...four(short), ...four(long(5))])!, /fell by 0\.3/);
   });
 
   test("suspects responses that grow or shrink by a factor, and repetition", () => {

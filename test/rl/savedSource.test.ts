@@ -202,4 +202,16 @@ describe("a file of rollouts that cannot be used", () => {
         return true;
       },
     ));
+
+  for (const [source, rule] of [
+    [{ curriculum: { sum: [3, 1.5] } }, /carried\.source\.curriculum\.sum\.1 must be at most 1, got 1\.5; delete/],
+    [{ curriculum: { sum: [-1] } }, /carried\.source\.curriculum\.sum /],
+    [{ sampledAt: { v1: -1 } }, /carried\.source\.sampledAt\.v1 must be at least 0, got -1; delete/],
+  ] as const) {
+    test(`is refused with ${JSON.stringify(source)}`, () =>
+      assert.throws(
+        () => readCarried({ carried: { source }, folder: "rl-000004" }),
+        (error) => error instanceof CheckpointError && rule.test(error.message),
+      ));
+  }
 });

@@ -8,7 +8,7 @@ import { referenceLogRatios, rewardDivergence, stepLogProbs } from "../../src/rl
 import { aRollout, aScoredRollout, scored, unscorable } from "../support/rollouts.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
 
-const configure = (about: object) => RlConfig.parse({ steps: 1, maxNewTokens: 2, learningRate: 0.1, ...about });
+const configure = (about: object) => RlConfig.parse({ steps: 2, maxNewTokens: 2, learningRate: 0.1, ...about });
 const uniform = Math.fround(-Math.log(8));
 
 /** A policy that remembers what it was asked. */

@@ -247,7 +247,10 @@ describe("learnFrom with a correction", () => {
   test("changes nothing where the policy itself sampled", async () => {
     const [plain, corrected] = [new TabularPolicy(8), new TabularPolicy(8)];
     await learn([pair(), pair(), flat, flat], plain);
-    const learned = await learn([pair(), pair(), flat, flat], corrected, { sampling: { lag: 1 }, correction: { kind: "truncated" } });
+    const learned = await learn([pair(), pair(), flat, flat], corrected, {
+      ...{ steps: 2, sampling: { lag: 1 } },
+      correction: { kind: "truncated" },
+    });
     assert.ok(learned.kind === "learned");
     assert.deepEqual(corrected.parameters, plain.parameters);
     assert.deepEqual([learned.metrics["correction/weight"], learned.metrics["correction/ess"]], [1, 1]);

@@ -68,6 +68,23 @@ describe("recipeDigest", () => {
   });
 });
 
+describe("recipeDigest of a recipe", () => {
+  const digest = (maxRollbacks: number, everySteps: number) =>
+    recipeDigest({ rl: { stability: { maxRollbacks } }, checkpoints: { everySteps, keepLast: 2 } });
+  const measuring = (kind: string, finalTasks: number) =>
+    recipeDigest({ data: { evaluation: { kind } }, eval: { tasks: 4, finalTasks, everySteps: 1 } });
+
+  test("that may go back to a checkpoint depends on how often it saves one", () => {
+    assert.notEqual(digest(3, 20), digest(3, 10));
+    assert.equal(digest(0, 20), digest(0, 10));
+  });
+
+  test("that holds out a file's tasks depends on how many", () => {
+    assert.notEqual(measuring("file", 8), measuring("file", 16));
+    assert.equal(measuring("families", 8), measuring("families", 16));
+  });
+});
+
 describe("differences", () => {
   test("name what is not the same, with both values", () => {
     assert.deepEqual(fingerprintDifferences(fingerprint, { ...fingerprint, node: "24.2.0" }), ["node: 24.1.0 recorded, 24.2.0 here"]);

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 
+import { digestBytes } from "../../src/base/digest.ts";
 import { CheckpointError, StorageError } from "../../src/base/errors.ts";
 import { initialGuard } from "../../src/optim/guard.ts";
 import {
   type Checkpoint,
+  checkCheckpoint,
   checkpointName,
   checkpointsToKeep,
+  copyCheckpoint,
+  deleteCheckpoint,
   listCheckpoints,
+  type NewTrainerState,
   pruneCheckpoints,
   surveyCheckpoints,
   sweepCheckpoints,
@@ -20,9 +25,14 @@ import { tempFolder } from "../support/tempFolder.ts";
 
 const stages = ["sft", "rl"];
 
-function trainer(stage: string, nextStep: number, accuracy?: number): TrainerState {
+function trainer(stage: string, nextStep: number, accuracy?: number): NewTrainerState {
   const guard = { ...initialGuard, gradNorms: [...initialGuard.gradNorms] };
-  return { version: 1, run: "sums-1", stage, nextStep, hash: "h", guard, ...(accuracy === undefined ? {} : { accuracy }) };
+  return { run: "sums-1", stage, nextStep, hash: "h", guard, ...(accuracy === undefined ? {} : { accuracy }) };
+}
+
+/** As it is read back once `save` has written the files beside it. */
+function saved(state: NewTrainerState): TrainerState {
+  return { version: 2, ...state, files: { "model.safetensors": digestBytes(Buffer.from("weights")) } };
 }
 
 /** Saves like a policy: makes the folder and writes into it. */
@@ -35,7 +45,10 @@ function kept(
   checkpoints: readonly (readonly [string, number, number?])[],
   rules: { keepLast: number; keepBest: boolean; keepEverySteps?: number; keepFirstOf?: string[] },
 ): string[] {
-  const all: Checkpoint[] = checkpoints.map(([stage, nextStep, accuracy]) => ({ folder: "", trainer: trainer(stage, nextStep, accuracy) }));
+  const all: Checkpoint[] = checkpoints.map(([stage, nextStep, accuracy]) => ({
+    folder: "",
+    trainer: saved(trainer(stage, nextStep, accuracy)),
+  }));
   return checkpointsToKeep(all, rules).map((checkpoint) => checkpointName(checkpoint.trainer));
 }
 
@@ -90,7 +103,7 @@ describe("checkpoints on disk", () => {
     const found = listCheckpoints(folder, stages);
     assert.deepEqual(
       found.map((checkpoint) => checkpoint.trainer),
-      [trainer("sft", 100), trainer("rl", 999_999), trainer("rl", 1_000_000, 0.25)],
+      [trainer("sft", 100), trainer("rl", 999_999), trainer("rl", 1_000_000, 0.25)].map(saved),
     );
     assert.ok(existsSync(join(found[2]!.folder, "model.safetensors")));
   });
@@ -99,17 +112,27 @@ describe("checkpoints on disk", () => {
     const folder = tempFolder(t);
     await writeCheckpoint(folder, trainer("rl", 10), save);
     const broken = await writeCheckpoint(folder, trainer("rl", 20), save);
-    for (const text of ['{"version": 1', JSON.stringify({ ...trainer("rl", 20), accuracy: null })]) {
+    for (const text of ['{"version": 1', JSON.stringify({ ...saved(trainer("rl", 20)), accuracy: null })]) {
       writeFileSync(join(broken, "trainer.json"), text);
       assert.throws(() => listCheckpoints(folder, stages), CheckpointError);
       const { checkpoints, damaged } = surveyCheckpoints(folder, stages);
       assert.deepEqual(
         checkpoints.map((checkpoint) => checkpoint.trainer),
-        [trainer("rl", 10)],
+        [saved(trainer("rl", 10))],
       );
       assert.equal(damaged.length, 1);
       assert.match(damaged[0]!.message, /rl-000020\/trainer\.json: .*; delete the folder to go on from the checkpoint before it$/);
     }
+  });
+
+  test("one that is deleted while others are being read is not there, and no damage", async (t) => {
+    const folder = tempFolder(t);
+    await writeCheckpoint(folder, trainer("rl", 10), save);
+    symlinkSync("nowhere", join(folder, "checkpoints", "rl-000005")); // listed, and gone when it is looked into
+    assert.deepEqual(
+      listCheckpoints(folder, stages).map((checkpoint) => checkpoint.trainer.nextStep),
+      [10],
+    );
   });
 
   test("a failed save leaves nothing under a complete name, and the earlier one of that name as it was", async (t) => {
@@ -144,7 +167,7 @@ describe("checkpoints on disk", () => {
     sweepCheckpoints(folder);
     assert.deepEqual(
       listCheckpoints(folder, stages).map((checkpoint) => checkpoint.trainer),
-      [trainer("rl", 10)],
+      [saved(trainer("rl", 10))],
     );
   });
 
@@ -169,5 +192,123 @@ describe("checkpoints on disk", () => {
     const path = await writeCheckpoint(folder, trainer("rl", 10), save);
     writeFileSync(join(path, "trainer.json"), "{");
     assert.throws(() => listCheckpoints(folder, stages), /rl-000010\/trainer\.json: it must be JSON, got .*; delete the folder to go on/);
+  });
+});
+
+/** A checkpoint with a file in a folder of its own, as that of a critic. */
+async function saveWithCritic(folder: string): Promise<void> {
+  await save(folder);
+  await save(join(folder, "critic"));
+}
+
+describe("the files of a checkpoint", () => {
+  test("are stated by their digests, those in folders too, and not the trainer's own", async (t) => {
+    const folder = tempFolder(t);
+    await writeCheckpoint(folder, trainer("rl", 10), saveWithCritic);
+    const weights = digestBytes(Buffer.from("weights"));
+    assert.deepEqual(listCheckpoints(folder, stages)[0]?.trainer.files, {
+      "critic/model.safetensors": weights,
+      "model.safetensors": weights,
+    });
+  });
+
+  for (const [what, damage, got] of [
+    ["one byte is another", (file: string) => writeFileSync(file, "weightt"), "[0-9a-f]{12}\\.\\.\\."],
+    ["it is gone", (file: string) => rmSync(file), "no such file"],
+    ["its folder is gone", (file: string) => rmSync(join(file, ".."), { recursive: true }), "no such file"],
+  ] as const) {
+    test(`are refused where ${what}, with the file and what to do; whoever only looks is not bothered`, async (t) => {
+      const folder = tempFolder(t);
+      const written = await writeCheckpoint(folder, trainer("rl", 10), saveWithCritic);
+      const [checkpoint] = listCheckpoints(folder, stages);
+      checkCheckpoint(checkpoint!);
+      damage(join(written, "critic/model.safetensors"));
+      assert.deepEqual(listCheckpoints(folder, stages), [checkpoint]);
+      const text = `critic/model\\.safetensors": must be the file that was saved, of SHA-256 [0-9a-f]{12}\\.\\.\\. by trainer\\.json, got ${got}; delete the folder ".*rl-000010" to go on`;
+      assert.throws(
+        () => checkCheckpoint(checkpoint!),
+        (error) => error instanceof CheckpointError && new RegExp(text).test(error.message),
+      );
+    });
+  }
+
+  test("are refused where the checkpoint that the policy is held near is gone or damaged, with a way to go on without it", async (t) => {
+    const folder = tempFolder(t);
+    const held = { reference: "rl-000000" };
+    const first = await writeCheckpoint(folder, { ...trainer("rl", 0), ...held }, save);
+    await writeCheckpoint(folder, { ...trainer("rl", 10), ...held }, save);
+    const newest = listCheckpoints(folder, stages).at(-1)!;
+    checkCheckpoint(newest);
+    writeFileSync(join(first, "model.safetensors"), "others");
+    const cure = 'put it back from a copy, or go on without it: whetstone runs fork sums-1 --set \'rl.kl=\\{"kind":"none"\\}\'$';
+    assert.throws(() => checkCheckpoint(newest), new RegExp(`rl-000000/model\\.safetensors": must be .*; ${cure}`));
+    rmSync(first, { recursive: true });
+    assert.throws(
+      () => checkCheckpoint(newest),
+      new RegExp(`rl-000000": must be there, since rl\\.kl holds .*, got no such folder; ${cure}`),
+    );
+  });
+});
+
+describe("trainer.json", () => {
+  /** Refused with this rule. */
+  async function refuses(t: TestContext, change: object, rule: RegExp): Promise<void> {
+    const folder = tempFolder(t);
+    const path = await writeCheckpoint(folder, trainer("rl", 10), save);
+    writeFileSync(join(path, "trainer.json"), JSON.stringify({ ...saved(trainer("rl", 10)), ...change }));
+    assert.throws(
+      () => listCheckpoints(folder, stages),
+      (error) => error instanceof CheckpointError && rule.test(error.message),
+    );
+  }
+
+  const { guard } = trainer("rl", 10);
+  for (const [change, rule] of [
+    [{ guard: { ...guard, gradNorms: [1, -1] } }, /guard\.gradNorms\.1 must be at least 0, got -1; delete/],
+    [{ guard: { ...guard, learningRateScale: 0 } }, /guard\.learningRateScale must be greater than 0, got 0; delete/],
+    [{ guard: { ...guard, learningRateScale: 1.5 } }, /guard\.learningRateScale must be at most 1, got 1\.5; delete/],
+    [{ accuracy: 1.5 }, /accuracy must be at most 1, got 1\.5; delete/],
+    [{ accuracy: -0.5 }, /accuracy must be at least 0, got -0\.5; delete/],
+    [{ files: { "model.safetensors": "abc" } }, /files\.model\.safetensors must match .*, got "abc"; delete/],
+    [{ version: 1 }, /version must be 2, got 1; use the version of whetstone that wrote it, or train another run from it with model: \{/],
+  ] as const) {
+    test(`is refused with ${JSON.stringify(change)}`, (t) => refuses(t, change, rule));
+  }
+
+  test("is refused with a norm that is no number", async (t) => {
+    const folder = tempFolder(t);
+    const path = join(await writeCheckpoint(folder, trainer("rl", 10), save), "trainer.json");
+    writeFileSync(path, readFileSync(path, "utf8").replace('"gradNorms": []', '"gradNorms": [1e999]'));
+    assert.throws(() => listCheckpoints(folder, stages), /guard\.gradNorms\.0 must be /);
+  });
+});
+
+describe("copyCheckpoint", () => {
+  test("refuses one whose files are not those that were saved, and leaves nothing", async (t) => {
+    const [folder, runFolder] = [tempFolder(t), tempFolder(t)];
+    const written = await writeCheckpoint(folder, trainer("rl", 10), save);
+    const [checkpoint] = listCheckpoints(folder, stages);
+    writeFileSync(join(written, "model.safetensors"), "others");
+    await assert.rejects(
+      copyCheckpoint(checkpoint!, { runFolder, trainer: checkpoint!.trainer }),
+      (error) => error instanceof CheckpointError && error.message.includes(`"${written}/model.safetensors": must be`),
+    );
+    assert.deepEqual(readdirSync(join(runFolder, "checkpoints")), []);
+  });
+
+  test("says so where its run has deleted or replaced it meanwhile, and leaves nothing", async (t) => {
+    const [folder, runFolder] = [tempFolder(t), tempFolder(t)];
+    const written = await writeCheckpoint(folder, trainer("rl", 10), save);
+    const [checkpoint] = listCheckpoints(folder, stages);
+    const copied = () => copyCheckpoint(checkpoint!, { runFolder, trainer: checkpoint!.trainer });
+    const other = async (path: string) => {
+      await save(path);
+      writeFileSync(join(path, "model.safetensors"), "others");
+    };
+    await writeCheckpoint(folder, { ...trainer("rl", 10), hash: "other" }, other);
+    assert.equal(await copied(), false);
+    deleteCheckpoint(written);
+    assert.equal(await copied(), false);
+    assert.deepEqual(readdirSync(join(runFolder, "checkpoints")), []);
   });
 });

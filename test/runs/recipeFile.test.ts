@@ -138,10 +138,49 @@ describe("loadRecipe", () => {
         'r.rl.overlong = { kind: "shape", cacheTokens: 9 }; r.rl.advantages = { kind: "max-rl" }',
         /^recipe\.ts: rl\.overlong\.kind must not be "shape" with "max-rl" advantages: it divides .*; take "filter", or other advantages, got "shape"$/,
       ],
+      [
+        "r.eval = { maxNewTokens: 1024 }",
+        /^recipe\.ts: eval\.maxNewTokens must be less than model\.architecture\.maxPositions, .*, got 1024 and 1024$/,
+      ],
+      [
+        "r.data.demonstrations = { ...r.data.training, budgets: { grid: { from: 1024, to: 2048 } } }",
+        /^recipe\.ts: data\.demonstrations\.budgets\.grid must hold a budget below model\.architecture\.maxPositions, .*, got 1024 at least and 1024$/,
+      ],
+      [
+        "r.data.demonstrations = { ...r.data.training, budgets: { grid: [16], autonomousShare: 1 } }",
+        /^recipe\.ts: data\.demonstrations\.budgets\.autonomousShare must be less than 1, or no demonstration gets a budget; .*, got 1$/,
+      ],
+      [
+        "r.rl.alarms = { unscorable: { above: 0.2, stopAbove: 0.1 } }",
+        /^recipe\.ts: rl\.alarms\.unscorable\.above must be at most stopAbove, or the run stops before the alarm is raised, got 0\.2$/,
+      ],
+      [
+        'r.rl.alarms = { hack: { action: "stop" } }',
+        /^recipe\.ts: rl\.alarms\.hack\.action must be left out where there is no radar .*; name a held-out verifier as rl\.radar\.verifier, got "stop"$/,
+      ],
+      [
+        'r.rl.sampling = { lag: 1 }; r.rl.correction = { kind: "masked", level: "token", min: 1, max: 1 }',
+        /^recipe\.ts: rl\.correction\.min must be below max, .*, got 1 and 1$/,
+      ],
+      ["r.rl.sampling = { lag: 4 }; r.rl.steps = 4", /^recipe\.ts: rl\.sampling\.lag must be less than steps, .*, got 4 and 4$/],
       ["delete r.rl", /^recipe\.ts: rl or sft must be there/],
       ["delete r.data.training", /^recipe\.ts: data\.training must be there when there is an rl stage$/],
     ];
     for (const [change, expected] of cases) assert.match(await messageOf(changed(t, change)), expected);
+  });
+
+  test("takes what is on the right side of these rules, and defaults beside them", async (t) => {
+    for (const change of [
+      "r.eval = { maxNewTokens: 1023 }",
+      "r.data.demonstrations = { ...r.data.training, budgets: { grid: [16, 4096], autonomousShare: 0.9 } }",
+      "r.rl.alarms = { unscorable: { above: 0.1, stopAbove: 0.1 } }",
+      "r.rl.alarms = { unscorable: { stopAbove: 0 } }",
+      'r.rl.alarms = { hack: { action: "off" } }',
+      'r.rl.alarms = { hack: { action: "stop" } }; r.rl.radar = { verifier: "exact" }',
+      'r.rl.sampling = { lag: 1 }; r.rl.correction = { kind: "masked", level: "token", min: 1, max: 1.01 }',
+      "r.rl.sampling = { lag: 3 }; r.rl.steps = 4",
+    ])
+      assert.ok(await loadRecipe(changed(t, change)), change);
   });
 
   test("says what is wrong with the file itself", async (t) => {
@@ -187,6 +226,16 @@ describe("--set", () => {
     assert.equal(await messageOf(file, ["rl.steps=-1"]), "recipe.ts: rl.steps must be greater than 0, got -1");
     assert.match(await messageOf(file, ["rl.steps"]), /^--set: must have the form key=value, got "rl\.steps"/);
     assert.equal(await messageOf(file, ["seed.x=1"]), '--set: "seed" holds no keys, so nothing below it can be set');
+  });
+
+  test("says how to choose another kind where keys of the former one stand in the file", async (t) => {
+    const file = changed(t, 'r.rl.kl = { kind: "loss", estimator: "k2", weight: 0.1 }');
+    const cure = `leave it out or change rl.kl.kind; --set 'rl.kl={"kind":"none"}' sets all of rl.kl`;
+    assert.deepEqual((await messageOf(file, ["rl.kl.kind=none"])).split("\n"), [
+      `recipe.ts: unknown key "rl.kl.estimator"; it belongs to kind "loss", but rl.kl.kind is "none"; ${cure}`,
+      `recipe.ts: unknown key "rl.kl.weight"; it belongs to kind "reward" or "loss", but rl.kl.kind is "none"; ${cure}`,
+    ]);
+    assert.deepEqual((await loadRecipe(file, ['rl.kl={"kind":"none"}'])).recipe.rl?.kl, { kind: "none" });
   });
 
   test("changes one place where the recipe uses an object twice", async (t) => {

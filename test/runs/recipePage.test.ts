@@ -7,7 +7,7 @@ import { recipePage } from "../../src/runs/recipePage.ts";
 import { listKeys, schemaTree } from "../../src/runs/schemaKeys.ts";
 
 describe("docs/recipe.md", () => {
-  test("is what the schemas say; if not, run node scripts/recipe-docs.ts", () => {
+  test("is what the schemas say; if not, run npx node scripts/recipe-docs.ts", () => {
     assert.equal(readFileSync(new URL("../../docs/recipe.md", import.meta.url), "utf8"), recipePage());
   });
 

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { EngineError } from "../../src/base/errors.ts";
 import { toOnnx } from "../../src/graph/onnx.ts";
 import { add, cast, gatherRows, input, linear } from "../../src/graph/ops.ts";
-import { compile, type NDArray, type Session } from "../../src/runtime/session.ts";
+import { compile, type NDArray, release, type Session } from "../../src/runtime/session.ts";
 
 const vector = (...values: readonly number[]): NDArray => ({ shape: [values.length], data: Float32Array.from(values) });
 
@@ -50,6 +50,21 @@ describe("compile", () => {
   test("refuses a graph that the engine cannot read", async () => {
     const model = { ...toOnnx({ y: input("x", [2]) }), bytes: Uint8Array.of(1, 2, 3) };
     await assert.rejects(compile(model, { numThreads: 1 }), isEngineError(/^compiling a graph of \d+ nodes failed: /));
+  });
+});
+
+describe("release", () => {
+  test("empties outputs, also two of the same array, and leaves the others", async () => {
+    const x = input("x", [2]);
+    const sum = add(x, x);
+    await using session = await compile(toOnnx({ sum, again: sum, more: add(sum, x) }), { numThreads: 1 });
+    const outputs = await session.run({ x: vector(1, 2) });
+    release([outputs["sum"]!, outputs["again"]!]);
+    assert.deepEqual(
+      Object.values(outputs).map(({ data }) => data.length),
+      [0, 0, 2],
+    );
+    assert.deepEqual(outputs["more"]!.data, Float32Array.of(3, 6));
   });
 });
 

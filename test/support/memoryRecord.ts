@@ -69,4 +69,12 @@ export class MemoryRlRecord extends MemoryRecord<RlStepRecord> implements RlReco
     if (found === undefined || found.rollout.tokens.join() !== rollout.tokens.join()) return undefined;
     return { verdicts: found.verdicts, reward: found.reward };
   }
+
+  hasLearned(step: number): boolean {
+    return this.steps.slice(this.points.at(-1)!.nextStep, step).some(({ metrics }) => metrics["updates"]! > 0);
+  }
+
+  command(verb: string, options: string): string {
+    return `whetstone runs ${verb} memory-1 ${options}`;
+  }
 }

@@ -42,7 +42,7 @@ const Reference = z.strictObject({
 
 export const sql = defineVerifier({
   id: "sql",
-  version: 1,
+  version: 2,
   checks: "correctness",
   runsPrograms: true,
   reference: Reference,

@@ -200,11 +200,10 @@ describe("sql: a query that does not read", () => {
 
 describe("sql: a query that goes on and on", () => {
   const forever = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)";
-  for (const [query, ...whys] of [
+  for (const [query, why] of [
     [`${forever} SELECT x FROM c`, `the cap of ${maxRows} rows`],
     [`${forever} SELECT count(*) FROM c`, `the cap of ${maxSteps} steps`],
-    // A busy machine takes so long for a step of this one that the time may be used up first.
-    [`${forever} SELECT 1 FROM t, t u, c v JOIN c w WHERE v.x < 0`, `the cap of ${maxSteps} steps`, `the cap of ${maxQueryCpuMs} ms`],
+    [`${forever} SELECT 1 FROM t, t u, c v JOIN c w WHERE v.x < 0`, `the cap of ${maxSteps} steps`],
     [`SELECT ${Array(maxColumns + 1).fill(1)}`, `the cap of ${maxColumns} columns`],
     [`SELECT zeroblob(${maxCellBytes + 1})`, `the cap of ${maxCellBytes} bytes in a cell`],
     [`${forever} SELECT hex(zeroblob(30000)) FROM c`, `the cap of ${maxResultBytes} bytes of rows`],
@@ -219,7 +218,7 @@ describe("sql: a query that goes on and on", () => {
     test(`scores 0 and says at which cap: ${query.slice(0, 100)}`, async () => {
       const startMs = performance.now();
       const words = await told("SELECT a FROM t", query);
-      assert.ok(words.startsWith("0: the query fails: ") && whys.some((why) => words.includes(why)), words);
+      assert.ok(words.startsWith("0: the query fails: ") && words.includes(why), words);
       assert.ok(performance.now() - startMs < maxWallMs, "one of these caps is met, and no clock waits for it");
       assert.match(await told("SELECT a FROM t", "SELECT a FROM t"), /^1: /, "the next query is not affected");
     });

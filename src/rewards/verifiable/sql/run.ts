@@ -14,8 +14,8 @@ export const maxRows = 10_000;
 export const maxColumns = 100;
 export const maxCellBytes = 65_536;
 export const maxResultBytes = 1 << 20;
-/** Of SQLite's virtual machine for one query: about a seventh of a second. */
-export const maxSteps = 20_000_000;
+/** Of SQLite's virtual machine for one query: 0.15 s of a busy processor, so that time is met first only where one step takes long. */
+export const maxSteps = 5_000_000;
 /** For the schema and the rows of one database. */
 export const maxFillSteps = 50_000_000;
 /** Of a value on the way, such as a concatenation that is only measured. */
