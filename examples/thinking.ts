@@ -42,7 +42,7 @@ export default defineRecipe({
     learningRate: 3e-4,
     maxNewTokens: 224,
     decay: { kind: "linear", floor: 0.3 },
-    thinking: { kind: "budgets", grid: [0, 8, 16, 32, 64, 128], autonomousShare: 0.4 },
+    thinking: { kind: "budgets", grid: [0, 8, 16, 32, 64, 96, 128], autonomousShare: 0.3 },
   },
   eval: { everySteps: 100, tasks: 128, finalTasks: 512 },
   checkpoints: { everySteps: 100 },
