@@ -214,7 +214,7 @@ describe("trainPolicy, alarms where nothing was learned since the last checkpoin
     const config = configure({ alarms: { errored: { action: "stop" }, unscorable: { stopAbove: 1 } } });
     await assert.rejects(
       train({ config, deps: { score: exactBut([4], failed) } }),
-      /"errored" ends the run at step 4, .*; repair the verifier and resume the run, which asks again .* rl\.alarms\.errored\.action=warn$/,
+      /"errored" ends the run after 4 steps, .*; repair the verifier and resume the run, which asks again .* rl\.alarms\.errored\.action=warn$/,
     );
   });
 });
