@@ -68,7 +68,10 @@ interface Progress {
   readonly leftMs: number | undefined;
 }
 
-/** The steps that are done, which are as many as the next checkpoint's name says: `rl 12/100  reward 0.62  accuracy 0.61  5,310 tokens/s  3 min 12 s left` */
+/**
+ * The steps that are done, which are as many as the next checkpoint's name says:
+ * `rl 12/100  reward 0.62  accuracy 0.61  5,310 tokens/s  3 min 12 s left`
+ */
 export function progressLine({ stage, done, steps, metrics, leftMs }: Progress): string {
   const shown = ["loss", "reward", "accuracy"].flatMap((name) => {
     if (metrics[name] === undefined || (name === "loss" && metrics["reward"] !== undefined)) return [];

@@ -21,7 +21,7 @@ import {
   WorkerMessage,
 } from "./protocol.ts";
 
-/** For what is no call: importing files, parsing a batch of references, telling what is held. An author's own may take a while, but not forever. */
+/** For what is no call: importing files, parsing a batch of references, telling what is held. It may take a while, but not forever. */
 export interface WorkLimits {
   /** Of the worker's own processor time, which other programs on the machine do not use up. Linux only. */
   readonly cpuMs: number;

@@ -73,11 +73,11 @@ export async function compile(model: OnnxModel, { numThreads, profilePrefix }: S
     const array = (value: string): NDArray => ({ shape: outputs[value]!.dims, data: outputs[value]!.data as NDArray["data"] });
     return Object.fromEntries(wanted.map(({ name, value }) => [name, array(value)]));
   };
-  const release = async (): Promise<void> => {
+  const close = async (): Promise<void> => {
     if (profilePrefix !== undefined) session.endProfiling();
     await session.release();
   };
-  return { model, run, [Symbol.asyncDispose]: release };
+  return { model, run, [Symbol.asyncDispose]: close };
 }
 
 function toTensor({ name, dtype }: { name: string; dtype: DType }, value: NDArray | undefined): ort.Tensor {
