@@ -25,7 +25,7 @@ export interface RlRecord extends StageRecord<RlStepRecord> {
   recordAttempt(attempt: { readonly step: number; readonly rollouts: readonly RecordedRollout[] }): Promise<void>;
   /**
    * The verdicts and the reward that an earlier attempt at this step recorded for a rollout of the same id and the same tokens. Undefined
-   * where there was none, and where it could not be scored in an attempt that is no part of the run: then it is asked for again.
+   * where there was none, and where a verdict was not given in an attempt that is no part of the run: then it is scored again.
    */
   recordedReward(step: number, rollout: Rollout): RolloutReward | undefined;
   /** Whether a recorded step between the checkpoint that `goBack` leads to and `step` updated the policy. */

@@ -213,8 +213,8 @@ export class Run implements Disposable {
   }
 
   /**
-   * Rewards of a step's earlier attempts, read when its first rollout asks. What could not be scored in a step of the run stays so, or the
-   * step would not repeat; in an attempt that is no part of it, it is asked for again.
+   * Rewards of a step's earlier attempts, read when its first rollout asks. A verdict that was not given in a step of the run stays so, or
+   * the step would not repeat; in an attempt that is no part of it, the rollout is scored again, also where the reward did not need it.
    */
   #recordedRewards(stage: Stage): (step: number, rollout: Rollout) => RolloutReward | undefined {
     let loaded: { step: number; byId: ReadonlyMap<string, StoredRollout> } | undefined;
@@ -222,7 +222,7 @@ export class Run implements Disposable {
       if (loaded?.step !== step) {
         const found = this.store
           .attempts(this.id, { stage, step })
-          .filter(({ isPartOfRun, reward }) => isPartOfRun || reward !== undefined);
+          .filter(({ isPartOfRun, verdicts }) => isPartOfRun || Object.values(verdicts).every(({ kind }) => kind === "scored"));
         loaded = { step, byId: new Map(found.map((stored) => [stored.rollout.id, stored])) };
       }
       const recorded = loaded.byId.get(rollout.id);

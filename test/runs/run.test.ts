@@ -129,6 +129,15 @@ describe("Run", () => {
     );
   });
 
+  test("asks again for a verdict that the reward did not need, in a step that did not come to its end", async (t) => {
+    using run = createRun(created, place(t));
+    const record = run.stageRecord("rl", { numeric: 3, watched: 1 });
+    const crash = { kind: "unscorable", failure: "crash", reason: "out of memory" } as const;
+    const rewarded = sampleScored({ verdicts: { ...sampleScored().verdicts, watched: crash } });
+    await record.recordAttempt({ step: 0, rollouts: [{ ...rewarded, advantage: 0.5 }] });
+    assert.equal(run.stageRecord("rl").recordedReward(0, rewarded.rollout), undefined);
+  });
+
   test("what could not be scored in a step of the run stays so when it is taken again", async (t) => {
     using run = createRun(created, place(t));
     const record = run.stageRecord("rl", { numeric: 3 });
