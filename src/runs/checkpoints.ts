@@ -62,7 +62,7 @@ export interface KeepRules {
   readonly keepEverySteps?: number;
   /** Stages whose first checkpoint a later part of the run, or one that goes on with it, still reads. */
   readonly keepFirstOf?: readonly string[];
-  /** The newest one that a run may go back to is kept. Absent: it may go back to any. */
+  /** With each that is kept, the newest up to it that a run may go back to is. Absent: it may go back to any. */
   readonly isGoneBackTo?: (checkpoint: Checkpoint) => boolean;
 }
 
@@ -209,7 +209,8 @@ export function pruneCheckpoints(checkpoints: readonly Checkpoint[], rules: Keep
 
 /**
  * Which of a run's checkpoints, given in its order, are kept: the newest few, the most accurate (the newer of equals), every n-th, and the last
- * of every finished stage, since the next one started from it; of some stages the first; and the newest that the run may go back to.
+ * of every finished stage, since the next one started from it; of some stages the first; and with each of these the one that a run which
+ * goes on from it may go back to.
  */
 export function checkpointsToKeep(
   checkpoints: readonly Checkpoint[],
@@ -218,18 +219,18 @@ export function checkpointsToKeep(
   const newest = new Set(checkpoints.slice(-keepLast));
   const lastOfStage = new Map(checkpoints.map((checkpoint) => [checkpoint.trainer.stage, checkpoint]));
   const firsts = keepFirstOf.map((stage) => checkpoints.find(({ trainer }) => trainer.stage === stage));
-  const target = checkpoints.findLast(isGoneBackTo);
   const measured = checkpoints.filter(({ trainer }) => trainer.accuracy !== undefined);
   const best = keepBest ? measured.toSorted((a, b) => a.trainer.accuracy! - b.trainer.accuracy!).at(-1) : undefined;
-  return checkpoints.filter(
+  const kept = checkpoints.filter(
     (checkpoint) =>
       newest.has(checkpoint) ||
       checkpoint === best ||
-      checkpoint === target ||
       firsts.includes(checkpoint) ||
       checkpoint === lastOfStage.get(checkpoint.trainer.stage) ||
       (keepEverySteps !== undefined && checkpoint.trainer.nextStep % keepEverySteps === 0),
   );
+  const targets = kept.map((checkpoint) => checkpoints.slice(0, checkpoints.indexOf(checkpoint) + 1).findLast(isGoneBackTo));
+  return checkpoints.filter((checkpoint) => kept.includes(checkpoint) || targets.includes(checkpoint));
 }
 
 /** `rl-000050`. */

@@ -13,6 +13,7 @@ import {
   checkpointsToKeep,
   copyCheckpoint,
   deleteCheckpoint,
+  type KeepRules,
   listCheckpoints,
   type NewTrainerState,
   pruneCheckpoints,
@@ -41,10 +42,7 @@ async function save(folder: string): Promise<void> {
   writeFileSync(join(folder, "model.safetensors"), "weights");
 }
 
-function kept(
-  checkpoints: readonly (readonly [string, number, number?])[],
-  rules: { keepLast: number; keepBest: boolean; keepEverySteps?: number; keepFirstOf?: string[] },
-): string[] {
+function kept(checkpoints: readonly (readonly [string, number, number?])[], rules: KeepRules): string[] {
   const all: Checkpoint[] = checkpoints.map(([stage, nextStep, accuracy]) => ({
     folder: "",
     trainer: saved(trainer(stage, nextStep, accuracy)),
@@ -77,6 +75,12 @@ describe("checkpointsToKeep", () => {
 
   test("keeps the last of every stage, since the next one started from it", () => {
     assert.deepEqual(kept([["sft", 10], ["sft", 20], ...rl], { keepLast: 1, keepBest: true }), ["sft-000020", "rl-000050"]);
+  });
+
+  test("keeps with each the one that is gone back to from it, so that the newest can be deleted", () => {
+    const isGoneBackTo = ({ trainer: { nextStep } }: Checkpoint) => nextStep % 20 === 0;
+    assert.deepEqual(kept(rl, { keepLast: 1, keepBest: true, isGoneBackTo }), ["rl-000040", "rl-000050"]);
+    assert.deepEqual(kept(rl.slice(0, 4), { keepLast: 2, keepBest: true, isGoneBackTo }), ["rl-000020", "rl-000030", "rl-000040"]);
   });
 });
 
