@@ -14,6 +14,7 @@ import { syncFolder, writeFileAtomic } from "../base/files.ts";
 import type { Json } from "../base/json.ts";
 import { parseJsonWith } from "../base/parse.ts";
 import { checkFiles, digestFolder, trainerFile } from "./checkpointFiles.ts";
+import { withRuns } from "./commandText.ts";
 
 /** `rl-000050`. */
 const complete = /^[a-z]+-\d{6,}$/;
@@ -168,21 +169,23 @@ export function checkCheckpoint(checkpoint: Checkpoint): void {
   checkFiles(folder, { files: trainer.files, place: folder, cure: `delete the folder "${folder}" to go on from the checkpoint before it` });
   const reference = referenceOf(checkpoint);
   if (reference === undefined) return;
-  checkFiles(reference.folder, { files: reference.trainer.files, place: reference.folder, cure: referenceCure(trainer) });
+  checkFiles(reference.folder, { files: reference.trainer.files, place: reference.folder, cure: referenceCure(checkpoint) });
 }
 
 /** The checkpoint whose policy another one is held near; undefined where it is held near none. */
-export function referenceOf({ folder, trainer }: Checkpoint): Checkpoint | undefined {
+export function referenceOf(checkpoint: Checkpoint): Checkpoint | undefined {
+  const { folder, trainer } = checkpoint;
   if (trainer.reference === undefined) return undefined;
   const held = join(dirname(folder), trainer.reference);
   if (existsSync(held)) return { folder: held, trainer: readTrainer(held) };
   throw new CheckpointError(
-    `"${held}": must be there, since rl.kl holds the policy of ${checkpointName(trainer)} near it, got no such folder; ${referenceCure(trainer)}`,
+    `"${held}": must be there, since rl.kl holds the policy of ${checkpointName(trainer)} near it, got no such folder; ${referenceCure(checkpoint)}`,
   );
 }
 
-function referenceCure({ run }: TrainerState): string {
-  return `put it back from a copy, or go on without it: whetstone runs fork ${run} --set 'rl.kl={"kind":"none"}'`;
+function referenceCure({ folder, trainer: { run } }: Checkpoint): string {
+  const runs = dirname(dirname(dirname(folder)));
+  return `put it back from a copy, or go on without it: ${withRuns(`whetstone runs fork ${run} --set 'rl.kl={"kind":"none"}'`, runs)}`;
 }
 
 /** Puts the trainer's state into a checkpoint folder, in place of the one that is there. */

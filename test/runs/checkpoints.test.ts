@@ -237,14 +237,15 @@ describe("the files of a checkpoint", () => {
   }
 
   test("are refused where the checkpoint that the policy is held near is gone or damaged, with a way to go on without it", async (t) => {
-    const folder = tempFolder(t);
+    const runs = tempFolder(t);
+    const folder = join(runs, "sums-1");
     const held = { reference: "rl-000000" };
     const first = await writeCheckpoint(folder, { ...trainer("rl", 0), ...held }, save);
     await writeCheckpoint(folder, { ...trainer("rl", 10), ...held }, save);
     const newest = listCheckpoints(folder, stages).at(-1)!;
     checkCheckpoint(newest);
     writeFileSync(join(first, "model.safetensors"), "others");
-    const cure = 'put it back from a copy, or go on without it: whetstone runs fork sums-1 --set \'rl.kl=\\{"kind":"none"\\}\'$';
+    const cure = `put it back from a copy, or go on without it: whetstone runs fork sums-1 --set 'rl.kl=\\{"kind":"none"\\}' --runs ${runs}$`;
     assert.throws(() => checkCheckpoint(newest), new RegExp(`rl-000000/model\\.safetensors": must be .*; ${cure}`));
     rmSync(first, { recursive: true });
     assert.throws(
