@@ -22,7 +22,7 @@ export const AlarmState = z.strictObject({
   /** Of the last steps, oldest first. */
   entropies: z.array(z.number()),
   /** Of the last steps that had any, oldest first: how many groups, and the share that was flat. */
-  groups: z.array(z.strictObject({ count: z.int(), flatShare: z.number() })).default([]),
+  groups: z.array(z.strictObject({ count: z.int().positive(), flatShare: z.number().min(0).max(1) })),
   /** Of the policy that the stage started with, once it is known. */
   startEntropy: z.number().exactOptional(),
 });

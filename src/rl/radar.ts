@@ -12,7 +12,7 @@ import type { RadarConfig } from "./radarConfig.ts";
 import type { RewardedRollout } from "./rollout.ts";
 
 /** Responses of 2^doubling tokens or more, and fewer than twice as many. */
-const AtLength = z.strictObject({ doubling: z.int(), count: z.int(), heldOut: z.number() });
+const AtLength = z.strictObject({ doubling: z.int().nonnegative(), count: z.int().positive(), heldOut: z.number() });
 type AtLength = z.infer<typeof AtLength>;
 
 /** Means over the rollouts of a step that both could score; `reward` as a share of the largest there is. */
@@ -23,7 +23,7 @@ const Echo = z.strictObject({
   tokens: z.number(),
   repetition: z.number(),
   /** The held-out score by the length of the response. */
-  byLength: z.array(AtLength).default([]),
+  byLength: z.array(AtLength),
 });
 export type Echo = z.infer<typeof Echo>;
 
@@ -171,7 +171,7 @@ function repetition(tokens: Int32Array): number {
 }
 
 function doublingOf({ length }: Int32Array): number {
-  return Math.floor(Math.log2(Math.max(1, length)));
+  return 31 - Math.clz32(Math.max(1, length));
 }
 
 /** One entry for each doubling, shorter ones first. */

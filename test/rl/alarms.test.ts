@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import type { StepMetrics } from "../../src/policy/backend.ts";
 import { AlarmsConfig } from "../../src/rl/alarmConfig.ts";
 import {
-  type AlarmState,
+  AlarmState,
   type Finding,
   initialAlarms,
   judgeRollouts,
@@ -93,6 +93,18 @@ describe("judgeRollouts, of flat groups", () => {
       ]),
       seen([[10, 1]]),
     );
+  });
+});
+
+describe("AlarmState", () => {
+  for (const groups of [[{ count: 0, flatShare: 0 }], [{ count: 4, flatShare: 1.5 }], undefined]) {
+    test(`is not taken back from a checkpoint with groups ${JSON.stringify(groups)}`, () =>
+      assert.equal(AlarmState.safeParse({ ...initialAlarms, groups }).success, false));
+  }
+
+  test("is taken back as it was", () => {
+    const groups = [{ count: 4, flatShare: 0.25 }];
+    assert.deepEqual(AlarmState.parse({ ...initialAlarms, groups }), { ...initialAlarms, groups });
   });
 });
 
