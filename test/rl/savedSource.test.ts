@@ -205,7 +205,7 @@ describe("a file of rollouts that cannot be used", () => {
 
   for (const [source, rule] of [
     [{ curriculum: { sum: [3, 1.5] } }, /carried\.source\.curriculum\.sum\.1 must be at most 1, got 1\.5; delete/],
-    [{ curriculum: { sum: [-1] } }, /carried\.source\.curriculum\.sum /],
+    [{ curriculum: { sum: [-1] } }, /carried\.source\.curriculum\.sum\.0 must be at least 0, got -1; delete/],
     [{ sampledAt: { v1: -1 } }, /carried\.source\.sampledAt\.v1 must be at least 0, got -1; delete/],
   ] as const) {
     test(`is refused with ${JSON.stringify(source)}`, () =>
