@@ -1,5 +1,6 @@
-// npm run bench -- NAME [--json] [--key=value | --key value ...]: runs bench/NAME.ts and, with --json, prints its numbers as one JSON object on the last line.
-// Each bench exports `run(options)`; what a person reads while it works goes to stderr. What it refuses is one line there, and exit code 2.
+// npm run bench -- NAME [--json] [--key=value | --key value ...]: runs bench/NAME.ts and, with --json, prints its numbers as one JSON
+// object on the last line. Each bench exports `run(options)`; what a person reads while it works goes to stderr. An error that it raises
+// on purpose is one line there, and the exit code that docs/errors.md gives it: 2 where the input was wrong, 1 where something failed.
 
 import { globSync } from "node:fs";
 import { basename } from "node:path";

@@ -19,7 +19,7 @@ const smoothedSteps = 5;
 /** Steps whose median memory is taken, from step 100 on and at the end: between two collections of garbage it rises and falls by some 5 %. */
 const memorySteps = 20;
 
-/** Whether a criterion holds; one whose numbers were not recorded, or are none, is neither met nor broken. */
+/** Whether a criterion holds; one whose numbers were not recorded, or are NaN, is neither met nor broken: of NaN tells `noNaN`. */
 export type Held = "yes" | "no" | "not judged";
 
 /** Numbers of a run's steps of reinforcement learning, undefined where they were not recorded, and which criteria hold. */
@@ -58,6 +58,9 @@ export function judgeLongRun({ steps: recorded, events, wantedSteps }: RecordedR
   const [accuracies, entropies] = [values("heldOut/accuracy"), smoothed(values("entropy"))];
   const [bestAccuracy, lastAccuracy] = [largest(accuracies), accuracies.at(-1)];
   const [entropyAtStart, leastEntropy] = [entropies[0], ofAny(entropies, (all) => Math.min(...all))];
+  // One measurement is its own best, one median entropy its own least.
+  const behindBest = ofAny(accuracies.slice(1), () => bestAccuracy! - lastAccuracy!);
+  const aboveFloor = ofAny(entropies.slice(1), () => leastEntropy! - criteria.entropyFloor * entropyAtStart!);
   const memoryRatio = memoryRatioOf(values("rssMiB"));
   const { secondsPerStep, hours } = durationOf(steps);
   return {
@@ -83,26 +86,19 @@ export function judgeLongRun({ steps: recorded, events, wantedSteps }: RecordedR
     ...(failure === undefined ? {} : { endedBy: failure.detail }),
     holds: {
       cameToItsEnd: cameToItsEnd ? "yes" : "no",
-      // One measurement is its own best, one median entropy its own least.
-      lastNearBest: held(accuracies.length < 2 ? [] : [bestAccuracy, lastAccuracy], (best, last) => best - last <= criteria.points),
-      noNaN: held([ofAny(steps, numOdd)], (odd) => odd === 0),
-      entropyAboveFloor: held(
-        entropies.length < 2 ? [] : [leastEntropy, entropyAtStart],
-        (least, start) => least >= criteria.entropyFloor * start,
-      ),
-      memoryFlat: held([memoryRatio], (ratio) => ratio <= criteria.memoryRatio),
-      inTime: held([hours], (took) => took <= criteria.hours),
+      lastNearBest: held(behindBest, (points) => points <= criteria.points),
+      noNaN: held(ofAny(steps, numOdd), (odd) => odd === 0),
+      entropyAboveFloor: held(aboveFloor, (entropy) => entropy >= 0),
+      memoryFlat: held(memoryRatio, (ratio) => ratio <= criteria.memoryRatio),
+      inTime: held(hours, (took) => took <= criteria.hours),
     },
   };
 }
 
-type Numbers = readonly (number | undefined)[];
-
-/** `rule` of numbers that are all there and are numbers. */
-function held(numbers: Numbers, rule: (...numbers: [number, number]) => boolean): Held {
-  const known = numbers.filter((number) => number !== undefined && !Number.isNaN(number));
-  if (known.length === 0 || known.length < numbers.length) return "not judged";
-  return rule(...(known as [number, number])) ? "yes" : "no";
+/** `rule` of a number that is there and is one. */
+function held(number: number | undefined, rule: (number: number) => boolean): Held {
+  if (number === undefined || Number.isNaN(number)) return "not judged";
+  return rule(number) ? "yes" : "no";
 }
 
 /** Undefined for an empty list, of which there is no mean and no largest. */

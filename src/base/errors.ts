@@ -57,7 +57,7 @@ export class VerifierError extends WhetstoneError {
   }
 }
 
-/** A process that runs verifiers did not come to work in time: the machine is busy, or a file waits for something. */
+/** A process that runs verifiers did not do in time what it was asked: the machine is busy, or a file waits for something. */
 export class WorkerError extends WhetstoneError {
   constructor(message: string, cause?: unknown) {
     super("WORKER", message, { exitCode: 1, cause });

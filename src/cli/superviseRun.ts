@@ -2,7 +2,7 @@
 // Its result goes to standard output, all else to standard error.
 
 import { systemClock } from "../base/clock.ts";
-import { CheckpointError, TrainingError } from "../base/errors.ts";
+import { TrainingError } from "../base/errors.ts";
 import type { VerifierPool } from "../rewards/pool.ts";
 import { withRuns } from "../runs/commandText.ts";
 import { executeRun } from "../runs/execute.ts";
@@ -37,18 +37,11 @@ export async function superviseRun(
     if (!interrupts.signal.aborted) {
       printError(`the run failed and is kept as it was recorded; once the cause is gone, go on with: ${goOn}`);
       if (error instanceof TrainingError) printError(`with other settings, go on with: ${withSettings}`);
-      throw withWayBack(error, run);
+      throw error;
     }
     printError(`go on from the last checkpoint with: ${goOn}`);
     process.exitCode = interruptedExitCode;
   }
-}
-
-/** A damaged checkpoint that the run was to go on from can be left for the one before it. */
-function withWayBack(error: unknown, { latest }: Run): unknown {
-  if (!(error instanceof CheckpointError) || latest === undefined || !error.message.includes(latest.folder)) return error;
-  if (error.message.includes("delete the folder")) return error;
-  return new CheckpointError(`${error.message}. To go on from the checkpoint before it, delete the folder "${latest.folder}"`, error);
 }
 
 /** What a finished run has to say. */

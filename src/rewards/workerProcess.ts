@@ -47,6 +47,15 @@ type Received =
   | { readonly kind: "overran"; readonly limit: keyof WorkLimits; readonly usedMs: number | undefined }
   | { readonly kind: "ended"; readonly how: string };
 
+/** What is asked of a worker and is no call, in the words of a message, and the kind of its answer. */
+interface Work<Kind = WorkerMessage["kind"]> {
+  readonly what: string;
+  readonly doing: string;
+  readonly answer: Kind;
+}
+
+type Answer<Kind> = Extract<WorkerMessage, { readonly kind: Kind }>;
+
 interface WorkerSettings {
   /** What holds the programs that its verifiers run. */
   readonly containment: Containment;
@@ -107,19 +116,17 @@ export class WorkerProcess implements AsyncDisposable {
   /** The cases in one of the worker's files, as they are written; a VerifierError or WorkerError where they cannot be told. */
   async cases(file: string): Promise<unknown> {
     await this.ready;
-    const received = await this.#ask({ kind: "tell cases", file }, this.#limits);
-    if (received.kind === "message" && received.message.kind === "cases") return received.message.cases;
-    if (received.kind === "message" && received.message.kind === "refused") throw new VerifierError(received.message.message);
-    throw this.#failed(received, { what: `verifier "${file}"`, doing: "telling its cases" });
+    const work = { what: `verifier "${file}"`, doing: "telling its cases", answer: "cases" } as const;
+    return (await this.#demand({ kind: "tell cases", file }, work)).cases;
   }
 
   /** The first of `references` that its verifier does not take; a VerifierError or WorkerError where that cannot be told. */
   async refusedReference(references: readonly VerifierReference[]): Promise<RefusedReference | undefined> {
     await this.ready;
-    const received = await this.#ask({ kind: "parse references", references }, this.#limits);
-    if (received.kind === "message" && received.message.kind === "references") return received.message.refused ?? undefined;
     const names = [...new Set(references.map(({ verifier }) => `"${verifier}"`))].join(", ");
-    throw this.#failed(received, { what: `verifiers ${names}`, doing: `parsing the references of ${references.length} tasks` });
+    const doing = `parsing the references of ${references.length} tasks`;
+    const work = { what: `verifiers ${names}`, doing, answer: "references" } as const;
+    return (await this.#demand({ kind: "parse references", references }, work)).refused ?? undefined;
   }
 
   /** What the process holds between two calls; undefined where it does not say. */
@@ -145,25 +152,16 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   async #load(files: readonly string[], containment: Containment): Promise<readonly VerifierDescription[]> {
-    const received = await this.#ask({ kind: "load", files, containment }, this.#limits);
-    if (received.kind === "message" && received.message.kind === "ready") return received.message.verifiers;
-    const failure = this.#failed(received, { what: `verifiers ${files.map((file) => `"${file}"`).join(", ")}`, doing: "loading them" });
-    throw received.kind === "message" && received.message.kind === "refused" ? new VerifierError(received.message.message) : failure;
+    const work = { what: `verifiers ${files.map((file) => `"${file}"`).join(", ")}`, doing: "loading them", answer: "ready" } as const;
+    return (await this.#demand({ kind: "load", files, containment }, work)).verifiers;
   }
 
-  /** Ends a worker that did not do what it was asked, and says why: a VerifierError for what its files did, else a WorkerError. */
-  #failed(received: Received, { what, doing }: { readonly what: string; readonly doing: string }): VerifierError | WorkerError {
-    this.kill(`killed while ${doing}`);
-    if (received.kind === "ended") return new VerifierError(`${what}: the worker ended while ${doing}: ${received.how}`);
-    if (received.kind === "message") return new VerifierError(`${what}: the worker sent a message out of turn while ${doing}`);
-    const { cpuMs, wallMs } = this.#limits;
-    const used = received.usedMs === undefined ? "" : ` after ${seconds(received.usedMs)} of processor time`;
-    if (received.limit === "cpuMs") {
-      const rule = `${doing} may take ${seconds(cpuMs)} of processor time`;
-      return new VerifierError(`${what}: ${rule}, got no end${used}; look for what loops or computes there`);
-    }
-    const cure = "try again when the machine is less busy, or look for what is waited for there";
-    return new WorkerError(`${what}: ${doing} may take ${seconds(wallMs)}, got no end${used}; ${cure}`);
+  /** What the worker answers to what is no call. One that does not give this answer is killed. */
+  async #demand<Kind extends WorkerMessage["kind"]>(message: PoolMessage, work: Work<Kind>): Promise<Answer<Kind>> {
+    const received = await this.#ask(message, this.#limits);
+    if (received.kind === "message" && received.message.kind === work.answer) return received.message as Answer<Kind>; // by its kind
+    this.kill(`killed while ${work.doing}`);
+    throw failureOf(work, { received, limits: this.#limits });
   }
 
   /** Sends, and waits for one message or the end. */
@@ -226,6 +224,27 @@ export class WorkerProcess implements AsyncDisposable {
     this.#deliver?.({ kind: "ended", how: said === "" ? this.#how! : `${this.#how}; it last said: ${said}` });
     if (this.#exited) this.#ended.resolve();
   }
+}
+
+/** Why there was no answer: a VerifierError for what the worker's files did, else a WorkerError. */
+function failureOf(
+  { what, doing }: Work,
+  { received, limits: { cpuMs, wallMs } }: { readonly received: Received; readonly limits: WorkLimits },
+): VerifierError | WorkerError {
+  if (received.kind === "ended") return new VerifierError(`${what}: the worker ended while ${doing}: ${received.how}`);
+  if (received.kind === "message") {
+    const { message } = received;
+    return new VerifierError(
+      message.kind === "refused" ? message.message : `${what}: the worker sent a message out of turn while ${doing}`,
+    );
+  }
+  const used = received.usedMs === undefined ? "" : ` after ${seconds(received.usedMs)} of processor time`;
+  if (received.limit === "cpuMs") {
+    const rule = `${doing} may take ${seconds(cpuMs)} of processor time`;
+    return new VerifierError(`${what}: ${rule}, got no end${used}; look for what loops or computes there`);
+  }
+  const cure = "try again when the machine is less busy, or look for what is waited for there";
+  return new WorkerError(`${what}: ${doing} may take ${seconds(wallMs)}, got no end${used}; ${cure}`);
 }
 
 /** Its processor time from now on. */

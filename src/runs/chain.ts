@@ -43,17 +43,17 @@ export function nextHash(previous: string, { config, stage, step, digests }: Cha
 
 /**
  * Digest of the parts of a resolved recipe that can alter a step: not its name, how it is measured, what it keeps, nor on how many threads.
- * Where it is saved can alter one if it may go back there, and how many tasks are held out if they are those of a file, since what is
- * trained on is drawn beside them.
+ * Where it is saved can alter one if it may go back there, and so can how many tasks of a file are held out.
  */
 export function recipeDigest(recipe: { readonly [key: string]: Json }): string {
-  const { name: _name, eval: evaluation, checkpoints, rewards, engine, ...deciding } = recipe;
+  const { name: _name, eval: _eval, checkpoints, rewards, engine, ...deciding } = recipe;
+  const heldOut = numHeldOutOfFile(recipe);
   return digestJson({
     ...deciding,
     rewards: without(rewards, ["numWorkers"]),
     engine: without(engine, ["numThreads", "maxSequences"]),
     ...(canGoBack(recipe) ? { goesBackEverySteps: at(checkpoints, "everySteps") } : {}),
-    ...(holdsOutFile(recipe) ? { heldOut: [at(evaluation, "tasks"), at(evaluation, "finalTasks")] } : {}),
+    ...(heldOut === undefined ? {} : { heldOut }),
   });
 }
 
@@ -62,9 +62,13 @@ function canGoBack(recipe: { readonly [key: string]: Json }): boolean {
   return Object.values(recipe).some((section) => (valueAt(section, ["stability", "maxRollbacks"]) ?? 0) !== 0);
 }
 
-/** Families are evaluated on their own side of the split, which training never draws from. */
-function holdsOutFile({ data = null }: { readonly [key: string]: Json }): boolean {
-  return ["evaluation", "evaluationBeyond"].some((source) => valueAt(data, [source, "kind"]) === "file");
+/**
+ * How many tasks of a file are held out: what is trained on is drawn beside them, as many as the larger evaluation takes. Undefined where
+ * families are evaluated: on their own side of the split, which training never draws from.
+ */
+export function numHeldOutOfFile({ data = null, eval: evaluation }: { readonly [key: string]: Json }): number | undefined {
+  if (!["evaluation", "evaluationBeyond"].some((source) => valueAt(data, [source, "kind"]) === "file")) return undefined;
+  return Math.max(...["tasks", "finalTasks"].map((key) => at(evaluation, key) as number));
 }
 
 function at(section: Json | undefined, key: string): Json {

@@ -19,9 +19,6 @@ import { withRuns } from "./commandText.ts";
 /** `rl-000050`. */
 const complete = /^[a-z]+-\d{6,}$/;
 
-/** What helps where a checkpoint is damaged. */
-const earlier = "delete the folder to go on from the checkpoint before it";
-
 /** What the trainer needs to go on, beside the policy and its optimizer. */
 export const TrainerState = z.strictObject({
   version: z.literal(2),
@@ -81,20 +78,39 @@ export function surveyCheckpoints(
 ): { readonly checkpoints: readonly Checkpoint[]; readonly damaged: readonly CheckpointError[] } {
   const folder = join(runFolder, "checkpoints");
   if (!existsSync(folder)) return { checkpoints: [], damaged: [] };
-  const checkpoints: Checkpoint[] = [];
-  const damaged: CheckpointError[] = [];
-  for (const name of readdirSync(folder).filter((each) => complete.test(each))) {
-    try {
-      checkpoints.push({ folder: join(folder, name), trainer: readTrainer(join(folder, name)) });
-    } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
-      if (existsSync(join(folder, name))) damaged.push(error); // else it was deleted meanwhile
-    }
-  }
-  const inOrder = checkpoints.toSorted(
-    (a, b) => stages.indexOf(a.trainer.stage) - stages.indexOf(b.trainer.stage) || a.trainer.nextStep - b.trainer.nextStep,
-  );
-  return { checkpoints: inOrder, damaged };
+  const names = readdirSync(folder).filter((each) => complete.test(each));
+  const found = names.toSorted(inOrder(stages)).map((name) => ({ folder: join(folder, name), read: readTrainer(join(folder, name)) }));
+  const checkpoints = found.flatMap(({ folder, read }) => (read.kind === "read" ? [{ folder, trainer: read.trainer }] : []));
+  const damaged = found.flatMap(({ folder, read }, at) => {
+    if (read.kind === "read" || !existsSync(folder)) return []; // deleted meanwhile
+    const isRead = (each: (typeof found)[number]): boolean => each.read.kind === "read";
+    const [hasBefore, hasAfter] = [found.slice(0, at).some(isRead), found.slice(at + 1).some(isRead)];
+    return [read.refused(cureOf(folder, { hasBefore, hasAfter, latest: checkpoints.at(-1) }))];
+  });
+  return { checkpoints, damaged };
+}
+
+/** By the names of checkpoints, in the order of the run. */
+function inOrder(stages: readonly string[]): (a: string, b: string) => number {
+  const place = (name: string): readonly [number, number] => {
+    const [stage, step] = name.split("-");
+    return [stages.indexOf(stage!), Number(step)];
+  };
+  return (a, b) => place(a)[0] - place(b)[0] || place(a)[1] - place(b)[1];
+}
+
+interface Beside {
+  readonly hasBefore: boolean;
+  readonly hasAfter: boolean;
+  readonly latest: Checkpoint | undefined;
+}
+
+/** What helps where the trainer's state in `folder` is damaged, by the checkpoints beside it that can be read. */
+function cureOf(folder: string, { hasBefore, hasAfter, latest }: Beside): string {
+  if (latest?.trainer.reference === basename(folder)) return referenceCure(latest, "delete the folder and go on");
+  if (hasAfter) return "delete the folder to go on from a later checkpoint";
+  if (hasBefore) return "delete the folder to go on from the checkpoint before it";
+  return "put it back from a copy; there is no checkpoint before it: without the folder the run begins anew, and a fork has to be made again";
 }
 
 /** Writes a checkpoint: `save` makes a folder with what the stage keeps, this adds the trainer's state. Resolves to its folder. */
@@ -113,7 +129,8 @@ async function putCheckpoint(runFolder: string, point: NewTrainerState, fill: (f
   const final = join(parent, name);
   try {
     // A step that is taken again saves what is there: the hash says so.
-    if (existsSync(final) && readTrainer(final).hash === point.hash) return final;
+    const there = readTrainer(final);
+    if (there.kind === "read" && there.trainer.hash === point.hash) return final;
     mkdirSync(parent, { recursive: true });
     rmSync(writing, { recursive: true, force: true });
     writeTrainer(writing, await fill(writing));
@@ -156,11 +173,8 @@ export async function copyCheckpoint(
 
 /** Whether the folder still states these files; what else its trainer says may have changed. */
 function holdsFiles(folder: string, files: TrainerState["files"]): boolean {
-  try {
-    return isDeepStrictEqual(readTrainer(folder).files, files);
-  } catch {
-    return false; // it is being deleted
-  }
+  const read = readTrainer(folder);
+  return read.kind === "read" && isDeepStrictEqual(read.trainer.files, files);
 }
 
 /** Refuses a checkpoint, and the one that it is held near, unless their files are those that were saved. For whoever goes on from it. */
@@ -177,15 +191,19 @@ export function referenceOf(checkpoint: Checkpoint): Checkpoint | undefined {
   const { folder, trainer } = checkpoint;
   if (trainer.reference === undefined) return undefined;
   const held = join(dirname(folder), trainer.reference);
-  if (existsSync(held)) return { folder: held, trainer: readTrainer(held) };
+  if (existsSync(held)) {
+    const read = readTrainer(held);
+    if (read.kind === "read") return { folder: held, trainer: read.trainer };
+    throw read.refused(referenceCure(checkpoint, "delete the folder and go on"));
+  }
   throw new CheckpointError(
     `"${held}": must be there, since rl.kl holds the policy of ${checkpointName(trainer)} near it, got no such folder; ${referenceCure(checkpoint)}`,
   );
 }
 
-function referenceCure({ folder, trainer: { run } }: Checkpoint): string {
+function referenceCure({ folder, trainer: { run } }: Checkpoint, orElse = "go on"): string {
   const runs = dirname(dirname(dirname(folder)));
-  return `put it back from a copy, or go on without it: ${withRuns(`whetstone runs fork ${run} --set 'rl.kl={"kind":"none"}'`, runs)}`;
+  return `put it back from a copy, or ${orElse} without it: ${withRuns(`whetstone runs fork ${run} --set 'rl.kl={"kind":"none"}'`, runs)}`;
 }
 
 /** Puts the trainer's state into a checkpoint folder, in place of the one that is there. */
@@ -249,18 +267,25 @@ export function deleteCheckpoint(folder: string): void {
   rmSync(doomed, { recursive: true, force: true });
 }
 
-function readTrainer(folder: string): TrainerState {
+type TrainerRead =
+  | { readonly kind: "read"; readonly trainer: TrainerState }
+  /** The error says `cure`, where the state is not of another version. */
+  | { readonly kind: "damaged"; readonly refused: (cure: string) => CheckpointError };
+
+function readTrainer(folder: string): TrainerRead {
   const path = join(folder, trainerFile);
+  const damaged = (rule: string, cause?: unknown): TrainerRead => ({
+    kind: "damaged",
+    refused: (cure) => new CheckpointError(`${path}: ${rule}; ${cure}`, cause),
+  });
   const text = readText(path);
-  if (text === undefined) throw new CheckpointError(`${path}: must hold the trainer's state, got no such file; ${earlier}`);
+  if (text === undefined) return damaged("must hold the trainer's state, got no such file");
   const parsed = parseJsonWith(TrainerState, text);
-  if (parsed.success) return parsed.data;
-  const rule = `${path}: ${parsed.path === "" ? "it" : parsed.path} ${parsed.rule}`;
-  if (parsed.path !== "version") throw new CheckpointError(`${rule}; ${earlier}`, parsed.cause);
-  throw new CheckpointError(
-    `${rule}; use the version of whetstone that wrote it, or train another run from it with model: { kind: "checkpoint", path, optimizer: "checkpoint" }`,
-    parsed.cause,
-  );
+  if (parsed.success) return { kind: "read", trainer: parsed.data };
+  const rule = `${parsed.path === "" ? "it" : parsed.path} ${parsed.rule}`;
+  if (parsed.path !== "version") return damaged(rule, parsed.cause);
+  const cure = `use the version of whetstone that wrote it, or train another run from it with model: { kind: "checkpoint", path, optimizer: "checkpoint" }`;
+  return { kind: "damaged", refused: () => new CheckpointError(`${path}: ${rule}; ${cure}`, parsed.cause) };
 }
 
 /** Undefined where there is no such file, maybe since a moment ago. */

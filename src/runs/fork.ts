@@ -7,6 +7,7 @@ import { ConfigError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import { valueAt } from "../base/parse.ts";
 import { numCarriedRollouts } from "../rl/carried.ts";
+import { numHeldOutOfFile } from "./chain.ts";
 import { type Checkpoint, checkpointName } from "./checkpoints.ts";
 import { asJson } from "./openRun.ts";
 import type { Recipe } from "./recipe.ts";
@@ -59,7 +60,9 @@ export function checkFork({ parent, parentRecipe, checkpoint, others, recipe }: 
   const carried = numCarried(checkpoint);
   if (carried > 0) {
     const why = `${from} carries ${carried} rollouts made with it that are still to be learned from`;
-    mustStay(decidesRollouts, { why, cure: withoutRollouts(others) });
+    // One more task that is held out may be one that is carried.
+    const heldOut = numHeldOutOfFile(before) === numHeldOutOfFile(after) ? [] : ["eval.finalTasks", "eval.tasks"];
+    mustStay([...decidesRollouts, ...heldOut], { why, cure: withoutRollouts(others) });
   }
   const steps = recipe[stage as Stage]?.steps ?? 0;
   if (steps >= nextStep) return;

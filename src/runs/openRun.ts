@@ -58,25 +58,23 @@ export function resumeRun(
       `run ${id}: must go on where its bits repeat, got a difference in\n${differences.map((line) => `  ${line}`).join("\n")}\nTo go on with what is here, such as a repaired verifier: ${withRuns(`whetstone runs resume ${id} --new-chain`, store.folder)}. The steps after the last checkpoint are taken again, scores that were given in them are kept and the others asked for again; the hash chain starts anew there, and the record says why`,
     );
   }
-  const lock = lockRun(folder, { runId: id, nowMs: clock.nowMs() });
-  const latest = newestCheckpoint(row, { folder, lock });
-  const run = { id, recipe, recipeFile: row.recipeFile, fingerprint, store, lock };
-  if (!allowNewChain) return new Run({ ...run, hash: latest?.trainer.hash ?? row.startHash });
-  return new Run({ ...run, hash: startNewChain({ id, store, fingerprint, latest, startHash: row.startHash, differences }) });
+  using undo = new DisposableStack();
+  const lock = undo.use(lockRun(folder, { runId: id, nowMs: clock.nowMs() }));
+  const latest = newestCheckpoint(row, folder);
+  const hash = allowNewChain
+    ? startNewChain({ id, store, fingerprint, latest, startHash: row.startHash, differences })
+    : (latest?.trainer.hash ?? row.startHash);
+  undo.move();
+  return new Run({ id, recipe, recipeFile: row.recipeFile, fingerprint, store, lock, hash });
 }
 
-/** Where the run goes on; undefined: from its beginning. Gives the lock back where it cannot go on. */
-function newestCheckpoint({ id, parent }: RunRow, { folder, lock }: { folder: string; lock: RunLock }): Checkpoint | undefined {
-  try {
-    sweepCheckpoints(folder);
-    const latest = listCheckpoints(folder, stages).at(-1);
-    if (latest !== undefined) checkCheckpoint(latest);
-    if (latest !== undefined || parent === undefined) return latest;
-    throw new RunError(`run ${id}: a fork goes on from a checkpoint, got none in "${folder}"; fork ${parent.run} again`);
-  } catch (error) {
-    lock[Symbol.dispose]();
-    throw error;
-  }
+/** Where the run goes on; undefined: from its beginning. */
+function newestCheckpoint({ id, parent }: RunRow, folder: string): Checkpoint | undefined {
+  sweepCheckpoints(folder);
+  const latest = listCheckpoints(folder, stages).at(-1);
+  if (latest !== undefined) checkCheckpoint(latest);
+  if (latest !== undefined || parent === undefined) return latest;
+  throw new RunError(`run ${id}: a fork goes on from a checkpoint, got none in "${folder}"; fork ${parent.run} again`);
 }
 
 interface Fork {

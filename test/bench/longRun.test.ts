@@ -56,13 +56,23 @@ describe("judgeLongRun", () => {
     assert.deepEqual(unjudged(without("heldOut/accuracy")), ["lastNearBest"]);
     assert.deepEqual(unjudged(without("entropy")), ["entropyAboveFloor"]);
     assert.deepEqual(unjudged(without("rssMiB")), ["memoryFlat"]);
-    assert.deepEqual(unjudged(steps((step) => (step === 7 ? { entropy: Number.NaN } : {}))), ["entropyAboveFloor"]);
     assert.deepEqual(unjudged(steps().slice(0, 140)), ["lastNearBest"], "one measurement is its own best");
     assert.deepEqual(unjudged(steps().slice(0, 139)), ["lastNearBest", "memoryFlat"]);
     assert.deepEqual(unjudged(steps().slice(0, 6)), ["lastNearBest", "memoryFlat"]);
     assert.deepEqual(unjudged(steps().slice(0, 5)), ["lastNearBest", "entropyAboveFloor", "memoryFlat"]);
     assert.deepEqual(unjudged(steps().slice(0, 1)), ["lastNearBest", "entropyAboveFloor", "memoryFlat", "inTime"]);
     assert.deepEqual(unjudged([]), ["lastNearBest", "noNaN", "entropyAboveFloor", "memoryFlat", "inTime"]);
+  });
+
+  test("does not judge a number that is NaN, which is one of its own criteria", () => {
+    for (const [at, name, criterion] of [
+      [7, "entropy", "entropyAboveFloor"],
+      [99, "heldOut/accuracy", "lastNearBest"],
+      [299, "heldOut/accuracy", "lastNearBest"],
+    ] as const) {
+      const recorded = steps((step): Record<string, number> => (step === at ? { [name]: Number.NaN } : {}));
+      assert.deepEqual([answered(recorded, "not judged"), broken(recorded)], [[criterion], ["noNaN"]]);
+    }
   });
 
   test("gives no number for what was not recorded", () => {

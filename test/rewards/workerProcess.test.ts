@@ -54,3 +54,24 @@ describe("WorkerProcess: loading", () => {
     assert.equal(worker.alive, false);
   });
 });
+
+describe("WorkerProcess: what is refused", () => {
+  const limits = { cpuMs: 600_000, wallMs: 600_000 };
+
+  test("ends the worker while it loads", async (t) => {
+    await using worker = loading(t, { first: 'throw new Error("no");', limits });
+    await assert.rejects(worker.ready, (error) => error instanceof VerifierError && /could not be imported: no at/.test(error.message));
+    assert.equal(worker.alive, false);
+  });
+
+  test("ends the worker while it tells its cases", async (t) => {
+    await using worker = loading(t, { first: "", limits });
+    await worker.ready;
+    const missing = join(tempFolder(t), "others.ts");
+    await assert.rejects(
+      worker.cases(missing),
+      (error) => error instanceof VerifierError && /others\.ts": no such file/.test(error.message),
+    );
+    assert.equal(worker.alive, false);
+  });
+});

@@ -71,16 +71,19 @@ describe("recipeDigest", () => {
 describe("recipeDigest of a recipe", () => {
   const digest = (maxRollbacks: number, everySteps: number) =>
     recipeDigest({ rl: { stability: { maxRollbacks } }, checkpoints: { everySteps, keepLast: 2 } });
-  const measuring = (kind: string, finalTasks: number) =>
-    recipeDigest({ data: { evaluation: { kind } }, eval: { tasks: 4, finalTasks, everySteps: 1 } });
+  const measuring = (kind: string, finalTasks: number, tasks = 4) =>
+    recipeDigest({ data: { evaluation: { kind } }, eval: { tasks, finalTasks, everySteps: 1 } });
 
   test("that may go back to a checkpoint depends on how often it saves one", () => {
     assert.notEqual(digest(3, 20), digest(3, 10));
     assert.equal(digest(0, 20), digest(0, 10));
   });
 
-  test("that holds out a file's tasks depends on how many", () => {
+  test("that holds out a file's tasks depends on how many, which the larger evaluation decides", () => {
     assert.notEqual(measuring("file", 8), measuring("file", 16));
+    assert.notEqual(measuring("file", 8), measuring("file", 8, 9));
+    assert.equal(measuring("file", 8), measuring("file", 8, 7));
+    assert.equal(measuring("file", 8), measuring("file", 7, 8));
     assert.equal(measuring("families", 8), measuring("families", 16));
   });
 });

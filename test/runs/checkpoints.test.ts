@@ -191,11 +191,23 @@ describe("checkpoints on disk", () => {
     assert.deepEqual(readdirSync(join(folder, "checkpoints")), ["rl-000002", "rl-000003"]);
   });
 
-  test("a damaged trainer.json is named with what to do", async (t) => {
-    const folder = tempFolder(t);
-    const path = await writeCheckpoint(folder, trainer("rl", 10), save);
-    writeFileSync(join(path, "trainer.json"), "{");
-    assert.throws(() => listCheckpoints(folder, stages), /rl-000010\/trainer\.json: it must be JSON, got .*; delete the folder to go on/);
+  test("a damaged trainer.json is named with what helps at its place in the run", async (t) => {
+    const folder = join(tempFolder(t), "sums-1");
+    const held = { reference: "rl-000000" };
+    const first = await writeCheckpoint(folder, { ...trainer("rl", 0), ...held }, save);
+    writeFileSync(join(first, "trainer.json"), "{");
+    const refuses = (cure: string) =>
+      assert.throws(() => listCheckpoints(folder, stages), new RegExp(`rl-000000/trainer\\.json: it must be JSON, got .*; ${cure}`));
+    refuses("put it back from a copy; there is no checkpoint before it");
+    const newest = await writeCheckpoint(folder, trainer("rl", 10), save);
+    refuses("delete the folder to go on from a later checkpoint$");
+    const sft = await writeCheckpoint(folder, trainer("sft", 4), save);
+    refuses("delete the folder to go on from a later checkpoint$");
+    deleteCheckpoint(newest);
+    refuses("delete the folder to go on from the checkpoint before it$");
+    deleteCheckpoint(sft);
+    await writeCheckpoint(folder, { ...trainer("rl", 10), ...held }, save);
+    refuses("put it back from a copy, or delete the folder and go on without it: whetstone runs fork sums-1 --set 'rl");
   });
 });
 
@@ -269,12 +281,12 @@ describe("trainer.json", () => {
 
   const { guard } = trainer("rl", 10);
   for (const [change, rule] of [
-    [{ guard: { ...guard, gradNorms: [1, -1] } }, /guard\.gradNorms\.1 must be at least 0, got -1; delete/],
-    [{ guard: { ...guard, learningRateScale: 0 } }, /guard\.learningRateScale must be greater than 0, got 0; delete/],
-    [{ guard: { ...guard, learningRateScale: 1.5 } }, /guard\.learningRateScale must be at most 1, got 1\.5; delete/],
-    [{ accuracy: 1.5 }, /accuracy must be at most 1, got 1\.5; delete/],
-    [{ accuracy: -0.5 }, /accuracy must be at least 0, got -0\.5; delete/],
-    [{ files: { "model.safetensors": "abc" } }, /files\.model\.safetensors must match .*, got "abc"; delete/],
+    [{ guard: { ...guard, gradNorms: [1, -1] } }, /guard\.gradNorms\.1 must be at least 0, got -1; put it back/],
+    [{ guard: { ...guard, learningRateScale: 0 } }, /guard\.learningRateScale must be greater than 0, got 0; put it back/],
+    [{ guard: { ...guard, learningRateScale: 1.5 } }, /guard\.learningRateScale must be at most 1, got 1\.5; put it back/],
+    [{ accuracy: 1.5 }, /accuracy must be at most 1, got 1\.5; put it back/],
+    [{ accuracy: -0.5 }, /accuracy must be at least 0, got -0\.5; put it back/],
+    [{ files: { "model.safetensors": "abc" } }, /files\.model\.safetensors must match .*, got "abc"; put it back/],
     [{ version: 1 }, /version must be 2, got 1; use the version of whetstone that wrote it, or train another run from it with model: \{/],
   ] as const) {
     test(`is refused with ${JSON.stringify(change)}`, (t) => refuses(t, change, rule));

@@ -24,9 +24,12 @@ const start = checkpointAt("rl", { nextStep: 0 });
 const inFlight = checkpointAt("rl", { nextStep: 4, rollouts: 24 });
 
 /** Plans a fork whose recipe has these keys set. */
-function plan(overrides: readonly string[], { checkpoint = inFlight, others = [supervised, start, inFlight] } = {}): void {
-  const recipe = parseRecipe(withoutDerived(parentRecipe) satisfies RecipeInput, { file: "recipe of run sums-1", overrides });
-  checkFork({ parent: "sums-1", parentRecipe, checkpoint, others, recipe });
+function plan(
+  overrides: readonly string[],
+  { of = parentRecipe, checkpoint = inFlight, others = [supervised, start, inFlight] } = {},
+): void {
+  const recipe = parseRecipe(withoutDerived(of) satisfies RecipeInput, { file: "recipe of run sums-1", overrides });
+  checkFork({ parent: "sums-1", parentRecipe: of, checkpoint, others, recipe });
 }
 
 describe("checkFork of a checkpoint that carries rollouts", () => {
@@ -67,6 +70,22 @@ describe("checkFork of a checkpoint that carries rollouts", () => {
       ...['rl.objective={"kind":"gspo"}', 'rl.kl={"kind":"loss","weight":0.1}', 'rl.overlong={"kind":"filter"}', "rl.alarms.repeatSteps=3"],
       ...["rewards.numWorkers=1", "eval.finalTasks=8", "checkpoints.everySteps=1", "engine.numThreads=1", "name=others"],
     ]));
+
+  test("refuses to hold out more or fewer tasks of a file, since one of them could be carried", () => {
+    const { data } = parentRecipe;
+    const of = sampleRecipe({
+      data: { ...data, evaluation: { kind: "file", path: "held.jsonl" } },
+      eval: { everySteps: 2, tasks: 4, finalTasks: 8 },
+    });
+    assert.throws(
+      () => plan(["eval.finalTasks=9"], { of }),
+      /^ConfigError: runs fork: eval\.finalTasks must stay .* got 9 instead of 8; leave/,
+    );
+    assert.throws(() => plan(["eval.finalTasks=5"], { of }), /eval\.finalTasks must stay .* got 5 instead of 8; leave/);
+    assert.throws(() => plan(["eval.tasks=9"], { of }), /eval\.tasks must stay .* got 9 instead of 4; leave/);
+    plan(["eval.tasks=8"], { of });
+    plan(["eval.finalTasks=9"], { of, checkpoint: start });
+  });
 
   test("says to start another run where every checkpoint carries some", () =>
     assert.throws(() => plan(["seed=1"], { others: [inFlight] }), /; leave it out, or start another run with whetstone train$/));

@@ -1,7 +1,7 @@
 // A run through its life: made, killed, resumed, forked.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
@@ -50,6 +50,18 @@ describe("resumeRun", () => {
     // From now on it belongs to the new machine, and repeats there.
     using later = resumeRun(asRecorded, elsewhere);
     assert.deepEqual(await takeSteps(later, { until: 5, parameters: () => "other" }), again);
+  });
+
+  test("gives the lock back where a new chain cannot be written", async (t) => {
+    const at = place(t);
+    const first = createRun(created, at);
+    await takeSteps(first, { until: 2 });
+    const inTheWay = join(first.latest!.folder, `trainer.json.tmp-${process.pid}`);
+    first[Symbol.dispose]();
+    mkdirSync(inTheWay);
+    assert.throws(() => resumeRun({ ...asRecorded, allowNewChain: true }, at), { code: "ERR_FS_EISDIR" });
+    rmSync(inTheWay, { recursive: true });
+    resumeRun({ ...asRecorded, allowNewChain: true }, at)[Symbol.dispose]();
   });
 
   test("sweeps what the killed process left half-written", async (t) => {
