@@ -267,7 +267,10 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
     );
   }
   if (stage.correction.kind === "masked" && stage.correction.min === stage.correction.max) {
-    fail(["correction", "min"], "must be below max, or only tokens whose probability has not moved at all are learned from, got 1 and 1");
+    fail(
+      ["correction", "min"],
+      "must be below max, or only tokens whose probability has not moved at all are learned from, got 1 and 1; lower min or raise max",
+    );
   }
   // The ratio to an older policy that sampled is not 1 at the first update either, unless it is taken to the present one.
   const isOffPolicy = isSampledByOthers && stage.correction.kind === "none";
@@ -278,6 +281,9 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
     );
   }
   if (entropy.kind === "clip-cov" && entropy.min >= entropy.max) {
-    fail(["entropy", "min"], `must be below max, or no token is between them, got ${entropy.min} and ${entropy.max}`);
+    fail(
+      ["entropy", "min"],
+      `must be below max, or no token is between them, got ${entropy.min} and ${entropy.max}; lower min or raise max`,
+    );
   }
 }

@@ -200,7 +200,10 @@ describe("whetstone sample", () => {
     assert.equal((await run("sample", "runs/tiny-1", "--prompt", "1+2")).code, 2);
     const beyond = await run("sample", checkpoint, "--prompt", "1+2", "--thinking-budget", "64");
     assert.equal(beyond.code, 2);
-    assert.match(beyond.stderr, /^sample: --thinking-budget must be less than the policy's positions, .*, got 64 and 64$/m);
+    assert.match(
+      beyond.stderr,
+      /^sample: --thinking-budget must be less than the policy's positions, .*, got 64 and 64; give a smaller budget$/m,
+    );
   });
 });
 
