@@ -89,20 +89,26 @@ function cureOf({ alarm }: Alarm): string {
   return `${mended} with another level or action, such as --set rl.alarms.${alarm}.action=warn`;
 }
 
+/** Whether the step may be learned from. */
+export function mayLearn({ alarms }: Pick<StepWatch, "alarms">): boolean {
+  return alarms.every((alarm) => !objects(alarm));
+}
+
 /**
  * Why the step must not be learned from, with all else that was raised in it; undefined where it may. `hasLearned` tells whether the policy
  * is another one than that of the checkpoint that would be gone back to.
  */
-export function objectionOf(
-  { alarms, config }: Pick<StepWatch, "alarms" | "config">,
-  hasLearned: () => boolean = () => true,
-): Objection | undefined {
+export function objectionOf({ alarms, config }: Pick<StepWatch, "alarms" | "config">, hasLearned: () => boolean): Objection | undefined {
   const alarm = strongest(alarms);
-  if (alarm?.action !== "skip" && alarm?.action !== "go-back") return undefined;
+  if (alarm === undefined || !objects(alarm)) return undefined;
   const all = [alarm, ...alarms.filter((other) => other !== alarm)].map((each) => alarmNote(each, config));
   const isRepeated = !hasLearned();
   const stays = isRepeated && alarm.action === "go-back" ? ["not gone back, since nothing was learned after the last checkpoint"] : [];
   return { wants: alarm.action, reason: [...all, ...stays].join("; "), cure: cureOf(alarm), isRepeated };
+}
+
+function objects(alarm: Alarm): alarm is Alarm & { readonly action: Objection["wants"] } {
+  return alarm.action === "skip" || alarm.action === "go-back";
 }
 
 /** The guard with a lower learning rate where an alarm wants that. */
@@ -112,7 +118,7 @@ export function guardAfter(guard: GuardState, { alarms, config }: Pick<StepWatch
 
 /** One line for each alarm, for the run's record. None where there is an objection, which tells them all. */
 export function alarmNotes(watch: Pick<StepWatch, "alarms" | "config">): string[] {
-  return objectionOf(watch) === undefined ? watch.alarms.map((alarm) => alarmNote(alarm, watch.config)) : [];
+  return mayLearn(watch) ? watch.alarms.map((alarm) => alarmNote(alarm, watch.config)) : [];
 }
 
 function alarmNote({ alarm, action, cause }: Alarm, { slowFactor }: AlarmsConfig): string {
