@@ -114,8 +114,10 @@ export function refusedUpdate({
   const refuse = wants === "skip" || isRepeated ? refuseUpdate : sendBack;
   const refused = refuse(guard, { reason, settings: stability });
   if (isRepeated && refused.action !== "skip") {
+    const { maxSkippedInARow } = stability;
+    const allowed = maxSkippedInARow === 1 ? "no step" : `fewer than ${maxSkippedInARow} steps in a row`;
     throw new TrainingError(
-      `training: fewer than ${stability.maxSkippedInARow} steps in a row may be skipped where nothing was learned since the last checkpoint, as going back would take the same ones again, got another cause: ${reason}; ${cure}`,
+      `training: ${allowed} may be skipped where nothing was learned since the last checkpoint, as going back would take the same ones again, got another cause: ${reason}; ${cure}`,
     );
   }
   return refusal(refused, { stability, cure });
