@@ -102,7 +102,7 @@ export function objectionOf({ alarms, config }: Pick<StepWatch, "alarms" | "conf
   const alarm = strongest(alarms);
   if (alarm === undefined || !objects(alarm)) return undefined;
   const all = [alarm, ...alarms.filter((other) => other !== alarm)].map((each) => alarmNote(each, config));
-  const isRepeated = !hasLearned();
+  const isRepeated = !ofVerifiers.has(alarm.alarm) && !hasLearned();
   const stays = isRepeated && alarm.action === "go-back" ? ["not gone back, since nothing was learned after the last checkpoint"] : [];
   return { wants: alarm.action, reason: [...all, ...stays].join("; "), cure: cureOf(alarm), isRepeated };
 }

@@ -197,6 +197,35 @@ describe("trainPolicy, alarms where nothing was learned since the last checkpoin
     });
   }
 
+  for (const alarm of ["errored", "unscorable"] as const) {
+    const levels = { errored: {}, unscorable: { stopAbove: 1 } };
+    const config = configure({ alarms: { ...levels, [alarm]: { ...levels[alarm], action: "go-back" } } });
+
+    test(`goes back all the same for verdicts that failed, which are asked for again: ${alarm}`, async () => {
+      const asked = new Set<string>();
+      const onlyOnce: ScoreRollout = async (request, signal) => {
+        const isAgain = asked.has(request.rollout.id);
+        asked.add(request.rollout.id);
+        return request.rollout.id.startsWith("3.") && !isAgain ? failed : exact(request, signal);
+      };
+      const { record } = await train({ config, deps: { score: onlyOnce } });
+      assert.deepEqual(
+        record.wentBack.map(({ step }) => step),
+        [3],
+      );
+      assert.deepEqual([record.steps[3]!.metrics["unscorable"], record.steps[3]!.metrics["updates"]], [0, 1]);
+    });
+
+    test(`not more often than allowed: ${alarm}`, async () => {
+      const record = aRecord();
+      await assert.rejects(
+        train({ config, record, deps: { score: exactBut([3], failed) } }),
+        new RegExp(`may go back at most 3 times, got another cause: alarm "${alarm}": .*; repair the verifier`),
+      );
+      assert.deepEqual([record.wentBack.length, record.steps.length], [3, 3]);
+    });
+  }
+
   test("ends the same after it was stopped between the checkpoint and the trouble", async () => {
     const config = about("go-back");
     const undisturbed = await train({ config, deps: flatFrom(3, 3) });
