@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import { GaeConfig } from "./gaeConfig.ts";
 import { maxLogRatio } from "./logRatio.ts";
+import { isSampledEarlier } from "./samplingConfig.ts";
 
 const covarianceShare = z
   .number()
@@ -259,7 +260,7 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
       'must not be "gspo" with "gae" advantages: its one ratio for a sequence needs one advantage for it; take "clip"',
     );
   }
-  const isSampledByOthers = stage.sampling.lag > 0 || stage.sampling.partial !== undefined;
+  const isSampledByOthers = isSampledEarlier(stage.sampling);
   if (stage.correction.kind !== "none" && !isSampledByOthers) {
     fail(
       ["correction", "kind"],

@@ -248,6 +248,39 @@ describe("trainPolicy, alarms where nothing was learned since the last checkpoin
   });
 });
 
+describe("trainPolicy, alarms of verdicts that checkpoints carry", () => {
+  const sampled = { sampling: { lag: 2 } };
+  const deps = { score: exactBut([4], failed) };
+  const deletion =
+    /; repair the verifier, delete the newest checkpoint's folder where it carries .*, and resume the run, .*, or fork it with/;
+
+  test("say that its folder has to go before they are asked for again", async () => {
+    const alarms = { errored: { action: "stop" }, unscorable: { stopAbove: 1 } };
+    await assert.rejects(train({ config: configure({ ...sampled, alarms }), deps }), deletion);
+    await assert.rejects(train({ config: configure(sampled), deps }), deletion);
+  });
+
+  test("do not go back to them", async () => {
+    const alarms = { errored: { action: "go-back" }, unscorable: { stopAbove: 1 } };
+    const { record } = await train({ config: configure({ ...sampled, alarms }), deps: { score: exactBut([3], failed) } });
+    assert.deepEqual(record.wentBack, []);
+    assert.match(record.steps[3]!.notes.join(), /update skipped: alarm "errored": 100 %.*; not gone back/);
+  });
+
+  test("are asked for again once the folder is gone", async () => {
+    const config = configure({ ...sampled, alarms: { errored: { action: "stop" }, unscorable: { stopAbove: 1 } } });
+    const stopped = aRecord();
+    await assert.rejects(train({ config, record: stopped, deps }), /"errored" ends the run after 4 steps/);
+    await assert.rejects(
+      train({ ...(await restarted(stopped)), config }),
+      /"errored" ends the run after 4 steps/,
+      "with a verifier that works",
+    );
+    const { nextStep } = await train({ ...(await restarted(stopped, 2)), config });
+    assert.equal(nextStep, 12);
+  });
+});
+
 describe("trainPolicy, alarms of the first update", () => {
   test("keep it from being applied", async () => {
     const config = configure({ alarms: { entropy: { action: "skip", floor: 1 } }, stability: { maxSkippedInARow: 20 } });

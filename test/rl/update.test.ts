@@ -14,7 +14,13 @@ const uniform = -Math.log(8); // what an untrained table of eight tokens gives e
 const configure = (changes: object = {}): RlConfig =>
   RlConfig.parse({ steps: 1, tasksPerStep: 4, minibatchTasks: 2, maxNewTokens: 2, learningRate: 0.1, warmupSteps: 0, ...changes });
 const config = configure();
-const watch: StepWatch = { step: 0, config: config.alarms, state: { alarms: initialAlarms, radar: undefined }, alarms: [] };
+const watch: StepWatch = {
+  step: 0,
+  config: config.alarms,
+  areVerdictsCarried: false,
+  state: { alarms: initialAlarms, radar: undefined },
+  alarms: [],
+};
 const hasLearned = () => true;
 const clock = { nowMs: () => 0, elapsedMs: () => 0 };
 
