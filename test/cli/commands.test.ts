@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 
 import { systemClock } from "../../src/base/clock.ts";
@@ -143,6 +144,19 @@ describe("whetstone runs", () => {
     const forked = await run("runs", "fork", "alarmed-1", "--set", "rl.alarms.flatGroups.action=warn", "--json");
     assert.equal(forked.code, 0, forked.stderr);
     assert.equal(json(forked).run, "alarmed-2");
+  });
+
+  test("a run whose steps do not repeat is not told that other settings help", async () => {
+    const alarms = ["--set", "rl.alarms.flatGroups.windowGroups=5", "--set", "rl.alarms.flatGroups.above=0"];
+    const ended = await run("train", recipe, "--set", "name=changed", "--set", "rl.alarms.flatGroups.action=stop", ...alarms);
+    assert.match(ended.stderr, /alarm "flatGroups" ends the run after 1 steps, /);
+    const database = new DatabaseSync(join(folder, "runs", "whetstone.sqlite"));
+    database.exec("UPDATE steps SET hash = 'other' WHERE run_id = 'changed-1' AND stage = 'rl'");
+    database.close();
+    const again = await run("runs", "resume", "changed-1");
+    assert.equal(again.code, 1, again.stderr);
+    assert.match(again.stderr, /taken again, must give what was recorded, .*: whetstone runs resume changed-1 --new-chain$/m);
+    assert.doesNotMatch(again.stderr, /with other settings/);
   });
 
   test("fork makes a run that starts from a checkpoint, and resume takes it to its end", async () => {
