@@ -123,6 +123,8 @@ const partial: RecipeInput = {
     overlong: { kind: "shape", cacheTokens: 8 },
     routingReplay: "rollout",
     ...watched,
+    // Two steps fill the window.
+    alarms: { ...watched.alarms, flatGroups: { action: "go-back", above: 0.55, windowGroups: 16 } },
   },
   checkpoints: { everySteps: 3, keepEverySteps: 3 },
 };
@@ -132,7 +134,7 @@ const atWork: Readonly<Record<string, string>> = {
   ahead: `stalenessMax refill/rounds curriculum/retired curriculum/returned closedByBudget budget/closedInTime kl/last klRef routingAgreement
     correction/truncated clippedBelow clippedAbove alarm/hack alarm/entropy radar/heldOut skippedUpdates heldOut/accuracy`,
   partial: `partial/groupsPaused partial/groupsWaiting stalenessMax curriculum/retired curriculum/returned closedByBudget overlong/penalty klRef
-    critic/clipped correction/masked clippedAbove routingAgreement alarm/hack radar/heldOut heldOut/accuracy`,
+    critic/clipped correction/masked clippedAbove routingAgreement alarm/hack alarm/flatGroups radar/heldOut heldOut/accuracy`,
 };
 const oneWithout = ["budget/closedInTime", "routingAgreement"];
 
