@@ -85,7 +85,14 @@ export class StorageError extends WhetstoneError {
   }
 }
 
-/** Training cannot go on: an alarm that stops, too many unscorable verdicts, or non-finite numbers that did not go away. */
+/** A step that was taken again did not give what was recorded. Other settings do not help. */
+export class RepeatError extends WhetstoneError {
+  constructor(message: string, cause?: unknown) {
+    super("REPEAT", message, { exitCode: 1, cause });
+  }
+}
+
+/** Training cannot go on, unless with other settings: an alarm that stops, too many unscorable verdicts, or non-finite numbers that did not go away. */
 export class TrainingError extends WhetstoneError {
   constructor(message: string, cause?: unknown) {
     super("TRAINING", message, { exitCode: 1, cause });

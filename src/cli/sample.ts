@@ -59,7 +59,7 @@ async function sample(checkpoint: string, options: Options): Promise<void> {
 function checkBudget({ thinkingBudget = 0 }: Options, { maxPositions }: EmbeddedBackend["config"]): void {
   if (thinkingBudget < maxPositions) return;
   throw new ConfigError(
-    `sample: --thinking-budget must be less than the policy's positions, which prompt and response share, got ${thinkingBudget} and ${maxPositions}`,
+    `sample: --thinking-budget must be less than the policy's positions, which prompt and response share, got ${thinkingBudget} and ${maxPositions}; give a smaller budget`,
   );
 }
 

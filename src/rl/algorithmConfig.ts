@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import { GaeConfig } from "./gaeConfig.ts";
 import { maxLogRatio } from "./logRatio.ts";
+import { isSampledEarlier } from "./samplingConfig.ts";
 
 const covarianceShare = z
   .number()
@@ -259,7 +260,7 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
       'must not be "gspo" with "gae" advantages: its one ratio for a sequence needs one advantage for it; take "clip"',
     );
   }
-  const isSampledByOthers = stage.sampling.lag > 0 || stage.sampling.partial !== undefined;
+  const isSampledByOthers = isSampledEarlier(stage.sampling);
   if (stage.correction.kind !== "none" && !isSampledByOthers) {
     fail(
       ["correction", "kind"],
@@ -267,7 +268,10 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
     );
   }
   if (stage.correction.kind === "masked" && stage.correction.min === stage.correction.max) {
-    fail(["correction", "min"], "must be below max, or only tokens whose probability has not moved at all are learned from, got 1 and 1");
+    fail(
+      ["correction", "min"],
+      "must be below max, or only tokens whose probability has not moved at all are learned from, got 1 and 1; lower min or raise max",
+    );
   }
   // The ratio to an older policy that sampled is not 1 at the first update either, unless it is taken to the present one.
   const isOffPolicy = isSampledByOthers && stage.correction.kind === "none";
@@ -278,6 +282,9 @@ export function checkAlgorithm(stage: Algorithm, context: z.RefinementCtx): void
     );
   }
   if (entropy.kind === "clip-cov" && entropy.min >= entropy.max) {
-    fail(["entropy", "min"], `must be below max, or no token is between them, got ${entropy.min} and ${entropy.max}`);
+    fail(
+      ["entropy", "min"],
+      `must be below max, or no token is between them, got ${entropy.min} and ${entropy.max}; lower min or raise max`,
+    );
   }
 }

@@ -20,6 +20,7 @@ import { failureOf, rolloutMetrics } from "./metrics.ts";
 import { overlongMetrics } from "./overlong.ts";
 import { type RecordedRollout, type RlRecord, rolloutDigests } from "./record.ts";
 import type { Group, RewardedRollout } from "./rollout.ts";
+import { isSampledEarlier } from "./samplingConfig.ts";
 import { restoreSource, saveRollouts, sourceToJson } from "./savedSource.ts";
 import { openSource } from "./source.ts";
 import type { Source, SourceDeps, SourcedStep } from "./sourceDeps.ts";
@@ -27,7 +28,7 @@ import { initialSource, type SourceState } from "./sourceState.ts";
 import { rewardDivergence, type StepLogProbs, stepLogProbs } from "./stepLogProbs.ts";
 import { budgetMetrics } from "./thinking.ts";
 import { type LearnedStep, learnFrom } from "./update.ts";
-import { alarmNotes, type Watched, type WatchedRollouts, watchMetrics, watchRollouts } from "./watch.ts";
+import { alarmNotes, verifierCure, type Watched, type WatchedRollouts, watchMetrics, watchRollouts } from "./watch.ts";
 
 /** What the stage works with. */
 export interface RlDeps extends SourceDeps {
@@ -65,7 +66,7 @@ export async function trainPolicy(config: RlConfig, deps: RlDeps, signal: AbortS
       throw error;
     };
     const look = record.command("rollouts", "--unscorable");
-    const tooMany = tooManyUnscorable(attempt, { terms, maxShare: config.alarms.unscorable.stopAbove, look });
+    const tooMany = tooManyUnscorable(attempt, { terms, config, look });
     if (tooMany !== undefined) return endsHere(tooMany);
     const { credited, logProbs, metrics: recomputed } = await credit(sampled.groups, { config, deps, step }).catch(endsHere);
     const rolled = rolloutMetrics(all, { compared: comparedGroups(all, { config, terms }), terms });
@@ -214,13 +215,15 @@ async function criticDigests(critic: PolicyBackend | undefined): Promise<Readonl
 /** A checker that fails often says something about the checker, not about the policy. */
 function tooManyUnscorable(
   { step, rollouts }: { step: number; rollouts: readonly RewardedRollout[] },
-  { terms, maxShare, look }: { terms: readonly RewardTerm[]; maxShare: number; look: string },
+  { terms, config, look }: { terms: readonly RewardTerm[]; config: RlConfig; look: string },
 ): TrainingError | undefined {
+  const maxShare = config.alarms.unscorable.stopAbove;
   const unscorable = rollouts.filter(({ reward }) => reward === undefined);
   if (unscorable.length <= maxShare * rollouts.length) return undefined;
   const failure = failureOf(unscorable[0]!, terms);
   const why = failure === undefined ? "" : `, the first by verifier "${failure.verifier}": ${failureText(failure)}`;
+  const cure = `${verifierCure(isSampledEarlier(config.sampling))}, or fork it with a higher rl.alarms.unscorable.stopAbove`;
   return new TrainingError(
-    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} after ${step} steps${why}; ${look} shows them`,
+    `rl: at most ${maxShare} of a step's rollouts may be unscorable, got ${unscorable.length} of ${rollouts.length} after ${step} steps${why}; ${cure}; ${look} shows them`,
   );
 }

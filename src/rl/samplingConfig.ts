@@ -76,6 +76,13 @@ export const SamplingConfig = z.strictObject({
   ),
 });
 
+export type SamplingConfig = z.infer<typeof SamplingConfig>;
+
+/** Whether rollouts are learned from in later steps than those that sampled them: checkpoints then carry some, with their verdicts. */
+export function isSampledEarlier({ lag, partial }: { readonly lag: number; readonly partial?: object }): boolean {
+  return lag > 0 || partial !== undefined;
+}
+
 /** What responses near the limit of their length earn (`overlong.ts`). */
 export const OverlongConfig = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none").describe("What the verdicts give.") }),
@@ -131,7 +138,7 @@ function checkPartial({ sampling: { partial, lag, refill }, maxNewTokens }: Pick
 }
 
 interface Sampled {
-  readonly sampling: z.infer<typeof SamplingConfig>;
+  readonly sampling: SamplingConfig;
   readonly overlong: OverlongConfig;
   readonly maxNewTokens: number;
   readonly steps: number;

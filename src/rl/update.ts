@@ -5,7 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { rngFor } from "../base/rng.ts";
 import type { Rollout } from "../data/rollout.ts";
 import type { PolicyBackend, StepMetrics, TrainBatch } from "../policy/backend.ts";
-import { type GuardState, guardedUpdate, type Objection, optimSettings, phaseSpeed, refusedUpdate } from "../train/stage.ts";
+import { type GuardState, guardedUpdate, type Objection, optimSettings, phaseSpeed, refusedUpdate, usualCure } from "../train/stage.ts";
 import type { GroupCredit } from "./advantages.ts";
 import type { CorrectionConfig } from "./algorithmConfig.ts";
 import { type CreditedRollout, numTrainedTokens, policyBatch, sampledLogProb } from "./batch.ts";
@@ -18,7 +18,7 @@ import { type Mismatch, sampledMismatch } from "./mismatch.ts";
 import type { RecordedRollout } from "./record.ts";
 import type { RewardedRollout } from "./rollout.ts";
 import { nothingMissing, type StepLogProbs } from "./stepLogProbs.ts";
-import { guardAfter, objectionOf, type StepWatch, watchUpdate } from "./watch.ts";
+import { guardAfter, mayLearn, objectionOf, type StepWatch, watchUpdate } from "./watch.ts";
 
 /** Groups as they are recorded: each rollout with its advantage, where it has one. */
 export type CreditedGroups = readonly (readonly RecordedRollout[])[];
@@ -63,8 +63,8 @@ export interface Learning {
   readonly guard: GuardState;
   /** What the step's rollouts raised. */
   readonly watch: StepWatch;
-  /** Whether anything was learned after the checkpoint that would be gone back to. Absent: something was. */
-  readonly hasLearned?: () => boolean;
+  /** Whether anything was learned after the checkpoint that would be gone back to. */
+  readonly hasLearned: () => boolean;
   /** What sampling did not record. Absent: nothing is missing. */
   readonly logProbs?: StepLogProbs;
   /** Of sampling, where an older policy sampled. Absent: the first update compares, or where there is none the policy is asked. */
@@ -157,7 +157,7 @@ async function takeUpdates(
       learningRate = optimizer.learningRate;
     } else skipped.push(outcome.reason);
     numTokens += batch.samples.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    if (objectionOf(watch) !== undefined) break;
+    if (!mayLearn(watch)) break;
   }
   const told = applied.length > 0 ? applied : tried.slice(0, 1);
   return { kind: "taken", guard, watch, applied, told, skipped, learningRate, numTokens };
@@ -179,7 +179,8 @@ function brokenSampling(groups: CreditedGroups): Objection | undefined {
     }
   }
   if (numBroken === 0) return undefined;
-  return { wants: "skip", reason: `log-probabilities of ${numBroken} of ${numChosen} sampled tokens are not finite` };
+  const reason = `log-probabilities of ${numBroken} of ${numChosen} sampled tokens are not finite`;
+  return { wants: "skip", reason, cure: usualCure, isRepeated: false };
 }
 
 /** Sampling and training must agree in every bit; where they do not, the engine is at fault and the gradient is off-policy. */

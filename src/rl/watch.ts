@@ -20,6 +20,7 @@ import {
 import { type Echo, echoOf, initialRadar, judgeRadar, type RadarState, radarMetrics, rememberEcho } from "./radar.ts";
 import type { RadarConfig } from "./radarConfig.ts";
 import type { RewardedRollout } from "./rollout.ts";
+import { isSampledEarlier, type SamplingConfig } from "./samplingConfig.ts";
 
 /** What is remembered between steps. */
 export interface Watched {
@@ -32,6 +33,8 @@ export interface Watched {
 export interface StepWatch {
   readonly step: number;
   readonly config: AlarmsConfig;
+  /** Whether checkpoints carry verdicts of later steps: where those failed, nobody is asked again. */
+  readonly areVerdictsCarried: boolean;
   /** After the step as far as it was judged. */
   readonly state: Watched;
   readonly alarms: readonly Alarm[];
@@ -42,7 +45,7 @@ export interface StepWatch {
 /** A step's rollouts and what they are judged by. */
 export interface WatchedRollouts {
   readonly step: number;
-  readonly config: { readonly alarms: AlarmsConfig; readonly radar?: RadarConfig };
+  readonly config: { readonly alarms: AlarmsConfig; readonly radar?: RadarConfig; readonly sampling: SamplingConfig };
   readonly terms: readonly RewardTerm[];
   readonly rollouts: readonly RewardedRollout[];
   readonly metrics: StepMetrics;
@@ -53,7 +56,8 @@ export function watchRollouts(before: Watched, { step, config, terms, rollouts, 
   const { alarms, radar } = config;
   const count = new Set(rollouts.map(({ rollout }) => rollout.group)).size;
   const state = rememberGroups(before.alarms, { count, flatShare: metrics["flatGroups"], config: alarms });
-  const plain = { step, config: alarms, state: { ...before, alarms: state }, alarms: [] };
+  const areVerdictsCarried = isSampledEarlier(config.sampling);
+  const plain = { step, config: alarms, areVerdictsCarried, state: { ...before, alarms: state }, alarms: [] };
   const findings = judgeRollouts(metrics, { state, config: alarms });
   const echo = radar === undefined ? undefined : echoOf(rollouts, { terms, radar });
   if (radar === undefined || echo === undefined) return judged(plain, findings);
@@ -74,7 +78,7 @@ function judged(watch: StepWatch, findings: readonly Finding[]): StepWatch {
   const stopping = alarms.find(({ action }) => action === "stop");
   if (stopping === undefined) return all;
   throw new TrainingError(
-    `rl: alarm "${stopping.alarm}" ends the run after ${watch.step} steps, as rl.alarms.${stopping.alarm}.action says: ${stopping.cause}; ${cureOf(stopping)}`,
+    `rl: alarm "${stopping.alarm}" ends the run after ${watch.step} steps, as rl.alarms.${stopping.alarm}.action says: ${stopping.cause}; ${cureOf(stopping, watch)}`,
   );
 }
 
@@ -82,11 +86,23 @@ function judged(watch: StepWatch, findings: readonly Finding[]): StepWatch {
 const ofVerifiers: ReadonlySet<AlarmName> = new Set(["errored", "unscorable"]);
 
 /** What helps where an alarm ends the run. Only failed verdicts may differ in a step taken again. */
-function cureOf({ alarm }: Alarm): string {
+function cureOf({ alarm }: Alarm, { areVerdictsCarried }: Pick<StepWatch, "areVerdictsCarried">): string {
   const mended = ofVerifiers.has(alarm)
-    ? "repair the verifier and resume the run, which asks again for the verdicts that failed, or fork it"
+    ? `${verifierCure(areVerdictsCarried)}, or fork it`
     : "resumed as it is, the run ends here again: fork it without what raises the alarm, or";
   return `${mended} with another level or action, such as --set rl.alarms.${alarm}.action=warn`;
+}
+
+/** What helps where a run ends for verdicts that failed. */
+export function verifierCure(areVerdictsCarried: boolean): string {
+  return areVerdictsCarried
+    ? "repair the verifier, delete the newest checkpoint's folder where it carries the verdicts that failed, and resume the run, which asks for them again"
+    : "repair the verifier and resume the run, which asks again for the verdicts that failed";
+}
+
+/** Whether the step may be learned from. */
+export function mayLearn({ alarms }: Pick<StepWatch, "alarms">): boolean {
+  return alarms.every((alarm) => !objects(alarm));
 }
 
 /**
@@ -94,15 +110,21 @@ function cureOf({ alarm }: Alarm): string {
  * is another one than that of the checkpoint that would be gone back to.
  */
 export function objectionOf(
-  { alarms, config }: Pick<StepWatch, "alarms" | "config">,
-  hasLearned: () => boolean = () => true,
+  watch: Pick<StepWatch, "alarms" | "config" | "areVerdictsCarried">,
+  hasLearned: () => boolean,
 ): Objection | undefined {
+  const { alarms, config, areVerdictsCarried } = watch;
   const alarm = strongest(alarms);
-  if (alarm?.action !== "skip" && alarm?.action !== "go-back") return undefined;
+  if (alarm === undefined || !objects(alarm)) return undefined;
   const all = [alarm, ...alarms.filter((other) => other !== alarm)].map((each) => alarmNote(each, config));
-  const isRepeated = !hasLearned();
+  const isAskedAgain = ofVerifiers.has(alarm.alarm) && !areVerdictsCarried;
+  const isRepeated = !isAskedAgain && !hasLearned();
   const stays = isRepeated && alarm.action === "go-back" ? ["not gone back, since nothing was learned after the last checkpoint"] : [];
-  return { wants: alarm.action, reason: [...all, ...stays].join("; "), cure: cureOf(alarm), isRepeated };
+  return { wants: alarm.action, reason: [...all, ...stays].join("; "), cure: cureOf(alarm, watch), isRepeated };
+}
+
+function objects(alarm: Alarm): alarm is Alarm & { readonly action: Objection["wants"] } {
+  return alarm.action === "skip" || alarm.action === "go-back";
 }
 
 /** The guard with a lower learning rate where an alarm wants that. */
@@ -112,7 +134,7 @@ export function guardAfter(guard: GuardState, { alarms, config }: Pick<StepWatch
 
 /** One line for each alarm, for the run's record. None where there is an objection, which tells them all. */
 export function alarmNotes(watch: Pick<StepWatch, "alarms" | "config">): string[] {
-  return objectionOf(watch) === undefined ? watch.alarms.map((alarm) => alarmNote(alarm, watch.config)) : [];
+  return mayLearn(watch) ? watch.alarms.map((alarm) => alarmNote(alarm, watch.config)) : [];
 }
 
 function alarmNote({ alarm, action, cause }: Alarm, { slowFactor }: AlarmsConfig): string {

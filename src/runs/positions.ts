@@ -16,6 +16,8 @@ interface Lengths {
   readonly data: { readonly demonstrations?: DemonstrationSource };
 }
 
+const cure = "give a smaller number, or take a policy with more positions";
+
 /** What does not fit into `maxPositions`, which messages call `name`. */
 export function brokenPositionRules(
   { rl, eval: evaluation, data }: Lengths,
@@ -27,11 +29,12 @@ export function brokenPositionRules(
   ] as const;
   const tooLong = longest.flatMap(({ path, value }): BrokenRule[] => {
     if (value === undefined || value < maxPositions) return [];
-    return [{ path, message: `must be less than ${name}, which prompt and response share, got ${value} and ${maxPositions}` }];
+    const numbers = `got ${value} and ${maxPositions}`;
+    return [{ path, message: `must be less than ${name}, which prompt and response share, ${numbers}; ${cure}` }];
   });
   const budgets = data.demonstrations?.kind === "families" ? data.demonstrations.budgets : undefined;
   if (budgets === undefined || smallestBudget(budgets) < maxPositions) return tooLong;
   const numbers = `got ${smallestBudget(budgets)} at least and ${maxPositions}`;
-  const message = `must hold a budget below ${name}, or no demonstration is ever bound by one, ${numbers}`;
+  const message = `must hold a budget below ${name}, or no demonstration is ever bound by one, ${numbers}; ${cure}`;
   return [...tooLong, { path: ["data", "demonstrations", "budgets", "grid"], message }];
 }

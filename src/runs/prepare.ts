@@ -162,9 +162,9 @@ async function checkReferences({ data, rl }: Recipe, { pool, prepared }: RewardP
 /** The schema has judged a policy that the recipe makes itself. */
 function checkPositions(recipe: Recipe, { architecture: { maxPositions }, checkpoint }: ModelParts): void {
   if (checkpoint === undefined) return;
-  const broken = brokenPositionRules(recipe, { maxPositions, name: "the positions of the checkpoint" });
+  const broken = brokenPositionRules(recipe, { maxPositions, name: `the positions of the checkpoint "${checkpoint}"` });
   if (broken.length === 0) return;
-  throw new ConfigError(broken.map(({ path, message }) => `${path.join(".")} ${message} in "${checkpoint}"`).join("\n"));
+  throw new ConfigError(broken.map(({ path, message }) => `${path.join(".")} ${message}`).join("\n"));
 }
 
 /** A prompt that the policy cannot read would end the run at its first measurement. */

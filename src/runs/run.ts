@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 
-import { TrainingError } from "../base/errors.ts";
+import { RepeatError } from "../base/errors.ts";
 import type { Rollout } from "../data/rollout.ts";
 import { initialGuard } from "../optim/guard.ts";
 import type { RecordedRollout, RlRecord, RlStepRecord } from "../rl/record.ts";
@@ -145,7 +145,7 @@ export class Run implements Disposable {
       });
     } else if (recorded.hash !== hash) {
       const differing = digestDifferences(recorded.digests, digests).join(", ") || "hash of the step before";
-      throw new TrainingError(
+      throw new RepeatError(
         `run ${this.id}: the step after ${step} steps of ${stage}, taken again, must give what was recorded, got another ${differing}; the machine or the recorded run has changed. To start a new chain from the last checkpoint: ${withRuns(`whetstone runs resume ${this.id} --new-chain`, this.store.folder)}`,
       );
     }

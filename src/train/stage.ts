@@ -70,10 +70,10 @@ export interface GuardedUpdate {
 export interface Objection {
   readonly wants: "skip" | "go-back";
   readonly reason: string;
-  /** What helps where the run ends for it. Absent: a lower learning rate. */
-  readonly cure?: string;
+  /** What helps where the run ends for it. */
+  readonly cure: string;
   /** Nothing was learned since the last checkpoint, so that going back would repeat the step: it is skipped, or the run ends. */
-  readonly isRepeated?: boolean;
+  readonly isRepeated: boolean;
 }
 
 /** `metrics` are those of the backend. After "untrusted" the stage has to go back to its last checkpoint. */
@@ -97,7 +97,8 @@ export async function guardedUpdate(
     return { kind: "applied", guard: decision.state, metrics: { ...metrics, ...applied } };
   }
   await policy.discardGradient();
-  const refused = decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, { stability });
+  const refused =
+    decision.action === "apply" ? refusedUpdate({ ...objection!, guard, stability }) : refusal(decision, { stability, cure: usualCure });
   return { ...refused, metrics };
 }
 
@@ -108,23 +109,26 @@ export function refusedUpdate({
   guard,
   stability,
   cure,
-  isRepeated = false,
+  isRepeated,
 }: Pick<GuardedUpdate, "guard" | "stability"> & Objection): Refusal {
   const refuse = wants === "skip" || isRepeated ? refuseUpdate : sendBack;
   const refused = refuse(guard, { reason, settings: stability });
   if (isRepeated && refused.action !== "skip") {
+    const { maxSkippedInARow } = stability;
+    const allowed = maxSkippedInARow === 1 ? "no step" : `fewer than ${maxSkippedInARow} steps in a row`;
     throw new TrainingError(
-      `training: fewer than ${stability.maxSkippedInARow} steps in a row may be skipped where nothing was learned since the last checkpoint, as going back would take the same ones again, got another cause: ${reason}; ${cure ?? usualCure}`,
+      `training: ${allowed} may be skipped where nothing was learned since the last checkpoint, as going back would take the same ones again, got another cause: ${reason}; ${cure}`,
     );
   }
-  return refusal(refused, { stability, ...(cure === undefined ? {} : { cure }) });
+  return refusal(refused, { stability, cure });
 }
 
-const usualCure = "lower the learning rate";
+/** What helps where gradients cannot be trusted. */
+export const usualCure = "lower the learning rate";
 
 function refusal(
   { action, state, reason }: GuardRefusal,
-  { stability, cure = usualCure }: Pick<GuardedUpdate, "stability"> & Pick<Objection, "cure">,
+  { stability, cure }: Pick<GuardedUpdate, "stability"> & Pick<Objection, "cure">,
 ): Refusal {
   switch (action) {
     case "skip":

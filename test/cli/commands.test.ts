@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 
 import { systemClock } from "../../src/base/clock.ts";
@@ -145,6 +146,19 @@ describe("whetstone runs", () => {
     assert.equal(json(forked).run, "alarmed-2");
   });
 
+  test("a run whose steps do not repeat is not told that other settings help", async () => {
+    const alarms = ["--set", "rl.alarms.flatGroups.windowGroups=5", "--set", "rl.alarms.flatGroups.above=0"];
+    const ended = await run("train", recipe, "--set", "name=changed", "--set", "rl.alarms.flatGroups.action=stop", ...alarms);
+    assert.match(ended.stderr, /alarm "flatGroups" ends the run after 1 steps, /);
+    const database = new DatabaseSync(join(folder, "runs", "whetstone.sqlite"));
+    database.exec("UPDATE steps SET hash = 'other' WHERE run_id = 'changed-1' AND stage = 'rl'");
+    database.close();
+    const again = await run("runs", "resume", "changed-1");
+    assert.equal(again.code, 1, again.stderr);
+    assert.match(again.stderr, /taken again, must give what was recorded, .*: whetstone runs resume changed-1 --new-chain$/m);
+    assert.doesNotMatch(again.stderr, /with other settings/);
+  });
+
   test("fork makes a run that starts from a checkpoint, and resume takes it to its end", async () => {
     const forked = await run("runs", "fork", "tiny-1", "--from", "rl:4", "--no-start", "--json", "--set", "rl.steps=8");
     assert.equal(forked.code, 0, forked.stderr);
@@ -200,7 +214,10 @@ describe("whetstone sample", () => {
     assert.equal((await run("sample", "runs/tiny-1", "--prompt", "1+2")).code, 2);
     const beyond = await run("sample", checkpoint, "--prompt", "1+2", "--thinking-budget", "64");
     assert.equal(beyond.code, 2);
-    assert.match(beyond.stderr, /^sample: --thinking-budget must be less than the policy's positions, .*, got 64 and 64$/m);
+    assert.match(
+      beyond.stderr,
+      /^sample: --thinking-budget must be less than the policy's positions, .*, got 64 and 64; give a smaller budget$/m,
+    );
   });
 });
 

@@ -97,6 +97,9 @@ const ahead: RecipeInput = {
     thinking: { kind: "budgets", grid: [0, 4, 8], autonomousShare: 0.3 },
     routingReplay: "rollout",
     ...watched,
+    // Groups that a checkpoint carries are the same after going back; how far the policy is from who sampled them is not.
+    alarms: { ...watched.alarms, mismatch: { action: "go-back", maxFactor: 1.2 } },
+    stability: { ...watched.stability, maxSkippedInARow: 3 },
   },
   checkpoints: { everySteps: 2 },
 };
@@ -123,6 +126,8 @@ const partial: RecipeInput = {
     overlong: { kind: "shape", cacheTokens: 8 },
     routingReplay: "rollout",
     ...watched,
+    // Two steps fill the window.
+    alarms: { ...watched.alarms, flatGroups: { action: "go-back", above: 0.55, windowGroups: 16 } },
   },
   checkpoints: { everySteps: 3, keepEverySteps: 3 },
 };
@@ -130,9 +135,9 @@ const partial: RecipeInput = {
 /** By these metrics the options are seen at work: in some step each is neither 0 nor, where that is what it is without, 1. */
 const atWork: Readonly<Record<string, string>> = {
   ahead: `stalenessMax refill/rounds curriculum/retired curriculum/returned closedByBudget budget/closedInTime kl/last klRef routingAgreement
-    correction/truncated clippedBelow clippedAbove alarm/hack alarm/entropy radar/heldOut skippedUpdates heldOut/accuracy`,
+    correction/truncated clippedBelow clippedAbove alarm/hack alarm/entropy alarm/mismatch radar/heldOut skippedUpdates heldOut/accuracy`,
   partial: `partial/groupsPaused partial/groupsWaiting stalenessMax curriculum/retired curriculum/returned closedByBudget overlong/penalty klRef
-    critic/clipped correction/masked clippedAbove routingAgreement alarm/hack radar/heldOut heldOut/accuracy`,
+    critic/clipped correction/masked clippedAbove routingAgreement alarm/hack alarm/flatGroups radar/heldOut heldOut/accuracy`,
 };
 const oneWithout = ["budget/closedInTime", "routingAgreement"];
 
@@ -162,7 +167,13 @@ for (const recipe of [ahead, partial]) {
         const seen = practised().some(({ metrics }) => metrics[name] !== undefined && metrics[name] !== without);
         assert.ok(seen, name);
       }
-      if (recipe === ahead) assert.ok(undisturbed.outcome.told.some((text) => text.includes(", went back: ")));
+      if (recipe !== ahead) return;
+      for (const cause of ["gradient norm", 'alarm "mismatch"']) {
+        assert.ok(
+          undisturbed.outcome.told.some((text) => text.includes(`, went back: ${cause}`)),
+          cause,
+        );
+      }
     });
 
     test("recomputes in every step what it sampled, in every bit", () =>

@@ -45,7 +45,10 @@ describe("RlConfig", () => {
     assert.match(wrongWith({ kl: { kind: "reward", weight: 0 } }), /kl\.weight: must be above 0; leave rl\.kl out for none/);
     assert.match(wrongWith({ entropy: { kind: "bonus", weight: 0 } }), /entropy\.weight: must be above 0; leave rl\.entropy out/);
     assert.match(wrongWith({ objective: { kind: "clip", dual: 1 } }), /objective\.dual: must be above 1/);
-    assert.match(wrongWith({ entropy: { kind: "clip-cov", min: 5, max: 5 } }), /entropy\.min: must be below max/);
+    assert.match(
+      wrongWith({ entropy: { kind: "clip-cov", min: 5, max: 5 } }),
+      /entropy\.min: must be below max, .*, got 5 and 5; lower min or raise max/,
+    );
   });
 
   test("refuses a divergence in the reward where the advantages would make something else of it", () => {

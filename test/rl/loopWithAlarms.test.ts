@@ -197,6 +197,35 @@ describe("trainPolicy, alarms where nothing was learned since the last checkpoin
     });
   }
 
+  for (const alarm of ["errored", "unscorable"] as const) {
+    const levels = { errored: {}, unscorable: { stopAbove: 1 } };
+    const config = configure({ alarms: { ...levels, [alarm]: { ...levels[alarm], action: "go-back" } } });
+
+    test(`goes back all the same for verdicts that failed, which are asked for again: ${alarm}`, async () => {
+      const asked = new Set<string>();
+      const onlyOnce: ScoreRollout = async (request, signal) => {
+        const isAgain = asked.has(request.rollout.id);
+        asked.add(request.rollout.id);
+        return request.rollout.id.startsWith("3.") && !isAgain ? failed : exact(request, signal);
+      };
+      const { record } = await train({ config, deps: { score: onlyOnce } });
+      assert.deepEqual(
+        record.wentBack.map(({ step }) => step),
+        [3],
+      );
+      assert.deepEqual([record.steps[3]!.metrics["unscorable"], record.steps[3]!.metrics["updates"]], [0, 1]);
+    });
+
+    test(`not more often than allowed: ${alarm}`, async () => {
+      const record = aRecord();
+      await assert.rejects(
+        train({ config, record, deps: { score: exactBut([3], failed) } }),
+        new RegExp(`may go back at most 3 times, got another cause: alarm "${alarm}": .*; repair the verifier`),
+      );
+      assert.deepEqual([record.wentBack.length, record.steps.length], [3, 3]);
+    });
+  }
+
   test("ends the same after it was stopped between the checkpoint and the trouble", async () => {
     const config = about("go-back");
     const undisturbed = await train({ config, deps: flatFrom(3, 3) });
@@ -216,6 +245,39 @@ describe("trainPolicy, alarms where nothing was learned since the last checkpoin
       train({ config, deps: { score: exactBut([4], failed) } }),
       /"errored" ends the run after 4 steps, .*; repair the verifier and resume the run, which asks again .* rl\.alarms\.errored\.action=warn$/,
     );
+  });
+});
+
+describe("trainPolicy, alarms of verdicts that checkpoints carry", () => {
+  const sampled = { sampling: { lag: 2 } };
+  const deps = { score: exactBut([4], failed) };
+  const deletion =
+    /; repair the verifier, delete the newest checkpoint's folder where it carries .*, and resume the run, .*, or fork it with/;
+
+  test("say that its folder has to go before they are asked for again", async () => {
+    const alarms = { errored: { action: "stop" }, unscorable: { stopAbove: 1 } };
+    await assert.rejects(train({ config: configure({ ...sampled, alarms }), deps }), deletion);
+    await assert.rejects(train({ config: configure(sampled), deps }), deletion);
+  });
+
+  test("do not go back to them", async () => {
+    const alarms = { errored: { action: "go-back" }, unscorable: { stopAbove: 1 } };
+    const { record } = await train({ config: configure({ ...sampled, alarms }), deps: { score: exactBut([3], failed) } });
+    assert.deepEqual(record.wentBack, []);
+    assert.match(record.steps[3]!.notes.join(), /update skipped: alarm "errored": 100 %.*; not gone back/);
+  });
+
+  test("are asked for again once the folder is gone", async () => {
+    const config = configure({ ...sampled, alarms: { errored: { action: "stop" }, unscorable: { stopAbove: 1 } } });
+    const stopped = aRecord();
+    await assert.rejects(train({ config, record: stopped, deps }), /"errored" ends the run after 4 steps/);
+    await assert.rejects(
+      train({ ...(await restarted(stopped)), config }),
+      /"errored" ends the run after 4 steps/,
+      "with a verifier that works",
+    );
+    const { nextStep } = await train({ ...(await restarted(stopped, 2)), config });
+    assert.equal(nextStep, 12);
   });
 });
 

@@ -119,8 +119,9 @@ describe("trainPolicy, with a critic", () => {
     assert.equal((await watched("slow")).steps[5]!.guard.learningRateScale, 0.5);
     assert.match((await watched("skip")).steps[1]!.notes.join(), /update skipped: alarm "unscorable": 100 %/);
     const { wentBack, steps } = await watched("go-back");
-    assert.deepEqual([wentBack, steps.length], [[], 6]);
-    assert.match(steps[1]!.notes.join(), /not gone back, since nothing was learned/, "the policy is still that of the checkpoint");
+    assert.deepEqual([wentBack.map(({ step }) => step), steps.length], [[1], 6]);
+    assert.match(wentBack[0]!.reason, /alarm "unscorable": 100 %/);
+    assert.equal(steps[1]!.metrics["unscorable"], 0, "the verdicts that failed are asked for again");
   });
 
   test("lets the learning rate fall over the policy's own steps", async () => {

@@ -14,7 +14,14 @@ const uniform = -Math.log(8); // what an untrained table of eight tokens gives e
 const configure = (changes: object = {}): RlConfig =>
   RlConfig.parse({ steps: 1, tasksPerStep: 4, minibatchTasks: 2, maxNewTokens: 2, learningRate: 0.1, warmupSteps: 0, ...changes });
 const config = configure();
-const watch: StepWatch = { step: 0, config: config.alarms, state: { alarms: initialAlarms, radar: undefined }, alarms: [] };
+const watch: StepWatch = {
+  step: 0,
+  config: config.alarms,
+  areVerdictsCarried: false,
+  state: { alarms: initialAlarms, radar: undefined },
+  alarms: [],
+};
+const hasLearned = () => true;
 const clock = { nowMs: () => 0, elapsedMs: () => 0 };
 
 /** A group of two: one token each, one better than the other. */
@@ -30,7 +37,8 @@ const flat: CreditedGroups[number] = [aScoredRollout(scored(1)), aScoredRollout(
 
 function learn(groups: CreditedGroups, policy = new TabularPolicy(8), changes: object = {}) {
   const config = configure(changes);
-  return learnFrom(groups, { policy, config, seed: 7, clock, step: 0, guard: initialGuard, watch: { ...watch, config: config.alarms } });
+  const watched = { ...watch, config: config.alarms };
+  return learnFrom(groups, { policy, config, seed: 7, clock, step: 0, guard: initialGuard, watch: watched, hasLearned });
 }
 
 describe("creditGroups", () => {
@@ -188,6 +196,7 @@ describe("learnFrom", () => {
       step: 0,
       guard: suspected,
       watch,
+      hasLearned,
     });
     assert.equal(back.kind, "untrusted");
   });
@@ -281,6 +290,7 @@ describe("learnFrom with covariance control", () => {
           step: 0,
           guard: initialGuard,
           watch,
+          hasLearned,
         });
         return policy.parameters.join();
       }),

@@ -108,7 +108,7 @@ describe("loadRecipe", () => {
       ["r.rl.warmupSteps = 101", /^recipe\.ts: rl\.warmupSteps must not exceed steps, .*, got 101 and 100$/],
       [
         "r.rl.maxNewTokens = 1024",
-        /^recipe\.ts: rl\.maxNewTokens must be less than model\.architecture\.maxPositions, .*, got 1024 and 1024$/,
+        /^recipe\.ts: rl\.maxNewTokens must be less than model\.architecture\.maxPositions, .*, got 1024 and 1024; give a smaller number, or take a policy with more positions$/,
       ],
       [
         'r.rl.sampling = { curriculum: { kind: "pass-rate" } }',
@@ -140,11 +140,11 @@ describe("loadRecipe", () => {
       ],
       [
         "r.eval = { maxNewTokens: 1024 }",
-        /^recipe\.ts: eval\.maxNewTokens must be less than model\.architecture\.maxPositions, .*, got 1024 and 1024$/,
+        /^recipe\.ts: eval\.maxNewTokens must be less than model\.architecture\.maxPositions, .*, got 1024 and 1024; give a smaller number, or take a policy with more positions$/,
       ],
       [
         "r.data.demonstrations = { ...r.data.training, budgets: { grid: { from: 1024, to: 2048 } } }",
-        /^recipe\.ts: data\.demonstrations\.budgets\.grid must hold a budget below model\.architecture\.maxPositions, .*, got 1024 at least and 1024$/,
+        /^recipe\.ts: data\.demonstrations\.budgets\.grid must hold a budget below model\.architecture\.maxPositions, .*, got 1024 at least and 1024; give a smaller number, or take a policy with more positions$/,
       ],
       [
         "r.data.demonstrations = { ...r.data.training, budgets: { grid: [16], autonomousShare: 1 } }",
@@ -160,7 +160,7 @@ describe("loadRecipe", () => {
       ],
       [
         'r.rl.sampling = { lag: 1 }; r.rl.correction = { kind: "masked", level: "token", min: 1, max: 1 }',
-        /^recipe\.ts: rl\.correction\.min must be below max, .*, got 1 and 1$/,
+        /^recipe\.ts: rl\.correction\.min must be below max, .*, got 1 and 1; lower min or raise max$/,
       ],
       ["r.rl.sampling = { lag: 4 }; r.rl.steps = 4", /^recipe\.ts: rl\.sampling\.lag must be less than steps, .*, got 4 and 4$/],
       ["delete r.rl", /^recipe\.ts: rl or sft must be there/],

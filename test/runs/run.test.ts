@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import { CheckpointError, TrainingError } from "../../src/base/errors.ts";
+import { CheckpointError, RepeatError } from "../../src/base/errors.ts";
 import type { Rollout } from "../../src/data/rollout.ts";
 import { initialGuard } from "../../src/optim/guard.ts";
 import { startHash } from "../../src/runs/chain.ts";
@@ -78,7 +78,7 @@ describe("Run", () => {
     await assert.rejects(
       takeSteps(resumed, { until: 6, parameters: () => "other" }),
       (error) =>
-        error instanceof TrainingError &&
+        error instanceof RepeatError &&
         /the step after 4 steps of rl, taken again, must give what was recorded, got another parameters/.test(error.message),
     );
   });

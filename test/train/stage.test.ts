@@ -5,7 +5,7 @@ import { TrainingError } from "../../src/base/errors.ts";
 import { type GuardState, initialGuard } from "../../src/optim/guard.ts";
 import { SftConfig } from "../../src/sft/config.ts";
 import { crossEntropyLoss, supervisedBatch } from "../../src/sft/loss.ts";
-import { guardedUpdate, isCheckpointWanted, optimSettings, phaseSpeed } from "../../src/train/stage.ts";
+import { guardedUpdate, isCheckpointWanted, optimSettings, phaseSpeed, refusedUpdate } from "../../src/train/stage.ts";
 import { TabularPolicy } from "../support/tabularPolicy.ts";
 
 const config = SftConfig.parse({ steps: 10, learningRate: 0.4, warmupSteps: 4, maxGradNorm: 2, adam: { beta2: 0.9 } });
@@ -42,6 +42,23 @@ describe("guardedUpdate", () => {
     const outcome = await update(policy, twice);
     assert.equal(outcome.kind, "untrusted");
     await assert.rejects(update(policy, { ...twice, rollbacks: 3 }), TrainingError);
+  });
+});
+
+describe("refusedUpdate", () => {
+  test("says how many steps may be skipped where going back would take the same ones again", () => {
+    const refuse = (maxSkippedInARow: number) =>
+      refusedUpdate({
+        wants: "go-back",
+        reason: "too flat",
+        cure: "fork it",
+        isRepeated: true,
+        guard: { ...initialGuard, skippedInARow: maxSkippedInARow - 1 },
+        stability: { ...config.stability, maxSkippedInARow },
+      });
+    const rest = "may be skipped where nothing was learned since .*, got another cause: too flat; fork it$";
+    assert.throws(() => refuse(2), new RegExp(`^TrainingError: training: fewer than 2 steps in a row ${rest}`));
+    assert.throws(() => refuse(1), new RegExp(`^TrainingError: training: no step ${rest}`));
   });
 });
 
