@@ -211,10 +211,14 @@ export class Engine implements AsyncDisposable {
     yield* sampleResponses(requests, { decoder: this.decoder, control, maxSequences, maxPositions, vocabSize }, signal);
   }
 
-  digests(optimizer: AdamWState | undefined): { readonly parameters: string; readonly optimizer: string } {
-    const { parameters } = this.shared;
-    const { numUpdates, meanOfGradient, meanOfSquare } = optimizer ?? adamW.init(parameters.length);
-    return { parameters: digestBytes(parameters), optimizer: digestBytes(meanOfGradient, meanOfSquare, Float64Array.of(numUpdates)) };
+  digestParameters(): string {
+    return digestBytes(this.shared.parameters);
+  }
+
+  /** Undefined: of a fresh one. */
+  digestOptimizer(optimizer: AdamWState | undefined): string {
+    const { numUpdates, meanOfGradient, meanOfSquare } = optimizer ?? adamW.init(this.shared.parameters.length);
+    return digestBytes(meanOfGradient, meanOfSquare, Float64Array.of(numUpdates));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -162,8 +162,13 @@ export class EngineGroup implements AsyncDisposable {
     this.discardGradient();
   }
 
-  digests(): Promise<{ readonly parameters: string; readonly optimizer: string }> {
-    return this.engines[0]!.call("digests", { optimizer: this.optimizer });
+  /** Two engines at once, since every step waits for it. */
+  async digests(): Promise<{ readonly parameters: string; readonly optimizer: string }> {
+    const [parameters, optimizer] = await Promise.all([
+      this.engineFor(0).call("digestParameters", undefined),
+      this.engineFor(1).call("digestOptimizer", this.optimizer),
+    ]);
+    return { parameters, optimizer };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

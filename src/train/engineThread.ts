@@ -58,8 +58,10 @@ async function carryOut(call: Call, signal: AbortSignal): Promise<unknown> {
         port.postMessage({ kind: "item", id: call.id, item } satisfies FromEngine);
       }
       return undefined;
-    case "digests":
-      return engine.digests(call.argument.optimizer);
+    case "digestParameters":
+      return engine.digestParameters();
+    case "digestOptimizer":
+      return engine.digestOptimizer(call.argument);
     case "dispose":
       return engine[Symbol.asyncDispose]();
     default:

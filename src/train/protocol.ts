@@ -33,10 +33,8 @@ export interface EngineCalls {
   readonly update: { readonly in: { readonly version: number; readonly work: RangeUpdate }; readonly out: UpdatedRange };
   /** Responses come as items before the result. */
   readonly sample: { readonly in: { readonly version: number; readonly requests: readonly SampleRequest[] }; readonly out: undefined };
-  readonly digests: {
-    readonly in: { readonly optimizer: SharedOptimizer | undefined };
-    readonly out: { readonly parameters: string; readonly optimizer: string };
-  };
+  readonly digestParameters: { readonly in: undefined; readonly out: string };
+  readonly digestOptimizer: { readonly in: SharedOptimizer | undefined; readonly out: string };
   readonly dispose: { readonly in: undefined; readonly out: undefined };
 }
 
