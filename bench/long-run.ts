@@ -1,6 +1,6 @@
 // Whether a long run stayed sound: it came to its end, the last measurement near the best, no NaN, entropy above its floor, memory flat,
 // in time. Judges a run that is there; with --ablate it first forks it where reinforcement learning starts, shortened, once as it is and
-// once with each stabiliser off. With --hard the forks have seven times the learning rate and four updates a step, so that there is
+// once with each stabiliser off. With --hard the forks have nearly seven times the learning rate and four updates a step, so that there is
 // something to be stable against.
 // Options: --run=long-run-1, --runs=runs, --ablate, --hard, --steps=300. scripts/stepCurves.ts draws what the forks recorded.
 

@@ -4,6 +4,7 @@
 //     npx whetstone runs show long-run-1 --json > run.json        (for each run)
 //     npx node scripts/stepCurves.ts heldOut/accuracy,entropy,log:gradNorm,rssMiB "examples/long-run.ts=run.json" > docs/long-run.svg
 //
+// docs/stabilisers.svg has reward,entropy,log:gradNorm,log:kl/last of the forks that `npm run bench -- long-run --ablate --hard` names.
 // Lines are means over a few steps, of what was recorded in them; `log:` gives a panel a logarithmic scale.
 
 import { readFileSync } from "node:fs";

@@ -92,7 +92,10 @@ export class RepeatError extends WhetstoneError {
   }
 }
 
-/** Training cannot go on, unless with other settings: an alarm that stops, too many unscorable verdicts, or non-finite numbers that did not go away. */
+/**
+ * Training cannot go on, unless with other settings: an alarm that stops, too many unscorable verdicts, or non-finite numbers that did not
+ * go away.
+ */
 export class TrainingError extends WhetstoneError {
   constructor(message: string, cause?: unknown) {
     super("TRAINING", message, { exitCode: 1, cause });

@@ -128,10 +128,12 @@ function checkRadar(recipe: Recipe, { pool, prepared }: RewardParts): void {
     const learned = rewardingVerifiers(rewards.terms, verifier);
     const both = verifiersOf(heldOut, verifier).find((id) => learned.includes(id));
     if (both === undefined) continue;
-    const held = namesOf(rl.radar).includes(ownVerifier) && both === verifier ? `"${ownVerifier}", which is "${both}"` : `"${both}"`;
-    const own = both === verifier && !namesOf(rl.radar).includes(ownVerifier) ? ", which is their own verifier," : "";
+    const byOwn = namesOf(rl.radar).includes(ownVerifier)
+      ? `"${ownVerifier}", which is "${both}"`
+      : `"${both}", which is their own verifier,`;
+    const got = both === verifier ? byOwn : `"${both}"`;
     throw new VerifierError(
-      `rl.radar.verifier: must not be one that the reward is made of, got ${held}${own} for tasks of family "${family}"; hold another one out`,
+      `rl.radar.verifier: must not be one that the reward is made of, got ${got} for tasks of family "${family}"; hold another one out`,
     );
   }
 }

@@ -40,7 +40,7 @@ const arrayTypes = { float32: Float32Array, int32: Int32Array, int64: BigInt64Ar
 
 /**
  * Gives back the memory of outputs that nobody reads any more; they are empty from then on. The collector would do it too, but
- * only when some 64 MiB have gathered in a thread. Outputs may share an array: all of them are to be read before.
+ * later. Outputs may share an array: all of them are to be read before.
  */
 export function release(outputs: readonly NDArray[]): void {
   for (const buffer of new Set(outputs.map(({ data }) => data.buffer as ArrayBuffer))) buffer.transfer(0);
